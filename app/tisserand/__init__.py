@@ -1,0 +1,3 @@
+"""Tisserand: a desktop integration studio."""
+
+__version__ = "0.1.0"

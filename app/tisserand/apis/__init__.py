@@ -1,0 +1,1 @@
+"""The API catalogue and its gateways."""

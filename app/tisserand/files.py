@@ -1,0 +1,57 @@
+"""Where shipped files stand, and how files are replaced without ever being half-written."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def shipped(name: str) -> Path:
+    """The folder `name` (`flows`, `resources`) that ships with Tisserand, from a checkout or from an installed wheel."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_shipped" / name
+    return installed if installed.exists() else package.parent.parent / name
+
+
+@contextmanager
+def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on leaving without an error fsync it and rename it into place.
+
+    On an error, `path` keeps its old content and the temporary file is gone.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(mode)
+        sync(temporary)
+        temporary.replace(path)
+        sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replace the content of `path` at once with `text` (UTF-8, newlines as given)."""
+    with replacing(path, mode) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="")
+
+
+def sync(path: Path) -> None:
+    """Force a file's content to the disk."""
+    handle = os.open(path, os.O_RDONLY if os.name != "nt" else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_folder(path: Path) -> None:
+    """Force a folder's entries (a rename) to the disk; Windows has no such call and needs none."""
+    if os.name != "nt":
+        sync(path)

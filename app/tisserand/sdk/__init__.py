@@ -1,0 +1,92 @@
+"""What the author of a node sees: roles, config, fields, ports, connections, errors. Nodes import this module only.
+
+Importing it is cheap: pyarrow, Ibis and DuckDB are never loaded here.
+"""
+
+from typing import TYPE_CHECKING
+
+from tisserand.model.flow import In, Out
+from tisserand.model.schema import Column, Schema
+from tisserand.sdk.config import Config, Picks, Unit, When
+from tisserand.sdk.connection import ConnectionType
+from tisserand.sdk.context import Context, ControlContext
+from tisserand.sdk.errors import NodeError
+from tisserand.sdk.fields import (
+    Code,
+    ColumnName,
+    Connection,
+    Duration,
+    FilePath,
+    FolderPath,
+    Formula,
+    Secret,
+    Size,
+    SqlText,
+    TargetPath,
+)
+from tisserand.sdk.node import (
+    REJECTS,
+    Control,
+    Discovery,
+    Effect,
+    FileSink,
+    Isolated,
+    Node,
+    Outcome,
+    Reader,
+    Scan,
+    Step,
+    Transform,
+    Trigger,
+    Writer,
+    Written,
+)
+from tisserand.texts import N_, Message, msg
+
+if TYPE_CHECKING:
+    from tisserand.sdk.node import Relation
+
+__all__ = [
+    "REJECTS",
+    "Code",
+    "Column",
+    "ColumnName",
+    "Config",
+    "Connection",
+    "ConnectionType",
+    "Context",
+    "Control",
+    "ControlContext",
+    "Discovery",
+    "Duration",
+    "Effect",
+    "FilePath",
+    "FileSink",
+    "FolderPath",
+    "Formula",
+    "In",
+    "Isolated",
+    "Message",
+    "N_",
+    "Node",
+    "NodeError",
+    "Out",
+    "Outcome",
+    "Picks",
+    "Reader",
+    "Relation",
+    "Scan",
+    "Schema",
+    "Secret",
+    "Size",
+    "SqlText",
+    "Step",
+    "TargetPath",
+    "Transform",
+    "Trigger",
+    "Unit",
+    "When",
+    "Writer",
+    "Written",
+    "msg",
+]

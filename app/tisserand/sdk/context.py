@@ -1,0 +1,85 @@
+"""What a running node may ask of the engine: paths, connections, secrets, progress, rejects, logs, cancellation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from tisserand.sdk.connection import ConnectionType
+from tisserand.texts import Message
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Context(Protocol):
+    """Given to readers, writers and steps. Everything that a node does outside its data goes through here."""
+
+    @property
+    def flow(self) -> str: ...
+    @property
+    def node(self) -> str: ...
+    @property
+    def run_id(self) -> str:
+        """The run's id; the same after a resume."""
+
+    @property
+    def key(self) -> str:
+        """An idempotency key for what this node does: the same for every retry and resume of one run and node."""
+
+    @property
+    def attempt(self) -> int:
+        """1 for the first attempt."""
+
+    @property
+    def parameters(self) -> Mapping[str, Any]: ...
+
+    def path(self, text: str) -> Path:
+        """Resolve a path of a config (relative to the workspace), links followed; raises `NodeError` outside the allowed folders."""
+
+    def target(self, text: str) -> Path:
+        """Like `path`, for a file to write: gives a temporary path beside it. The engine puts it into place, durable and at
+        once, when the node is done, and removes it when the node fails."""
+
+    def temporary(self, name: str) -> Path:
+        """A path of the run's own, removed with the run."""
+
+    def connection(self, name: str) -> ConnectionType:
+        """The connection of that name in the run's environment, secrets filled in; raises `NodeError` if there is none."""
+
+    def secret(self, reference: str) -> str:
+        """The value of a secret; raises `NodeError` if there is none. Never log it."""
+
+    def progress(self, rows: int = 0, bytes: int = 0) -> None:
+        """Count what was done since the last call. Raises the engine's cancellation when the run is cancelled."""
+
+    def cancelled(self) -> bool: ...
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, cancellable."""
+
+    def reject(self, row: Any, error: Message | str, place: str = "") -> None:
+        """Send one row to the `rejects` port (or fail the node, where nobody listens there and `on_error` is stop). `row` is
+        the row as a mapping or as raw text."""
+
+    def log(self, message: Message, level: str = "info") -> None: ...
+
+
+class ControlContext(Context, Protocol):
+    """What a control node may ask in addition."""
+
+    def rows(self, port: str) -> Iterator[pa.RecordBatch]:
+        """The data that arrives at an input, streamed; empty where nothing is connected."""
+
+    def values(self, formula: str) -> Any:
+        """Evaluate a formula over the run's parameters alone (`$name`), no columns."""
+
+    def aggregate(self, port: str, formula: str) -> Any:
+        """Evaluate an aggregate formula (`count() > 100`) over a whole input; one value."""
+
+    def run_flow(self, flow: str, parameters: Mapping[str, Any], inputs: Mapping[str, str], label: str) -> Mapping[str, Any]:
+        """Run another flow of the workspace as a part of this run. `inputs` maps an input name of that flow (its `flow.input`
+        nodes) to an input port of this node. Gives `{"run": id, "state": "done"|"failed", "error": Message|None,
+        "outputs": {name: Path of a Parquet file}}`. `label` tells several calls of one node apart; a call that was done
+        before a resume is not made again."""

@@ -1,0 +1,266 @@
+"""The roles of nodes: transform, reader, writer, step, isolated query, control, trigger. One small base class each."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
+
+from tisserand.model.flow import In, Out
+from tisserand.model.schema import Schema
+from tisserand.sdk.config import Config
+from tisserand.sdk.context import Context, ControlContext
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import TypeAlias
+
+    import ibis
+    import pyarrow as pa
+
+    Relation: TypeAlias = ibis.Table
+
+C = TypeVar("C", bound=Config)
+
+REJECTS = Schema.of({"row": "string", "error": "string", "place": "string"})
+"""The columns of every rejects port: the row (JSON, or the raw text), why, and where it stood."""
+
+
+class Node(Generic[C]):
+    """Base of all roles. Subclass one of the roles, never this."""
+
+    kind: ClassVar[str] = ""
+    """`family.verb_object`, stable for ever (`file.read_csv`)."""
+    title: ClassVar[str] = ""
+    icon: ClassVar[str] = "box"
+    """Name of an icon in `resources/icons`, or of a file beside the node."""
+    version: ClassVar[int] = 1
+    inputs: ClassVar[tuple[In, ...]] = ()
+    outputs: ClassVar[tuple[Out, ...]] = ()
+    replaces: ClassVar[tuple[str, ...]] = ()
+    """Kinds that this node took over; old flows follow."""
+    role: ClassVar[str] = ""
+    Config: ClassVar[type[Config]]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in getattr(cls, "__orig_bases__", ()):
+            origin = get_origin(base)
+            if isinstance(origin, type) and issubclass(origin, Node):
+                for argument in get_args(base):
+                    if isinstance(argument, type) and issubclass(argument, Config):
+                        cls.Config = argument
+
+    @classmethod
+    def help(cls) -> str:
+        """The node's help: its docstring, cleaned; a gettext id."""
+        return inspect.cleandoc(cls.__doc__ or "")
+
+    @classmethod
+    def family(cls) -> str:
+        return cls.kind.partition(".")[0]
+
+    def ports(self, config: C) -> tuple[Out, ...]:
+        """The output ports for a config, where they depend on it."""
+        return self.outputs
+
+    def lift(self, raw: dict[str, Any], version: int) -> dict[str, Any]:
+        """Rewrite a raw config of an older `version` into today's. Called only for older versions."""
+        return raw
+
+    def check(self, config: C, schemas: Mapping[str, Schema]) -> Iterable[Exception]:
+        """Problems beyond the config's types, as `NodeError`s with `field`; `schemas` are the inputs' columns."""
+        return ()
+
+
+class Transform(Node[C]):
+    """Relations in, relations out: lazy, no I/O. Its output columns are known before any run."""
+
+    role = "transform"
+    keeps_rows: ClassVar[bool] = False
+    """Each output row is one input row (`formula`, `select`): row counts then need no counting."""
+    inputs = (In("table"),)
+    outputs = (Out("table"),)
+
+    def build(self, config: C, **relations: Relation) -> Relation | Mapping[str, Relation]:
+        """Build the output relation, or one for each output port. An input that takes many arrives as a tuple of relations.
+        Use Ibis expressions only; refer to columns as `table[name]`."""
+        raise NotImplementedError
+
+    def needs_order(self, config: C) -> str | None:
+        """Name the config field that must declare an order for the result to be defined (`first`, `limit`), if it does not."""
+        return None
+
+    def deterministic(self, config: C) -> bool:
+        """False where the same input may give another output (random, now)."""
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What looking at a source found: its columns, what was detected (dialect, encoding, sheet …, plain JSON values), and a
+    fingerprint that changes when the source changes (None where that cannot be known)."""
+
+    schema: Schema
+    detected: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str | None = None
+    rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A file scan that a backend does natively. `options` are those of DuckDB's reader of that format."""
+
+    format: Literal["csv", "json", "parquet"]
+    paths: tuple[Path, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    columns: Schema | None = None
+    """The columns with their types, where the format does not carry them."""
+    rejects: bool = False
+    """Rows that cannot be read go to the `rejects` port instead of failing the node (CSV only)."""
+
+
+class Reader(Node[C]):
+    """Brings data in from outside."""
+
+    role = "reader"
+    outputs = (Out("rows"),)
+
+    def discover(self, ctx: Context, config: C) -> Discovery:
+        """Look at the source without reading it all. Must not change anything."""
+        raise NotImplementedError
+
+    def scan(self, ctx: Context, config: C, found: Discovery) -> Scan | None:
+        """A scan that the backend reads natively (fast), or None to be read through `read`."""
+        return None
+
+    def read(self, ctx: Context, config: C, found: Discovery) -> Iterator[pa.RecordBatch]:
+        """Yield Arrow batches with exactly the columns of `found.schema`. Stream: never gather the whole source."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a write would change, before it is done. `samples` holds a few rows of each kind."""
+
+    insert: int = 0
+    update: int = 0
+    delete: int = 0
+    unchanged: int = 0
+    samples: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write did; becomes the one row of the writer's `result` port (rows, bytes, where, seconds)."""
+
+    rows: int
+    where: str = ""
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileSink:
+    """A file that a backend writes natively (`COPY`); `path` is as the config has it. `options` are DuckDB's COPY options."""
+
+    format: Literal["csv", "json", "parquet"]
+    path: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    overwrite: bool = True
+    """False: fail if the file exists already."""
+
+
+class Writer(Node[C]):
+    """Takes data out."""
+
+    role = "writer"
+    inputs = (In("table"),)
+    outputs = (Out("result", kind="result"),)
+    delivery: ClassVar[Literal["atomic", "transactional", "idempotent", "at least once"]] = "at least once"
+    """`atomic`: files through `ctx.target`, all or nothing. `transactional`: the node keeps `ctx.key` in the target, in the same
+    transaction, and writes nothing when it is there already. `idempotent`: writing twice is as writing once. Otherwise the
+    effect may be repeated by a resume, carrying `ctx.key`, and an unfinished one is reported as uncertain."""
+
+    def plan(self, ctx: Context, config: C, batches: Iterator[pa.RecordBatch]) -> Effect:
+        """What `write` would change; touches nothing."""
+        raise NotImplementedError
+
+    def sink(self, ctx: Context, config: C, schema: Schema) -> FileSink | None:
+        """A file that the backend writes natively (fast), or None to be written through `write`."""
+        return None
+
+    def write(self, ctx: Context, config: C, schema: Schema, batches: Iterator[pa.RecordBatch]) -> Written:
+        """Write it all. `schema` is known even where no batch comes."""
+        raise NotImplementedError
+
+
+class Step(Node[C]):
+    """Batches in, batches out, with I/O. Always a cut; never run by preview or check."""
+
+    role = "step"
+    inputs = (In("table"),)
+    outputs = (Out("table"),)
+    repeatable: ClassVar[bool] = False
+    """Running it twice on the same rows does no harm."""
+    isolated: ClassVar[bool] = False
+    """The engine runs `process` in a process of its own, without secrets, connections and environment (user code)."""
+
+    def output(self, config: C, schemas: Mapping[str, Schema]) -> Mapping[str, Schema]:
+        """The columns of each output port but the rejects, from those of the inputs."""
+        raise NotImplementedError
+
+    def process(
+        self, ctx: Context, config: C, schemas: Mapping[str, Schema], batches: Iterator[pa.RecordBatch]
+    ) -> Iterator[pa.RecordBatch | tuple[str, pa.RecordBatch]]:
+        """Yield batches for the first output port, or `(port, batch)`. `schemas` are those of `output`."""
+        raise NotImplementedError
+
+
+class Isolated(Node[C]):
+    """A query in user's SQL. The engine cuts the flow there and runs it alone on a locked connection over its inputs."""
+
+    role = "isolated"
+
+    def query(self, config: C) -> str:
+        """One SELECT statement, in which the inputs are tables named as their ports (or as the nodes of a port that takes many)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a control node decided. `taken`: the output ports that carry on (None: all); the others' followers are skipped.
+    `passes`: output port → the input port whose rows it hands on unchanged, or a Parquet file, or a list of rows (mappings)."""
+
+    taken: frozenset[str] | None = None
+    passes: Mapping[str, str | Path | Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+
+class Control(Node[C]):
+    """Decides what runs next."""
+
+    role = "control"
+    inputs = (In("table", optional=True),)
+
+    def output(self, config: C, schemas: Mapping[str, Schema]) -> Mapping[str, Schema]:
+        """The columns of each output port, from those of the inputs that are connected."""
+        return {port.name: schemas.get("table", Schema()) for port in self.ports(config)}
+
+    def run(self, ctx: ControlContext, config: C) -> Outcome:
+        raise NotImplementedError
+
+
+class Trigger(Node[C]):
+    """Starts a flow. Its `event` port carries one row that tells what happened."""
+
+    role = "trigger"
+    outputs = (Out("event"),)
+
+    def event(self, config: C) -> Schema:
+        """The columns of the event."""
+        raise NotImplementedError
+
+    def listen(self, ctx: Context, config: C) -> Iterator[Mapping[str, Any]]:
+        """Yield events for as long as the flow is on."""
+        raise NotImplementedError

@@ -1,0 +1,100 @@
+"""From pydantic's findings to problems: a sentence, the dotted field, and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+from tisserand.model.problem import Place, Problem
+from tisserand.texts import Message, msg
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+_LACKING = {"missing", "missing_when"}
+
+
+def config_problems(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """One problem for each finding; `place.field` is `config.<path>`."""
+    found: list[Problem] = []
+    for finding in error.errors(include_url=False):
+        path = [part for part in finding["loc"] if not _is_branch(part)]
+        extra = finding.get("ctx") or {}
+        if finding["type"] == "missing_when":
+            path.append(extra["field"])
+        field = ".".join(str(part) for part in ["config", *path])
+        found.append(_problem(finding, extra, field, path, model))
+    return found
+
+
+def _is_branch(part: Any) -> bool:
+    """Pydantic names the branch of a union in the path; a person does not write it."""
+    return isinstance(part, str) and (
+        part.startswith(("function-", "tagged-union", "literal[", "list[", "dict[")) or part in {"str", "int", "float", "bool"}
+    )
+
+
+def _problem(finding: Any, extra: dict[str, Any], field: str, path: list[Any], model: type[BaseModel]) -> Problem:
+    place = Place(field=field)
+    name = str(path[-1]) if path else "config"
+    kind: str = finding["type"]
+    if kind in _LACKING:
+        return Problem("config.missing", msg("“{field}” is missing.", field=name), msg("Give it a value."), place)
+    if kind == "extra_forbidden":
+        near = difflib.get_close_matches(name, _names(model), 1)
+        fix = msg("Did you mean “{near}”?", near=near[0]) if near else msg("Known here: {known}.", known=sorted(_names(model)))
+        return Problem("config.unknown", msg("“{field}” is not a setting of this node.", field=name), fix, place)
+    if kind == "literal_error":
+        message = msg("“{value}” is not one of {expected}.", value=str(finding["input"]), expected=extra.get("expected", ""))
+        return Problem("config.choice", message, None, place)
+    if isinstance(extra.get("message"), dict):
+        return Problem(f"config.{kind}", Message.from_json(extra["message"]), None, place)
+    template = _SENTENCES.get(kind)
+    if template is not None:
+        return Problem(
+            f"config.{kind}",
+            Message(template.id, {**template.args, **extra, "value": _short(finding["input"]), "field": name}),
+            None,
+            place,
+        )
+    return Problem(f"config.{kind}", Message(finding["msg"]), None, place)
+
+
+def _names(model: type[BaseModel]) -> list[str]:
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"
+
+
+_TEXT = msg("“{value}” is not a text.")
+_NUMBER = msg("“{value}” is not a number.")
+_WHOLE = msg("“{value}” is not a whole number.")
+_SWITCH = msg("“{value}” is neither true nor false.")
+_LIST = msg("A list is expected here.")
+_SENTENCES: dict[str, Message] = {
+    "string_type": _TEXT,
+    "int_type": _WHOLE,
+    "int_parsing": _WHOLE,
+    "int_from_float": _WHOLE,
+    "float_type": _NUMBER,
+    "float_parsing": _NUMBER,
+    "bool_type": _SWITCH,
+    "bool_parsing": _SWITCH,
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "dict_type": msg("A mapping of names to values is expected here."),
+    "model_type": msg("A mapping of names to values is expected here."),
+    "greater_than": msg("“{value}” is too small: it must be greater than {gt}."),
+    "greater_than_equal": msg("“{value}” is too small: the least is {ge}."),
+    "less_than": msg("“{value}” is too large: it must be less than {lt}."),
+    "less_than_equal": msg("“{value}” is too large: the most is {le}."),
+    "too_short": msg("At least {min_length} entries are needed."),
+    "string_too_short": msg("The text is too short: at least {min_length} characters."),
+    "template": msg("The text “{text}” cannot be filled in: {reason}. Known names: {known}."),
+    "formula_template": msg("A formula takes no double braces: write $name for a parameter."),
+    "formula_empty": msg("The formula is empty."),
+    "sql_template": msg("SQL takes no double braces: write $name for a parameter."),
+}

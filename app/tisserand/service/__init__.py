@@ -1,0 +1,1 @@
+"""The executor: journal, protocol, control API, and later schedules and triggers."""

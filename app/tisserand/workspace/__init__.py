@@ -1,0 +1,1 @@
+"""A workspace: folders, environments, connections, secrets."""

@@ -1,0 +1,1 @@
+"""The standard nodes, one file each, by family."""
