@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any, Literal
 
 FORMAT_VERSION = 1
@@ -13,8 +12,6 @@ OnError = Literal["stop", "continue", "route"]
 After = Literal["done", "failed", "always"]
 Overlap = Literal["skip", "queue", "replace"]
 ParameterType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "choice", "file"]
-
-EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,12 +47,12 @@ class Node:
     kind: str
     version: int = 1
     title: str | None = None
-    inputs: Mapping[str, tuple[Ref, ...]] = EMPTY
+    inputs: Mapping[str, tuple[Ref, ...]] = field(default_factory=dict)
     """Input port → where its data comes from; several references where the port takes many."""
     many: frozenset[str] = frozenset()
     """The inputs that the file wrote as a list, so that a list of one stays a list."""
-    after: Mapping[str, After] = EMPTY
-    config: Mapping[str, Any] = EMPTY
+    after: Mapping[str, After] = field(default_factory=dict)
+    config: Mapping[str, Any] = field(default_factory=dict)
     retry: Retry | None = None
     on_error: OnError | None = None
     timeout: str | None = None
@@ -118,14 +115,14 @@ class Flow:
     summary: str = ""
     owner: str | None = None
     tags: tuple[str, ...] = ()
-    keys: Mapping[str, str] = EMPTY
+    keys: Mapping[str, str] = field(default_factory=dict)
     """Business keys: name → `node.column`, searchable across runs."""
     limits: Limits = Limits()
-    parameters: Mapping[str, Parameter] = EMPTY
-    nodes: Mapping[str, Node] = EMPTY
-    frames: Mapping[str, Frame] = EMPTY
-    notes: Mapping[str, Note] = EMPTY
-    layout: Mapping[str, tuple[float, float]] = field(default=EMPTY)
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    nodes: Mapping[str, Node] = field(default_factory=dict)
+    frames: Mapping[str, Frame] = field(default_factory=dict)
+    notes: Mapping[str, Note] = field(default_factory=dict)
+    layout: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     """Node, note or frame id → its place on the canvas in scene units."""
 
 
