@@ -3,7 +3,7 @@
 Importing it is cheap: pyarrow, Ibis and DuckDB are never loaded here.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tisserand.model.flow import In, Out
 from tisserand.model.schema import Column, Schema
@@ -45,6 +45,8 @@ from tisserand.texts import N_, Message, msg
 
 if TYPE_CHECKING:
     from tisserand.sdk.node import Relation
+else:
+    Relation = Any  # an Ibis table; Ibis itself is loaded only where relations are built
 
 __all__ = [
     "REJECTS",
