@@ -1,0 +1,279 @@
+"""The one protocol between those who ask for runs (command line, designer, other machines) and the executor that does them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Protocol
+
+from tisserand.engine.journal import FINAL, Event, State
+from tisserand.model.problem import Problem
+from tisserand.model.schema import Schema
+from tisserand.texts import Message
+
+__all__ = [
+    "FINAL",
+    "Checked",
+    "ConnectionInfo",
+    "Event",
+    "Executor",
+    "Keep",
+    "NodeInfo",
+    "NodeState",
+    "Page",
+    "Refused",
+    "RunInfo",
+    "RunRequest",
+    "State",
+    "Tested",
+    "Uncertain",
+]
+
+Keep = Literal["none", "cuts", "all"]
+Uncertain = Literal["repeat", "skip"]
+NodeState = Literal["waiting", "running", "done", "failed", "skipped", "uncertain"]
+
+
+class Refused(Exception):  # noqa: N818 - the answer "no", with its reasons
+    """The executor will not do it: the flow or the call is wrong. `problems` say why; `missing` tells "there is no such …"."""
+
+    def __init__(self, problems: list[Problem], *, missing: bool = False) -> None:
+        self.problems = problems
+        self.missing = missing
+        super().__init__("\n".join(problem.line() for problem in problems))
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to run: a flow file of the workspace (path relative to it), or `text`, the YAML of a flow that is not saved.
+
+    With both, `text` counts and `file` says where it belongs.
+    """
+
+    file: str | None = None
+    text: str | None = None
+    env: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    memory: str | None = None
+    threads: int | None = None
+    keep: Keep = "cuts"
+    until: str | None = None
+    """Run only what this node needs, and the node."""
+    by: str = ""
+    trigger: str = "manual"
+    parent: str | None = None
+    label: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "parameters": dict(self.parameters)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunRequest:
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeInfo:
+    """How one node of a run stands."""
+
+    state: NodeState = "waiting"
+    rows: Mapping[str, int] = field(default_factory=dict)
+    """Output port → rows; while running, what was counted so far under `""`."""
+    bytes: int | None = None
+    seconds: float | None = None
+    attempt: int = 1
+    error: Problem | None = None
+    reason: Message | None = None
+    """Why it was skipped."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "state": self.state,
+            "rows": dict(self.rows),
+            "bytes": self.bytes,
+            "seconds": self.seconds,
+            "attempt": self.attempt,
+            "error": self.error.to_json() if self.error else None,
+            "reason": self.reason.to_json() if self.reason else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> NodeInfo:
+        error, reason = data.get("error"), data.get("reason")
+        return cls(
+            data["state"],
+            data["rows"],
+            data["bytes"],
+            data["seconds"],
+            data["attempt"],
+            Problem.from_json(error) if error else None,
+            Message.from_json(reason) if reason else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """One run as seen from outside. Times are seconds since 1970, UTC."""
+
+    id: str
+    flow: str
+    state: State
+    file: str | None = None
+    env: str | None = None
+    by: str = ""
+    trigger: str = "manual"
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+    label: str | None = None
+    created: float = 0.0
+    started: float | None = None
+    finished: float | None = None
+    error: Problem | None = None
+    nodes: Mapping[str, NodeInfo] = field(default_factory=dict)
+    """Node → how it stands; filled by `Executor.run`, empty in lists."""
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def uncertain(self) -> tuple[str, ...]:
+        """The sinks of which nobody knows whether they wrote."""
+        return tuple(name for name, node in self.nodes.items() if node.state == "uncertain")
+
+    def to_json(self) -> dict[str, Any]:
+        plain = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in {"error", "nodes"}}
+        return {
+            **plain,
+            "parameters": dict(self.parameters),
+            "error": self.error.to_json() if self.error else None,
+            "nodes": {name: node.to_json() for name, node in self.nodes.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunInfo:
+        values = dict(data)
+        error = values.pop("error", None)
+        nodes = values.pop("nodes", None) or {}
+        return cls(
+            **values,
+            error=Problem.from_json(error) if error else None,
+            nodes={name: NodeInfo.from_json(node) for name, node in nodes.items()},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """All problems of a flow, and the columns of every port whose columns are known."""
+
+    problems: tuple[Problem, ...] = ()
+    schemas: Mapping[str, Mapping[str, Schema]] = field(default_factory=dict)
+    """Node → output port → columns."""
+
+    @property
+    def ok(self) -> bool:
+        return not any(problem.severity == "error" for problem in self.problems)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "problems": [problem.to_json() for problem in self.problems],
+            "schemas": {node: {port: schema.to_json() for port, schema in ports.items()} for node, ports in self.schemas.items()},
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Checked:
+        return cls(
+            tuple(Problem.from_json(problem) for problem in data["problems"]),
+            {
+                node: {port: Schema.from_json(columns) for port, columns in ports.items()}
+                for node, ports in data["schemas"].items()
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some rows of one edge: `data` is an Arrow IPC stream (`pyarrow.ipc.open_stream(page.data).read_all()`)."""
+
+    data: bytes
+    total: int
+    """Rows of the whole edge."""
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionInfo:
+    """A connection of the workspace, without any secret."""
+
+    name: str
+    type: str
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """What *test connection* found."""
+
+    ok: bool
+    message: Message
+    seconds: float = 0.0
+
+
+class Executor(Protocol):
+    """Every call raises `Refused` when the flow or the call is wrong. `file` is relative to the workspace; `text` is YAML."""
+
+    def start(self, request: RunRequest) -> str:
+        """Start a run; gives its id at once."""
+
+    def resume(self, run: str, uncertain: Uncertain | None = None) -> str:
+        """Go on with a run that did not end well. With uncertain sinks, `uncertain` must say what to do with them."""
+
+    def cancel(self, run: str) -> None:
+        """Ask a run to stop, and make it stop after a grace period. Returns at once."""
+
+    def run(self, run: str) -> RunInfo: ...
+
+    def runs(
+        self, flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None
+    ) -> list[RunInfo]:
+        """Runs, the latest first; `before` is the run id to go on from."""
+
+    def events(self, run: str, after: int = 0, follow: bool = False) -> Iterator[Event]:
+        """The events of a run with a number above `after`. With `follow`, wait for more until the run is over, with events of
+        the kind `progress` (without a number) in between."""
+
+    def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
+        """All problems of a flow at once."""
+
+    def schemas(
+        self, *, file: str | None = None, text: str | None = None, env: str | None = None, node: str | None = None
+    ) -> Checked:
+        """The columns at every port (of one `node`), discovered where they must be, and all problems met."""
+
+    def explain(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> dict[str, Any]:
+        """The plan of a flow: segments, cuts, SQL."""
+
+    def page(
+        self, run: str, node: str, port: str | None = None, offset: int = 0, limit: int = 100, order: str | None = None
+    ) -> Page:
+        """Rows of one edge of a run, where they were kept; `order` is a column, `-column` for descending."""
+
+    def preview(
+        self,
+        *,
+        node: str,
+        port: str | None = None,
+        file: str | None = None,
+        text: str | None = None,
+        env: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        """The first rows that a node would give, without a run and without any effect."""
+
+    def connections(self, env: str | None = None) -> list[ConnectionInfo]: ...
+
+    def test_connection(self, name: str, env: str | None = None) -> Tested:
+        """Reach the system behind a connection and say what was found."""
+
+    def close(self) -> None:
+        """Let go of what this object holds; runs go on."""
