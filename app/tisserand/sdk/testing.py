@@ -346,8 +346,8 @@ def _scan(scan: Scan, ctx: LoneContext) -> pa.Table:
         except duckdb.Error as error:
             raise scan_error(error, scan) from None
         if scan.rejects:
-            for text, error, place in connection.sql(REJECTED_SQL).fetchall():
-                ctx.reject(text, error, place)
+            for text, reason, place in connection.sql(REJECTED_SQL).fetchall():
+                ctx.reject(text, reason, place)
         return rows
 
 
