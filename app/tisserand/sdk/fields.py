@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from tisserand.model import units
 from tisserand.sdk.config import Picks, Verbatim
+from tisserand.sdk.errors import NodeError
 
 if TYPE_CHECKING:
     import ibis
@@ -55,6 +56,12 @@ class Formula(_Marked, Verbatim):
 
         return compile_formula(self, table, getattr(self, "parameters", {}))
 
+    def over(self, table: ibis.Table) -> ibis.Value:
+        """Compile as an aggregate over the rows of `table` (`sum(amount)`, `count()`): one value for each group."""
+        from tisserand.sdk.formulas import compile_formula
+
+        return compile_formula(self, table, getattr(self, "parameters", {}), aggregate=True)
+
 
 class SqlText(_Marked, Verbatim):
     """A whole SQL statement; `$name` is a bound parameter, `{{ }}` is refused."""
@@ -97,9 +104,38 @@ class TargetPath(_Marked):
 
 
 class Secret(_Marked):
-    """A reference to a secret (`secret:NAME` or the name alone), never its value. `Context.secret` gives the value."""
+    """A reference to a secret (`secret:NAME` or the name alone), never its value. `Context.secret` gives the value.
+
+    In a connection that a node gets, the same field is a `FilledSecret`: `reveal()` gives the value.
+    """
 
     form = "secret"
+
+    @property
+    def name(self) -> str:
+        """The name of the secret, without `secret:`."""
+        return self.removeprefix("secret:").strip()
+
+    def reveal(self) -> str:
+        """The value, in a connection that was filled in; a bare reference has none."""
+        raise NodeError("The secret “{name}” has not been filled in.", name=self.name)
+
+
+class FilledSecret(Secret):
+    """A secret with its value, as text that never prints: str, repr, format and JSON all show dots. Call `reveal()`."""
+
+    _value: str
+
+    def __new__(cls, value: str) -> FilledSecret:
+        self = super().__new__(cls, "•••")
+        self._value = value
+        return self
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __reduce__(self) -> Any:
+        raise TypeError("A secret is not pickled.")
 
 
 class Connection(_Marked):

@@ -1,0 +1,1 @@
+"""HTTP: the connection, and requests as a source or row by row."""

@@ -1,0 +1,1 @@
+"""Mail: the connection to a server, and sending."""

@@ -1,0 +1,1 @@
+"""Steps in user's Python, run in a process of their own."""

@@ -1,0 +1,1 @@
+"""Relational databases: their connection, reading and writing."""
