@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import sys
+import tempfile
+import zipfile
 from pathlib import Path
 
 import duckdb
@@ -45,23 +47,21 @@ def main() -> None:
 
 def flights(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Every flight out of New York in 2013. What can be computed from other columns (hour, minute, time_hour) is left out."""
-    import zipfile
-
-    with zipfile.ZipFile(folder / "flights.csv.zip") as archive:
-        name = next(name for name in archive.namelist() if name.endswith("flights.csv"))
-        extracted = Path(archive.extract(name, "/tmp/tisserand-showcase"))
-    con.execute(f"""
-        COPY (
-            SELECT make_date(year, month, day) AS date, sched_dep_time::SMALLINT AS sched_dep_time,
-                   dep_time::SMALLINT AS dep_time, dep_delay::SMALLINT AS dep_delay,
-                   sched_arr_time::SMALLINT AS sched_arr_time, arr_time::SMALLINT AS arr_time,
-                   arr_delay::SMALLINT AS arr_delay, carrier, flight::SMALLINT AS flight, tailnum, origin, dest,
-                   air_time::SMALLINT AS air_time, distance::SMALLINT AS distance
-            FROM read_csv('{extracted}', nullstr=['', 'NA'])
-            ORDER BY origin, date, sched_dep_time, carrier, flight
-        ) TO '{TARGET / "flights.parquet"}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 19, ROW_GROUP_SIZE 500000)
-    """)
-    extracted.unlink()
+    with tempfile.TemporaryDirectory() as scratch:
+        with zipfile.ZipFile(folder / "flights.csv.zip") as archive:
+            name = next(name for name in archive.namelist() if name.endswith("flights.csv"))
+            extracted = archive.extract(name, scratch)
+        con.execute(f"""
+            COPY (
+                SELECT make_date(year, month, day) AS date, sched_dep_time::SMALLINT AS sched_dep_time,
+                       dep_time::SMALLINT AS dep_time, dep_delay::SMALLINT AS dep_delay,
+                       sched_arr_time::SMALLINT AS sched_arr_time, arr_time::SMALLINT AS arr_time,
+                       arr_delay::SMALLINT AS arr_delay, carrier, flight::SMALLINT AS flight, tailnum, origin, dest,
+                       air_time::SMALLINT AS air_time, distance::SMALLINT AS distance
+                FROM read_csv('{extracted}', nullstr=['', 'NA'])
+                ORDER BY origin, date, sched_dep_time, carrier, flight
+            ) TO '{TARGET / "flights.parquet"}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 19, ROW_GROUP_SIZE 500000)
+        """)
 
 
 def weather(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -83,7 +83,7 @@ def airports(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     found = con.execute(f"SELECT faa, name, lat, lon, alt, tzone FROM read_csv('{folder / 'airports.csv'}') ORDER BY faa")
     names = [column[0] for column in found.description]
     book = xlsxwriter.Workbook(TARGET / "airports.xlsx")
-    book.set_properties({"created": datetime.datetime(2013, 12, 31)})  # noqa: DTZ001 - a fixed date: the same bytes each time
+    book.set_properties({"created": datetime.datetime(2013, 12, 31)})  # a fixed date: the same bytes each time
     sheet = book.add_worksheet("Airports")
     bold = book.add_format({"bold": True})
     sheet.write_row(0, 0, names, bold)
