@@ -47,9 +47,7 @@ def _note(report: pytest.TestReport | pytest.CollectReport) -> None:
 def _unlisted() -> dict[str, list[str]]:
     lines = (line.strip() for line in ALLOWED.read_text(encoding="utf-8").splitlines())
     patterns = [re.compile(line) for line in lines if line and not line.startswith("#")]
-    return {
-        reason: tests for reason, tests in _skipped.items() if not any(pattern.fullmatch(reason) for pattern in patterns)
-    }
+    return {reason: tests for reason, tests in _skipped.items() if not any(pattern.fullmatch(reason) for pattern in patterns)}
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
