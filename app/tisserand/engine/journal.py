@@ -235,20 +235,25 @@ class Journal:
         with self._writing(quick=True) as db:
             db.execute("UPDATE runs SET heartbeat = ? WHERE id = ?", (time.time(), run))
 
-    def recover(self, alive: Callable[[int, float], bool]) -> list[str]:
-        """Mark runs whose owner is dead as interrupted; `alive(pid, start time)` tells. Gives their ids."""
+    def recover(self, alive: Callable[[int, float], bool], patience: float = 300.0) -> list[str]:
+        """Mark runs whose owner is dead as interrupted; `alive(pid, start time)` tells. Gives their ids.
+
+        A queued run that nobody claimed for `patience` seconds lost its starter, and is interrupted too.
+        """
         with self._lock:
             found = self._quick.execute(
-                "SELECT id, owner_pid, owner_started FROM runs WHERE state = 'running' ORDER BY id"
+                "SELECT id, state, owner_pid, owner_started FROM runs "
+                "WHERE state = 'running' OR (state = 'queued' AND created < ?) ORDER BY id",
+                (time.time() - patience,),
             ).fetchall()
-        dead = [(id, pid) for id, pid, started in found if pid is None or not alive(pid, started)]
+        dead = [(id, state, pid) for id, state, pid, started in found if pid is None or not alive(pid, started)]
         recovered: list[str] = []
-        for id, pid in dead:
+        for id, state, pid in dead:
             with self._writing() as db:
-                # The owner is compared again: another process may have resumed the run meanwhile.
+                # State and owner are compared again: another process may have resumed the run meanwhile.
                 changed = db.execute(
-                    "UPDATE runs SET state = 'interrupted', finished = ? WHERE id = ? AND state = 'running' AND owner_pid IS ?",
-                    (time.time(), id, pid),
+                    "UPDATE runs SET state = 'interrupted', finished = ? WHERE id = ? AND state = ? AND owner_pid IS ?",
+                    (time.time(), id, state, pid),
                 ).rowcount
                 if changed:
                     self._insert_event(db, id, "run.interrupted", None, {"pid": pid})

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from tisserand.engine.journal import FINAL, Event, State
+from tisserand.engine.launch import Keep, Refused, RunRequest, Uncertain
 from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
 from tisserand.texts import Message
@@ -29,47 +30,7 @@ __all__ = [
     "Uncertain",
 ]
 
-Keep = Literal["none", "cuts", "all"]
-Uncertain = Literal["repeat", "skip"]
 NodeState = Literal["waiting", "running", "done", "failed", "skipped", "uncertain"]
-
-
-class Refused(Exception):  # noqa: N818 - the answer "no", with its reasons
-    """The executor will not do it: the flow or the call is wrong. `problems` say why; `missing` tells "there is no such …"."""
-
-    def __init__(self, problems: list[Problem], *, missing: bool = False) -> None:
-        self.problems = problems
-        self.missing = missing
-        super().__init__("\n".join(problem.line() for problem in problems))
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What to run: a flow file of the workspace (path relative to it), or `text`, the YAML of a flow that is not saved.
-
-    With both, `text` counts and `file` says where it belongs.
-    """
-
-    file: str | None = None
-    text: str | None = None
-    env: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    memory: str | None = None
-    threads: int | None = None
-    keep: Keep = "cuts"
-    until: str | None = None
-    """Run only what this node needs, and the node."""
-    by: str = ""
-    trigger: str = "manual"
-    parent: str | None = None
-    label: str | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "parameters": dict(self.parameters)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> RunRequest:
-        return cls(**data)
 
 
 @dataclass(frozen=True, slots=True)

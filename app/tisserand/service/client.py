@@ -1,0 +1,184 @@
+"""The executor on the other side of HTTP: the designer's and the command line's way to a running `tisserand serve`."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
+
+import requests
+
+from tisserand.engine.journal import FINAL, Event
+from tisserand.engine.launch import refusal
+from tisserand.model.problem import Problem
+from tisserand.service.protocol import Checked, ConnectionInfo, Page, Refused, RunInfo, RunRequest, Tested, Uncertain
+from tisserand.texts import Message, msg
+
+if TYPE_CHECKING:
+    from requests import Response
+
+PATIENCE = (5.0, 30.0)
+"""Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
+
+LONG = (5.0, 600.0)
+"""The same for calls that look at data before they answer."""
+
+TRIES = 5
+
+
+class HttpExecutor:
+    """Implements `Executor` against one executor process."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+        # Neither a proxy of the environment nor a .netrc may get to see the token.
+        self._session.trust_env = False
+        self._session.headers["Authorization"] = f"Bearer {token}"
+
+    def health(self) -> dict[str, Any]:
+        return cast(dict[str, Any], self._call("GET", "/health").json())
+
+    def start(self, request: RunRequest) -> str:
+        return str(self._call("POST", "/runs", request.to_json()).json()["id"])
+
+    def resume(self, run: str, uncertain: Uncertain | None = None) -> str:
+        return str(self._call("POST", f"/runs/{_part(run)}/resume", {"uncertain": uncertain}).json()["id"])
+
+    def cancel(self, run: str) -> None:
+        self._call("POST", f"/runs/{_part(run)}/cancel")
+
+    def run(self, run: str) -> RunInfo:
+        return RunInfo.from_json(self._call("GET", f"/runs/{_part(run)}").json())
+
+    def runs(
+        self, flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None
+    ) -> list[RunInfo]:
+        found = self._call("GET", "/runs", params={"flow": flow, "state": state, "limit": limit, "before": before}).json()
+        return [RunInfo.from_json(run) for run in found]
+
+    def events(self, run: str, after: int = 0, follow: bool = False) -> Iterator[Event]:
+        self.run(run)  # refuses at once what does not exist
+        return self._events(run, after, follow)
+
+    def _events(self, run: str, after: int, follow: bool) -> Iterator[Event]:
+        failures = 0
+        while True:
+            ended = False
+            try:
+                for event in self._stream(run, after, follow):
+                    if event.seq is not None:
+                        after, failures = event.seq, 0
+                        ended = event.kind.removeprefix("run.") in FINAL
+                    yield event
+            except requests.RequestException as error:
+                # What was seen is not asked for again: the stream goes on after the last number.
+                failures += 1
+                if failures >= TRIES:
+                    raise self._unreachable(error) from error
+                time.sleep(0.2 * failures)
+                continue
+            if not follow or ended or self.run(run).final:
+                return
+
+    def _stream(self, run: str, after: int, follow: bool) -> Iterator[Event]:
+        path = f"/runs/{_part(run)}/events"
+        params = {"after": str(after), "follow": str(follow).lower()}
+        with self._session.get(self.url + path, params=params, stream=True, timeout=PATIENCE) as answer:
+            _check(answer)
+            for line in answer.iter_lines(chunk_size=None):
+                if line:
+                    yield Event.from_json(json.loads(line))
+
+    def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
+        found = self._call("POST", "/check", {"file": file, "text": text, "env": env}, timeout=LONG).json()
+        return [Problem.from_json(problem) for problem in found]
+
+    def schemas(
+        self, *, file: str | None = None, text: str | None = None, env: str | None = None, node: str | None = None
+    ) -> Checked:
+        body = {"file": file, "text": text, "env": env, "node": node}
+        return Checked.from_json(self._call("POST", "/schemas", body, timeout=LONG).json())
+
+    def explain(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> dict[str, Any]:
+        body = {"file": file, "text": text, "env": env}
+        return cast(dict[str, Any], self._call("POST", "/explain", body, timeout=LONG).json())
+
+    def page(
+        self, run: str, node: str, port: str | None = None, offset: int = 0, limit: int = 100, order: str | None = None
+    ) -> Page:
+        params = {"port": port, "offset": offset, "limit": limit, "order": order}
+        return _page(self._call("GET", f"/runs/{_part(run)}/data/{_part(node)}", params=params, timeout=LONG))
+
+    def preview(
+        self,
+        *,
+        node: str,
+        port: str | None = None,
+        file: str | None = None,
+        text: str | None = None,
+        env: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        body = {"node": node, "port": port, "file": file, "text": text, "env": env, "limit": limit}
+        return _page(self._call("POST", "/preview", body, timeout=LONG))
+
+    def connections(self, env: str | None = None) -> list[ConnectionInfo]:
+        return [ConnectionInfo(**found) for found in self._call("GET", "/connections", params={"env": env}).json()]
+
+    def test_connection(self, name: str, env: str | None = None) -> Tested:
+        answer = self._call("POST", f"/connections/{_part(name)}/test", params={"env": env}, timeout=LONG).json()
+        return Tested(answer["ok"], Message.from_json(answer["message"]), answer["seconds"])
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, Any] | None = None,
+        timeout: tuple[float, float] = PATIENCE,
+    ) -> Response:
+        try:
+            answer = self._session.request(
+                method, self.url + path, json=body, params=params, timeout=timeout, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise self._unreachable(error) from error
+        _check(answer)
+        return answer
+
+    def _unreachable(self, error: Exception) -> Refused:
+        return refusal(
+            "executor.unreachable",
+            msg("The executor at {url} does not answer ({error}).", url=self.url, error=type(error).__name__),
+            msg("Start it with “tisserand serve”."),
+        )
+
+
+def _check(answer: Response) -> None:
+    if answer.ok:
+        return
+    try:
+        data = answer.json()
+        problems = [Problem.from_json(problem) for problem in data["problems"]]
+        missing = bool(data.get("missing"))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        message = msg("The executor answers with the HTTP status {status}.", status=answer.status_code)
+        problems, missing = [Problem("executor.status", message)], False
+    raise Refused(problems, missing=missing)
+
+
+def _part(text: str) -> str:
+    """One segment of a path: it cannot climb out of its place."""
+    quoted = quote(text, safe="")
+    return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
+
+
+def _page(answer: Response) -> Page:
+    return Page(answer.content, int(answer.headers["X-Total-Rows"]), int(answer.headers["X-Offset"]))

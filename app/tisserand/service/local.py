@@ -1,0 +1,248 @@
+"""The executor in this process: `tisserand run`, tests, and what the HTTP server hands its calls to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tisserand.engine.journal import Event, Journal, RunRecord
+from tisserand.engine.launch import (
+    GRACE,
+    RunHandle,
+    cancel_run,
+    flow_text,
+    journal_path,
+    launch,
+    process_alive,
+    refusal,
+    relaunch,
+    run_folder,
+    state_folder,
+    unknown_run,
+)
+from tisserand.sdk.errors import NodeError
+from tisserand.service.protocol import Checked, ConnectionInfo, Page, RunInfo, RunRequest, Tested, Uncertain
+from tisserand.service.states import Follower, info
+from tisserand.texts import Message, msg
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tisserand.model.problem import Problem
+    from tisserand.sdk.registry import Registry
+    from tisserand.workspace.connections import Connections
+    from tisserand.workspace.folder import Environment, Workspace
+
+T = TypeVar("T")
+
+LARGEST_PAGE = 100_000
+
+
+class LocalExecutor:
+    """Implements `Executor` for one workspace. Runs are processes of their own and outlive this object."""
+
+    def __init__(self, root: Path, grace: float = GRACE) -> None:
+        self.root = root.resolve()
+        self._grace = grace
+        state_folder(self.root)
+        self.journal = Journal(journal_path(self.root))
+        self._handles: dict[str, RunHandle] = {}
+        self.journal.recover(process_alive)
+
+    # Runs
+
+    def start(self, request: RunRequest) -> str:
+        if request.keep not in ("none", "cuts", "all"):
+            raise refusal("call.keep", msg("“{value}” is not one of none, cuts, all.", value=str(request.keep)))
+        file = self._inside(request.file) if request.file else None
+        handle = launch(self.root, replace(request, file=file), self.journal)
+        self._handles[handle.run] = handle
+        return handle.run
+
+    def resume(self, run: str, uncertain: Uncertain | None = None) -> str:
+        if uncertain not in (None, "repeat", "skip"):
+            raise refusal("call.uncertain", msg("“{value}” is not one of repeat, skip.", value=str(uncertain)))
+        self.journal.recover(process_alive)
+        found = self.run(run)
+        if found.uncertain and uncertain is None:
+            raise refusal(
+                "run.uncertain",
+                msg("Nobody knows whether {nodes} wrote before the run “{run}” broke off.", nodes=list(found.uncertain), run=run),
+                msg("Look at the target, then resume with “--uncertain repeat” or “--uncertain skip”."),
+            )
+        self._handles[run] = relaunch(self.root, run, uncertain, self.journal)
+        return run
+
+    def cancel(self, run: str) -> None:
+        self._record(run)
+        handle = self._handles.get(run)
+        if handle is not None:
+            handle.cancel(self._grace)
+        else:
+            cancel_run(self.root, self.journal, run, self._grace)
+
+    def run(self, run: str) -> RunInfo:
+        return info(self._record(run), self.journal.all_events(run))
+
+    def runs(
+        self, flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None
+    ) -> list[RunInfo]:
+        return [info(record) for record in self.journal.runs(flow, state, max(0, min(limit, 10_000)), before)]
+
+    def events(self, run: str, after: int = 0, follow: bool = False) -> Iterator[Event]:
+        self._record(run)
+        return self._follow(run, after) if follow else self.journal.all_events(run, after)
+
+    def _follow(self, run: str, after: int) -> Iterator[Event]:
+        follower = self.follower(run, after)
+        while not follower.over:
+            news = follower.poll()
+            yield from news
+            if not news and not follower.over:
+                time.sleep(follower.PAUSE)
+
+    def follower(self, run: str, after: int = 0) -> Follower:
+        """For callers that must not block while they wait."""
+        return Follower(self.journal, run, after)
+
+    def wait(self, run: str) -> RunInfo:
+        """Wait for the end of a run that this object started."""
+        handle = self._handles.get(run)
+        if handle is not None:
+            handle.wait()
+        return self.run(run)
+
+    # Flows
+
+    def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
+        from tisserand.engine.check import check_text
+
+        content = flow_text(self.root, file, text)
+        return list(self._asked(lambda: check_text(self._workspace(), content, env, file=file, discover=False)).problems)
+
+    def schemas(
+        self, *, file: str | None = None, text: str | None = None, env: str | None = None, node: str | None = None
+    ) -> Checked:
+        from tisserand.engine.check import check_text
+
+        content = flow_text(self.root, file, text)
+        result = self._asked(lambda: check_text(self._workspace(), content, env, file=file, discover=True))
+        schemas = {name: dict(ports) for name, ports in result.schemas.items() if node is None or name == node}
+        return Checked(tuple(result.problems), schemas)
+
+    def explain(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> dict[str, Any]:
+        from tisserand.engine.plan import explain
+
+        content = flow_text(self.root, file, text)
+        return dict(self._asked(lambda: explain(self._workspace(), content, env, file=file)))
+
+    # Data
+
+    def page(
+        self, run: str, node: str, port: str | None = None, offset: int = 0, limit: int = 100, order: str | None = None
+    ) -> Page:
+        from tisserand.engine.pages import page
+
+        self._record(run)
+        folder = run_folder(self.root, run)
+        limit = max(0, min(limit, LARGEST_PAGE))
+        table, total = self._asked(lambda: page(folder, node, port, max(0, offset), limit, order))
+        return Page(_ipc(table), total, offset)
+
+    def preview(
+        self,
+        *,
+        node: str,
+        port: str | None = None,
+        file: str | None = None,
+        text: str | None = None,
+        env: str | None = None,
+        limit: int = 100,
+    ) -> Page:
+        from tisserand.engine.pages import preview
+
+        content = flow_text(self.root, file, text)
+        limit = max(0, min(limit, LARGEST_PAGE))
+        table = self._asked(lambda: preview(self._workspace(), content, node, port, limit, env=env, file=file))
+        return Page(_ipc(table), table.num_rows, 0)
+
+    # Connections
+
+    def connections(self, env: str | None = None) -> list[ConnectionInfo]:
+        registry, connections, environment = self._asked(lambda: self._connections(env))
+        found = {name: entry.type for name, entry in self._asked(connections.load).items()}
+        for name, over in environment.connections.items():
+            found[name] = str(over.get("type") or found.get(name, ""))
+        types = registry.connection_types()
+        return [ConnectionInfo(name, type, types[type].title if type in types else "") for name, type in found.items()]
+
+    def test_connection(self, name: str, env: str | None = None) -> Tested:
+        _registry, connections, environment = self._asked(lambda: self._connections(env))
+        if name not in self._asked(connections.load) and name not in environment.connections:
+            known = sorted(connections.load()) or ["–"]
+            raise refusal(
+                "connection.unknown",
+                msg("There is no connection “{name}”. Connections: {known}.", name=name, known=known),
+                msg("Add it: tisserand connection add {name}", name=name),
+                missing=True,
+            )
+        begun = time.monotonic()
+        try:
+            found = connections.get(name, environment).check()
+        except NodeError as error:
+            message = Message.from_json(connections.redactor.clean(error.message.to_json()))
+            return Tested(False, message, time.monotonic() - begun)
+        return Tested(True, found, time.monotonic() - begun)
+
+    def _connections(self, env: str | None) -> tuple[Registry, Connections, Environment]:
+        from tisserand.sdk.registry import registry
+        from tisserand.workspace.connections import Connections
+
+        workspace = self._workspace()
+        return registry(), Connections(workspace, registry()), workspace.environment(env)
+
+    def close(self) -> None:
+        """Runs go on; whoever opens the workspace next finds out how they ended."""
+        self._handles = {run: handle for run, handle in self._handles.items() if not self.run(run).final}
+        if not self._handles:
+            self.journal.close()
+
+    # Inside
+
+    def _workspace(self) -> Workspace:
+        from tisserand.workspace.folder import Workspace
+
+        return Workspace(self.root)
+
+    def _record(self, run: str) -> RunRecord:
+        run_folder(self.root, run)  # refuses what is no run id
+        record = self.journal.run(run)
+        if record is None:
+            raise unknown_run(run)
+        return record
+
+    def _inside(self, file: str) -> str:
+        """The path of a flow file relative to the workspace, which it may not leave."""
+        path = (self.root / file).resolve()
+        if not path.is_relative_to(self.root):
+            raise refusal("call.outside", msg("“{path}” lies outside the workspace.", path=file), file=file)
+        return path.relative_to(self.root).as_posix()
+
+    @staticmethod
+    def _asked(call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except NodeError as error:
+            raise refusal("call.refused", error.message, error.fix) from error
+
+
+def _ipc(table: pa.Table) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())

@@ -1,0 +1,225 @@
+"""The control API: the protocol over HTTP on the loopback interface, behind the guard."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict
+from typing import Annotated, Any, cast
+
+import uvicorn
+from fastapi import FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.concurrency import run_in_threadpool
+
+from tisserand import __version__
+from tisserand.engine.journal import Event
+from tisserand.model.problem import Place, Problem
+from tisserand.service import crash
+from tisserand.service.guard import App, Guard
+from tisserand.service.local import LocalExecutor
+from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
+from tisserand.texts import msg
+
+ARROW = "application/vnd.apache.arrow.stream"
+LINES = "application/x-ndjson"
+TOTAL = "X-Total-Rows"
+
+QUIET = 10.0
+"""Seconds without an event after which an empty line tells the client that the executor is still there."""
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class StartBody(_Body):
+    file: str | None = None
+    text: str | None = None
+    env: str | None = None
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    memory: str | None = None
+    threads: Annotated[int, Field(ge=1, le=4096)] | None = None
+    keep: Keep = "cuts"
+    until: str | None = None
+    by: str = ""
+    trigger: str = "manual"
+    parent: str | None = None
+    label: str | None = None
+
+
+class ResumeBody(_Body):
+    uncertain: Uncertain | None = None
+
+
+class FlowBody(_Body):
+    file: str | None = None
+    text: str | None = None
+    env: str | None = None
+    node: str | None = None
+
+
+class PreviewBody(_Body):
+    node: str
+    port: str | None = None
+    file: str | None = None
+    text: str | None = None
+    env: str | None = None
+    limit: int = 100
+
+
+def build(executor: LocalExecutor, token: str) -> App:
+    """The ASGI application of one workspace, guarded."""
+    # The documentation pages would load scripts from elsewhere; the document itself is served, to who has the token.
+    api = FastAPI(title="Tisserand executor", version=__version__, docs_url=None, redoc_url=None)
+    _answer_errors(api, executor)
+    _add_runs(api, executor)
+    _add_flows(api, executor)
+    return Guard(api, token)
+
+
+def _answer_errors(api: FastAPI, executor: LocalExecutor) -> None:
+    @api.exception_handler(Refused)
+    async def refused(_request: Request, error: Refused) -> JSONResponse:
+        return _problems(404 if error.missing else 422, error.problems, error.missing)
+
+    @api.exception_handler(RequestValidationError)
+    async def malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
+        found = [
+            Problem(
+                "call.malformed",
+                msg("The request does not fit: {reason}.", reason=finding["msg"]),
+                None,
+                Place(field=".".join(str(part) for part in finding["loc"])),
+            )
+            for finding in error.errors()
+        ]
+        return _problems(422, found)
+
+    @api.exception_handler(Exception)
+    async def crashed(_request: Request, error: Exception) -> JSONResponse:
+        return _problems(500, [crash.report(error, executor.root)])
+
+
+def _add_runs(api: FastAPI, executor: LocalExecutor) -> None:
+    @api.get("/health")
+    def health() -> dict[str, Any]:
+        return {"tisserand": __version__, "workspace": str(executor.root)}
+
+    @api.post("/runs", status_code=201)
+    def start(body: StartBody) -> dict[str, str]:
+        return {"id": executor.start(RunRequest(**body.model_dump()))}
+
+    @api.get("/runs")
+    def runs(flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None) -> list[Any]:
+        return [run.to_json() for run in executor.runs(flow, state, limit, before)]
+
+    @api.get("/runs/{run}")
+    def run(run: str) -> dict[str, Any]:
+        return executor.run(run).to_json()
+
+    @api.post("/runs/{run}/resume")
+    def resume(run: str, body: ResumeBody) -> dict[str, str]:
+        return {"id": executor.resume(run, body.uncertain)}
+
+    @api.post("/runs/{run}/cancel", status_code=202)
+    def cancel(run: str) -> dict[str, str]:
+        executor.cancel(run)
+        return {"id": run}
+
+    @api.get("/runs/{run}/events")
+    def events(run: str, after: Annotated[int, Query(ge=0)] = 0, follow: bool = False) -> StreamingResponse:
+        if not follow:
+            found = executor.events(run, after)
+            return StreamingResponse((_line(event) for event in found), media_type=LINES)
+        executor.run(run)
+        return StreamingResponse(_followed(executor, run, after), media_type=LINES)
+
+    @api.get("/runs/{run}/data/{node}")
+    def page(
+        run: str, node: str, port: str | None = None, offset: int = 0, limit: int = 100, order: str | None = None
+    ) -> Response:
+        return _arrow(executor.page(run, node, port, offset, limit, order))
+
+
+def _add_flows(api: FastAPI, executor: LocalExecutor) -> None:
+    @api.post("/check")
+    def check(body: FlowBody) -> list[Any]:
+        return [problem.to_json() for problem in executor.check(file=body.file, text=body.text, env=body.env)]
+
+    @api.post("/schemas")
+    def schemas(body: FlowBody) -> dict[str, Any]:
+        return executor.schemas(file=body.file, text=body.text, env=body.env, node=body.node).to_json()
+
+    @api.post("/explain")
+    def explain(body: FlowBody) -> dict[str, Any]:
+        return executor.explain(file=body.file, text=body.text, env=body.env)
+
+    @api.post("/preview")
+    def preview(body: PreviewBody) -> Response:
+        return _arrow(executor.preview(**body.model_dump()))
+
+    @api.get("/connections")
+    def connections(env: str | None = None) -> list[Any]:
+        return [asdict(connection) for connection in executor.connections(env)]
+
+    @api.post("/connections/{name}/test")
+    def test_connection(name: str, env: str | None = None) -> dict[str, Any]:
+        tested = executor.test_connection(name, env)
+        return {"ok": tested.ok, "message": tested.message.to_json(), "seconds": tested.seconds}
+
+
+async def _followed(executor: LocalExecutor, run: str, after: int) -> AsyncIterator[bytes]:
+    """Follows without holding a thread: many windows may watch many runs."""
+    follower = await run_in_threadpool(executor.follower, run, after)
+    poll: Callable[[], list[Event]] = follower.poll
+    quiet = 0.0
+    while not follower.over:
+        news = await run_in_threadpool(poll)
+        if news:
+            quiet = 0.0
+            yield b"".join(_line(event) for event in news)
+        elif not follower.over:
+            await asyncio.sleep(follower.PAUSE)
+            quiet += follower.PAUSE
+            if quiet >= QUIET:
+                quiet = 0.0
+                yield b"\n"
+
+
+def _line(event: Event) -> bytes:
+    return json.dumps(event.to_json(), separators=(",", ":")).encode() + b"\n"
+
+
+def _arrow(page: Page) -> Response:
+    return Response(page.data, media_type=ARROW, headers={TOTAL: str(page.total), "X-Offset": str(page.offset)})
+
+
+def _problems(status: int, problems: list[Problem], missing: bool = False) -> JSONResponse:
+    return JSONResponse({"problems": [problem.to_json() for problem in problems], "missing": missing}, status)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn that says when it answers."""
+
+    def __init__(self, app: App, started: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                cast(Any, app),
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                ws="none",
+                timeout_graceful_shutdown=3,
+            )
+        )
+        self._announce = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
