@@ -80,8 +80,8 @@ class Transform(Node[C]):
     role = "transform"
     keeps_rows: ClassVar[bool] = False
     """Each output row is one input row (`formula`, `select`): row counts then need no counting."""
-    inputs = (In("table"),)
-    outputs = (Out("table"),)
+    inputs: ClassVar[tuple[In, ...]] = (In("table"),)
+    outputs: ClassVar[tuple[Out, ...]] = (Out("table"),)
 
     def build(self, config: C, **relations: Relation) -> Relation | Mapping[str, Relation]:
         """Build the output relation, or one for each output port. An input that takes many arrives as a tuple of relations.
@@ -125,7 +125,7 @@ class Reader(Node[C]):
     """Brings data in from outside."""
 
     role = "reader"
-    outputs = (Out("rows"),)
+    outputs: ClassVar[tuple[Out, ...]] = (Out("rows"),)
 
     def discover(self, ctx: Context, config: C) -> Discovery:
         """Look at the source without reading it all. Must not change anything."""
@@ -176,8 +176,8 @@ class Writer(Node[C]):
     """Takes data out."""
 
     role = "writer"
-    inputs = (In("table"),)
-    outputs = (Out("result", kind="result"),)
+    inputs: ClassVar[tuple[In, ...]] = (In("table"),)
+    outputs: ClassVar[tuple[Out, ...]] = (Out("result", kind="result"),)
     delivery: ClassVar[Literal["atomic", "transactional", "idempotent", "at least once"]] = "at least once"
     """`atomic`: files through `ctx.target`, all or nothing. `transactional`: the node keeps `ctx.key` in the target, in the same
     transaction, and writes nothing when it is there already. `idempotent`: writing twice is as writing once. Otherwise the
@@ -200,8 +200,8 @@ class Step(Node[C]):
     """Batches in, batches out, with I/O. Always a cut; never run by preview or check."""
 
     role = "step"
-    inputs = (In("table"),)
-    outputs = (Out("table"),)
+    inputs: ClassVar[tuple[In, ...]] = (In("table"),)
+    outputs: ClassVar[tuple[Out, ...]] = (Out("table"),)
     repeatable: ClassVar[bool] = False
     """Running it twice on the same rows does no harm."""
     isolated: ClassVar[bool] = False
@@ -241,7 +241,7 @@ class Control(Node[C]):
     """Decides what runs next."""
 
     role = "control"
-    inputs = (In("table", optional=True),)
+    inputs: ClassVar[tuple[In, ...]] = (In("table", optional=True),)
 
     def output(self, config: C, schemas: Mapping[str, Schema]) -> Mapping[str, Schema]:
         """The columns of each output port, from those of the inputs that are connected."""
@@ -255,7 +255,7 @@ class Trigger(Node[C]):
     """Starts a flow. Its `event` port carries one row that tells what happened."""
 
     role = "trigger"
-    outputs = (Out("event"),)
+    outputs: ClassVar[tuple[Out, ...]] = (Out("event"),)
 
     def event(self, config: C) -> Schema:
         """The columns of the event."""
