@@ -1,0 +1,224 @@
+"""The scene: cards and wires kept in step with a flow value; it never changes the flow itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, Signal
+from PySide6.QtWidgets import QGraphicsScene
+
+from tisserand.model.flow import Flow, Node
+from tisserand.ui.canvas.card import Card
+from tisserand.ui.canvas.look import WIDTH
+from tisserand.ui.canvas.state import READY, Standing
+from tisserand.ui.canvas.tidy import tidy
+from tisserand.ui.canvas.wire import AFTER, Key, Wire
+from tisserand.ui.kinds import Face
+
+MARGIN = 3000.0
+
+
+class FlowScene(QGraphicsScene):
+    """Cards by node id, wires by key, and what is selected."""
+
+    selected = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cards: dict[str, Card] = {}
+        self.wires: dict[Key, Wire] = {}
+        self.zoom = 1.0
+        self.ratio = 1.0
+        self.drafting = False
+        self.hot_port: tuple[str, str, str] | None = None
+        self.selection: dict[str, None] = {}
+        self.wire_selection: Key | None = None
+        self._flow: Flow | None = None
+        self._overview: tuple[list[QLineF], dict[str, list[QRectF]]] | None = None
+        self._face: Callable[[Node, Flow], Face] = _no_face
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+
+    def show_flow(self, flow: Flow, face: Callable[[Node, Flow], Face]) -> None:
+        """Show a flow from nothing."""
+        self.selection.clear()
+        self.wire_selection = None
+        self.hot_port = None
+        self.cards.clear()
+        self.wires.clear()
+        self.clear()
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        self._face = face
+        self._flow = flow
+        places = self._places(flow)
+        for id, node in flow.nodes.items():
+            self._add_card(node, places[id], flow)
+        for key in _keys(flow):
+            self._add_wire(key)
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
+        self._grow()
+        self._overview = None
+        self.selected.emit()
+
+    def sync(self, flow: Flow) -> None:
+        """Follow a change: only what differs is touched."""
+        old = self._flow
+        if old is None:
+            self.show_flow(flow, self._face)
+            return
+        self._flow = flow
+        places = self._places(flow)
+        wanted = dict.fromkeys(_keys(flow))
+        for key in [key for key in self.wires if key not in wanted]:
+            self._drop_wire(key)
+        for id in [id for id in self.cards if id not in flow.nodes]:
+            self.removeItem(self.cards.pop(id))
+            self.selection.pop(id, None)
+        for id, node in flow.nodes.items():
+            card = self.cards.get(id)
+            if card is None:
+                self._add_card(node, places[id], flow)
+                continue
+            if node is not old.nodes.get(id) or not card.shown.known:
+                card.disabled = node.disabled
+                card.show_face(self._face(node, flow))
+                for wire in card.wires:
+                    wire.reroute()
+            card.place(*places[id])
+        for key in wanted:
+            if key not in self.wires:
+                self._add_wire(key)
+        self._grow()
+        self._overview = None
+        self.update()
+        self.selected.emit()
+
+    def _places(self, flow: Flow) -> Mapping[str, tuple[float, float]]:
+        """Where every node stands; those without a place in the file get one that is not written until they are moved."""
+        if all(id in flow.layout for id in flow.nodes):
+            return flow.layout
+        return {**tidy(flow), **flow.layout}
+
+    def _add_card(self, node: Node, place: tuple[float, float], flow: Flow) -> None:
+        card = Card(node.id, self._face(node, flow), place[0], place[1])
+        card.disabled = node.disabled
+        self.cards[node.id] = card
+        self.addItem(card)
+
+    def _add_wire(self, key: Key) -> None:
+        source, target = self.cards.get(key[0]), self.cards.get(key[2])
+        if source is None or target is None:
+            return
+        wire = Wire(key, source, target)
+        wire.rejects = any(port.name == key[1] and port.kind == "rejects" for port in source.shown.outputs)
+        self.wires[key] = wire
+        self.addItem(wire)
+
+    def _drop_wire(self, key: Key) -> None:
+        wire = self.wires.pop(key)
+        wire.detach()
+        self.removeItem(wire)
+        if self.wire_selection == key:
+            self.wire_selection = None
+
+    def bounds(self) -> QRectF:
+        """The rectangle around all cards."""
+        cards = self.cards.values()
+        if not cards:
+            return QRectF()
+        left = min(card.x0 for card in cards)
+        top = min(card.y0 for card in cards)
+        right = max(card.x0 for card in cards) + WIDTH
+        bottom = max(card.y0 + card.height for card in cards)
+        return QRectF(left, top, right - left, bottom - top)
+
+    def _grow(self) -> None:
+        """Only now the scene's size: set earlier, Qt would build its index again with every card."""
+        wanted = self.bounds().adjusted(-MARGIN, -MARGIN, MARGIN, MARGIN)
+        if not self.sceneRect().contains(wanted.adjusted(MARGIN / 2, MARGIN / 2, -MARGIN / 2, -MARGIN / 2)):
+            self.setSceneRect(wanted)
+
+    def touch(self) -> None:
+        """A card was moved by hand: the overview is stale."""
+        self._overview = None
+
+    def overview(self) -> tuple[list[QLineF], dict[str, list[QRectF]]]:
+        """Straight lines for wires, and rectangles by colour for cards: what a glance from far away needs."""
+        if self._overview is None:
+            lines = [QLineF(*wire.ends()) for wire in self.wires.values() if not wire.after]
+            boxes: dict[str, list[QRectF]] = {}
+            for card in self.cards.values():
+                state = card.standing.state
+                colour = state if state in {"failed", "running"} else card.shown.group
+                boxes.setdefault(colour, []).append(card.frame())
+            self._overview = (lines, boxes)
+        return self._overview
+
+    def show_standings(self, standings: Mapping[str, Standing]) -> None:
+        """Show how the nodes stand, and on the wires the rows that passed."""
+        for id, card in self.cards.items():
+            new = standings.get(id, READY)
+            if new == card.standing:
+                continue
+            card.show_standing(new)
+            counts = dict(new.rows)
+            first = card.shown.outputs[0].name if card.shown.outputs else ""
+            for wire in card.wires:
+                if wire.source is card and not wire.after:
+                    wire.rows = counts.get(wire.key[1] or first) if new.state == "done" else None
+                wire.update()
+        self._overview = None
+
+    def select(self, ids: Iterable[str], wire: Key | None = None) -> None:
+        """Make this the selection."""
+        wanted = {id: None for id in ids if id in self.cards}
+        if wanted == self.selection and wire == self.wire_selection:
+            return
+        for id in self.selection.keys() ^ wanted.keys():
+            card = self.cards.get(id)
+            if card is not None:
+                card.selected = id in wanted
+                card.setZValue(1 if card.selected else 0)
+                card.update()
+        for key in {self.wire_selection, wire}:
+            if key is not None and key in self.wires:
+                self.wires[key].selected = key == wire
+                self.wires[key].update()
+        self.selection = wanted
+        self.wire_selection = wire
+        self.selected.emit()
+
+    def card_at(self, point: QPointF) -> Card | None:
+        """The card under a scene point, the selected one first."""
+        found = [item for item in self.items(QRectF(point.x() - 1, point.y() - 1, 2, 2)) if isinstance(item, Card)]
+        return next((card for card in found if card.frame().contains(point)), None)
+
+    def port_at(self, point: QPointF, reach: float) -> tuple[str, str, str] | None:
+        """(node, `in` or `out`, port) near a scene point."""
+        around = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
+        for item in self.items(around):
+            if isinstance(item, Card):
+                port = item.port_at(point, reach)
+                if port:
+                    return (item.id, *port)
+        return None
+
+    def wire_at(self, point: QPointF, reach: float) -> Wire | None:
+        around = QRectF(point.x() - reach, point.y() - reach, 2 * reach, 2 * reach)
+        return next((item for item in self.items(around) if isinstance(item, Wire) and item.hit(point, reach)), None)
+
+    def inside(self, box: QRectF) -> list[str]:
+        """The nodes whose cards a rubber band touches."""
+        return [item.id for item in self.items(box) if isinstance(item, Card) and item.frame().intersects(box)]
+
+
+def _no_face(node: Node, flow: Flow) -> Face:
+    return Face(node.title or node.kind, "puzzle", "unknown", (), ())
+
+
+def _keys(flow: Flow) -> Iterable[Key]:
+    for id, node in flow.nodes.items():
+        for port, refs in node.inputs.items():
+            for ref in refs:
+                yield (ref.node, ref.port or "", id, port)
+        for other, when in node.after.items():
+            yield (other, when, id, AFTER)

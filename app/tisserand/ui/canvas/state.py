@@ -1,0 +1,87 @@
+"""How a node stands, as a person reads it: an icon, a colour and a word, and a second line that lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tisserand.texts import N_, language, ngettext, translate
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The state of one card. `rows` counts by output port ("" while it runs)."""
+
+    state: str = "ready"
+    detail: str = ""
+    rows: tuple[tuple[str, int], ...] = ()
+
+
+READY = Standing()
+WRONG = Standing("wrong")
+
+_FACES: dict[str, tuple[str, str, str]] = {
+    "ready": ("circle", "waiting", N_("Ready")),
+    "wrong": ("triangle-alert", "warning", N_("Not configured")),
+    "waiting": ("clock", "waiting", N_("Waiting")),
+    "running": ("loader-circle", "running", N_("Running")),
+    "done": ("circle-check", "done", N_("Done")),
+    "failed": ("circle-x", "failed", N_("Failed")),
+    "skipped": ("skip-forward", "skipped", N_("Skipped")),
+    "uncertain": ("circle-alert", "warning", N_("Uncertain")),
+    "disabled": ("ban", "skipped", N_("Switched off")),
+    "paused": ("pause", "warning", N_("Paused")),
+}
+
+
+def face(state: str) -> tuple[str, str, str]:
+    """Icon, colour token and word of a state."""
+    icon, token, word = _FACES.get(state, _FACES["ready"])
+    return icon, token, translate(word)
+
+
+def number(value: int) -> str:
+    """A count with the thousands set apart as the language does it."""
+    text = f"{value:,}"
+    return text.replace(",", "\u202f") if language() == "fr" else text
+
+
+def seconds(value: float) -> str:
+    """A duration for a card: `0.4 s`, `3 min 05 s`."""
+    if value < 60:
+        text = f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
+        return (text.replace(".", ",") if language() == "fr" else text) + " s"
+    return f"{int(value // 60)} min {int(value % 60):02d} s"
+
+
+def rows(count: int) -> str:
+    return ngettext("{count} row", "{count} rows", count).format(count=number(count))
+
+
+def standing(info: Any) -> Standing:
+    """From the executor's answer about one node to what its card shows."""
+    counts = tuple(info.rows.items())
+    parts: list[str] = []
+    if counts:
+        main = dict(counts).get("", counts[0][1])
+        parts.append(rows(main))
+    if info.seconds is not None:
+        parts.append(seconds(info.seconds))
+    if info.attempt > 1:
+        parts.append(translate("attempt {number}").format(number=info.attempt))
+    detail = " · ".join(parts)
+    if info.error is not None:
+        detail = info.error.message.text()
+    elif info.reason is not None:
+        detail = info.reason.text()
+    return Standing(info.state, detail, counts)
+
+
+def second_line(standing: Standing) -> str:
+    """The card's second line: the word, then what is known."""
+    word = face(standing.state)[2]
+    if not standing.detail:
+        return word
+    if standing.state == "done":
+        return standing.detail
+    return f"{word} · {standing.detail}"

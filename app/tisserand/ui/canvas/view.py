@@ -1,0 +1,181 @@
+"""The window onto the scene: grid, overview from far away, zoom at the pointer, pan, fit."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPixmap, QPolygonF, QResizeEvent, QWheelEvent
+from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
+
+from tisserand.texts import translate as _
+from tisserand.ui.canvas.look import GRID, OVERVIEW_BELOW, look
+from tisserand.ui.canvas.scene import FlowScene
+from tisserand.ui.theme import theme
+
+SMALLEST, LARGEST = 0.02, 2.5
+
+
+class CanvasView(QGraphicsView):
+    """Shows a scene. What hands do on it is in `gestures`."""
+
+    zoomed = Signal(float)
+
+    def __init__(self, scene: FlowScene, parent: QWidget | None = None) -> None:
+        super().__init__(scene, parent)
+        self.flow_scene = scene
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.MinimalViewportUpdate)
+        self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontSavePainterState)
+        self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing)
+        self.setRenderHint(QPainter.RenderHint.Antialiasing)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setMouseTracking(True)
+        self.viewport().setMouseTracking(True)
+        self.setAccessibleName(_("Canvas"))
+        self.setAccessibleDescription(
+            _("The flow as cards and wires. Arrow keys go from node to node, Enter opens the settings.")
+        )
+        self._dots: tuple[int, QPixmap] | None = None
+        theme().changed.connect(self._recolour)
+
+    def _recolour(self) -> None:
+        self._dots = None
+        self.viewport().update()
+
+    def zoom(self) -> float:
+        return self.flow_scene.zoom
+
+    def set_zoom(self, factor: float, at: QPoint | None = None) -> None:
+        """Zoom so that the scene point under `at` (the middle if None) stays where it is."""
+        at = at or self.viewport().rect().center()
+        old = self.flow_scene.zoom
+        new = min(max(factor, SMALLEST), LARGEST)
+        if abs(new - 1) < 0.04:
+            new = 1.0  # texts are sharpest at exactly one
+        if new == old:
+            return
+        fixed = self.mapToScene(at)
+        self.flow_scene.zoom = new
+        self.flow_scene.ratio = self.devicePixelRatioF()
+        self.resetTransform()
+        self.scale(new, new)
+        self._bring(fixed, at)
+        self.viewport().update()
+        self.zoomed.emit(new)
+
+    def _bring(self, fixed: QPointF, at: QPoint) -> None:
+        """Scroll so that a scene point comes to lie under a viewport point."""
+        moved = self.mapFromScene(fixed) - at
+        self.pan(-moved.x(), -moved.y())
+
+    def pan(self, dx: int, dy: int) -> None:
+        """Shift what is seen by whole pixels."""
+        across, down = self.horizontalScrollBar(), self.verticalScrollBar()
+        across.setValue(across.value() - dx)
+        down.setValue(down.value() - dy)
+
+    def fit(self) -> None:
+        """Show the whole flow, never larger than life."""
+        box = self.flow_scene.bounds()
+        if box.isEmpty():
+            self.set_zoom(1.0)
+            return
+        space = self.viewport().rect().adjusted(48, 48, -48, -48)
+        factor = min(space.width() / box.width(), space.height() / box.height(), 1.0)
+        self.set_zoom(max(factor, SMALLEST))
+        self._bring(box.center(), self.viewport().rect().center())
+
+    def reveal(self, box: QRectF) -> None:
+        """Scroll as little as needed to show a part of the scene."""
+        seen = self.mapToScene(self.viewport().rect().adjusted(24, 24, -24, -24)).boundingRect()
+        if not seen.contains(box):
+            self._bring(box.center(), self.viewport().rect().center())
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        super().scrollContentsBy(dx, dy)
+        if self.flow_scene.zoom < OVERVIEW_BELOW:
+            self.viewport().update()
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        pixels = event.pixelDelta()
+        if not pixels.isNull() and not event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.pan(pixels.x(), pixels.y())
+        elif event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
+            turn = event.angleDelta()
+            self.pan((turn.y() or turn.x()) // 2, 0)
+        else:
+            self.set_zoom(self.zoom() * math.pow(1.0015, event.angleDelta().y()), event.position().toPoint())
+        event.accept()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.viewport().update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        event.ignore()  # the base class would scroll
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.flow_scene.zoom >= OVERVIEW_BELOW:
+            super().paintEvent(event)
+            self._paint_above()
+            return
+        style = look()
+        painter = QPainter(self.viewport())
+        painter.fillRect(event.rect(), style.colour["canvas"])
+        painter.setTransform(self.viewportTransform())
+        lines, boxes = self.flow_scene.overview()
+        pen = style.wire.color()
+        painter.setPen(pen)
+        painter.drawLines(lines)
+        painter.setPen(Qt.PenStyle.NoPen)
+        for colour, rectangles in boxes.items():
+            painter.setBrush(style.brush[colour])
+            painter.drawRects(rectangles)
+        marked = [self.flow_scene.cards[id].frame() for id in self.flow_scene.selection]
+        if marked:
+            painter.setBrush(style.brush["accent"])
+            painter.drawRects(marked)
+        painter.end()
+        self._paint_above()
+
+    def _paint_above(self) -> None:
+        """Drafts and rubber bands, over everything; filled in by the gestures."""
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        style = look()
+        painter.fillRect(rect, style.colour["canvas"])
+        zoom = self.flow_scene.zoom
+        if zoom < 0.4:
+            return
+        pitch = max(8, round(GRID * zoom))
+        painter.save()
+        painter.resetTransform()
+        origin = self.mapFromScene(QPointF(0, 0))
+        area = self.mapFromScene(QRectF(rect)).boundingRect().adjusted(-1, -1, 1, 1).intersected(self.viewport().rect())
+        tile = self._tile(pitch)
+        offset = QPoint((area.left() - origin.x()) % pitch, (area.top() - origin.y()) % pitch)
+        painter.drawTiledPixmap(area, tile, offset)
+        painter.restore()
+
+    def _tile(self, pitch: int) -> QPixmap:
+        """A block of the dotted grid, large, so that few copies fill a window."""
+        if self._dots is None or self._dots[0] != pitch:
+            count = max(1, 256 // pitch)
+            size = pitch * count
+            made = QPixmap(size, size)
+            made.fill(look().colour["canvas"])
+            painter = QPainter(made)
+            painter.setPen(look().colour["dot"])
+            points = QPolygonF([QPointF(x * pitch, y * pitch) for x in range(count) for y in range(count)])
+            painter.drawPoints(points)
+            if pitch >= 20:
+                painter.drawPoints(points.translated(1, 0))
+                painter.drawPoints(points.translated(0, 1))
+                painter.drawPoints(points.translated(1, 1))
+            painter.end()
+            self._dots = (pitch, made)
+        return self._dots[1]

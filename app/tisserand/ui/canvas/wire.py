@@ -1,0 +1,149 @@
+"""One wire on the canvas: a curve from an output port to an input port, with the rows that went through it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
+
+from tisserand.ui.canvas.look import TEXT_FROM, look
+from tisserand.ui.canvas.state import number
+
+if TYPE_CHECKING:
+    from tisserand.ui.canvas.card import Card
+    from tisserand.ui.canvas.scene import FlowScene
+
+Key = tuple[str, str, str, str]
+"""Source node, source port ("" for its default), target node, target port (`AFTER` for an order without data)."""
+AFTER = "@after"
+
+
+def curve(start: QPointF, end: QPointF) -> QPainterPath:
+    """The curve between two ports."""
+    bend = _bend(start, end)
+    path = QPainterPath(start)
+    path.cubicTo(start.x() + bend, start.y(), end.x() - bend, end.y(), end.x(), end.y())
+    return path
+
+
+def _bend(start: QPointF, end: QPointF) -> float:
+    across = end.x() - start.x()
+    if across >= 0:
+        return max(across * 0.5, min(36.0, abs(end.y() - start.y()) * 0.5))
+    return min(160.0, 60.0 - across * 0.35)
+
+
+class Wire(QGraphicsItem):
+    """A reference between two nodes. Its path is made when it is first painted or pointed at."""
+
+    def __init__(self, key: Key, source: Card, target: Card) -> None:
+        super().__init__()
+        self.key = key
+        self.source = source
+        self.target = target
+        self.selected = False
+        self.hovered = False
+        self.rows: int | None = None
+        self.after = key[3] == AFTER
+        self.rejects = False
+        self._path: QPainterPath | None = None
+        self._box: QRectF | None = None
+        self.setZValue(-1)
+        source.wires.append(self)
+        target.wires.append(self)
+
+    def ends(self) -> tuple[QPointF, QPointF]:
+        if self.after:
+            a, b = self.source.frame(), self.target.frame()
+            return QPointF(a.right() - 24, a.bottom()), QPointF(b.left() + 24, b.bottom())
+        return self.source.output_point(self.key[1]), self.target.input_point(self.key[3])
+
+    def reroute(self) -> None:
+        self.prepareGeometryChange()
+        self._path = self._box = None
+
+    def detach(self) -> None:
+        """Forget the cards, before the wire goes."""
+        for card in (self.source, self.target):
+            if self in card.wires:
+                card.wires.remove(self)
+
+    def boundingRect(self) -> QRectF:
+        if self._box is None:
+            start, end = self.ends()
+            if self.after:
+                drop = 44.0
+                left, right = min(start.x(), end.x()), max(start.x(), end.x())
+                top, bottom = min(start.y(), end.y()), max(start.y(), end.y()) + drop
+            else:
+                bend = _bend(start, end)
+                left = min(start.x(), end.x() - bend)
+                right = max(end.x(), start.x() + bend)
+                top, bottom = min(start.y(), end.y()), max(start.y(), end.y())
+            self._box = QRectF(left - 4, top - 12, right - left + 8, bottom - top + 24)
+        return self._box
+
+    def path(self) -> QPainterPath:
+        if self._path is None:
+            start, end = self.ends()
+            if self.after:
+                self._path = QPainterPath(start)
+                low = max(start.y(), end.y()) + 44
+                self._path.cubicTo(start.x() + 10, low, end.x() - 10, low, end.x(), end.y())
+            else:
+                self._path = curve(start, end)
+        return self._path
+
+    def hit(self, point: QPointF, reach: float) -> bool:
+        """Whether a scene point lies within `reach` of the curve."""
+        if not self.boundingRect().adjusted(-reach, -reach, reach, reach).contains(point):
+            return False
+        stroker = QPainterPathStroker()
+        stroker.setWidth(reach * 2)
+        return stroker.createStroke(self.path()).contains(point)
+
+    def label(self) -> str:
+        """What the wire says of itself: the port's name where the source has several, and the rows that passed."""
+        if self.after:
+            return self.key[1]
+        parts: list[str] = []
+        outputs = self.source.shown.outputs
+        if len(outputs) > 1:
+            port = next((p for p in outputs if p.name == self.key[1]), outputs[0])
+            parts.append(port.title or port.name)
+        if self.rows is not None:
+            parts.append(number(self.rows))
+        return " · ".join(parts)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        style = look()
+        scene: FlowScene = self.scene()  # type: ignore[assignment]
+        live = self.source.standing.state == "running" or (
+            self.source.standing.state == "done" and self.target.standing.state == "running"
+        )
+        pen = style.wire_after if self.after else style.wire_rejects if self.rejects else style.wire_live if live else style.wire
+        painter.setPen(style.wire_hot if self.selected or self.hovered else pen)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.drawPath(self.path())
+        if scene.zoom >= TEXT_FROM:
+            self._paint_label(painter)
+
+    def _paint_label(self, painter: QPainter) -> None:
+        text = self.label()
+        if not text:
+            return
+        style = look()
+        width = style.tiny_metrics.horizontalAdvance(text) + 12
+        start, end = self.ends()
+        if not self.after and max(abs(end.x() - start.x()), abs(end.y() - start.y())) < width + 14:
+            return
+        middle = self.path().pointAtPercent(0.5)
+        box = QRectF(middle.x() - width / 2, middle.y() - 8.5, width, 17)
+        painter.setPen(style.wire_hot if self.selected or self.hovered else style.border)
+        painter.setBrush(style.brush["raised"])
+        painter.drawRoundedRect(box, 8, 8)
+        painter.setFont(style.tiny)
+        painter.setPen(style.muted)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)

@@ -1,0 +1,62 @@
+"""Icons drawn from SVG files and recoloured by the theme; nothing is rendered before it is painted."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtSvg import QSvgRenderer
+
+from tisserand.files import shipped
+from tisserand.ui.theme import theme
+
+_extra: dict[str, Path] = {}
+
+
+def add_icon(name: str, path: Path) -> None:
+    """Make an icon known that stands outside the shipped folder (beside a node)."""
+    _extra[name] = path
+
+
+def has_icon(name: str) -> bool:
+    return name in _extra or (shipped("resources") / "icons" / f"{name}.svg").is_file()
+
+
+@lru_cache(maxsize=512)
+def _source(name: str) -> str:
+    path = _extra.get(name) or shipped("resources") / "icons" / f"{name}.svg"
+    if not path.is_file():
+        path = shipped("resources") / "icons" / "box.svg"
+    return path.read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=1024)
+def _drawn(name: str, colour: str, size: int, ratio: float) -> QPixmap:
+    renderer = QSvgRenderer(QByteArray(_source(name).replace("currentColor", colour).encode()))
+    pixels = max(1, round(size * ratio))
+    pixmap = QPixmap(pixels, pixels)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    renderer.render(painter, QRectF(0, 0, pixels, pixels))
+    painter.end()
+    pixmap.setDevicePixelRatio(ratio)
+    return pixmap
+
+
+def pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
+    """One icon in one colour; `ratio` is the screen's pixels per point (times the zoom, on the canvas)."""
+    return _drawn(name, colour.name(), size, ratio)
+
+
+def icon(name: str, shade: str = "text", off: str = "faint") -> QIcon:
+    """An icon for buttons and menus in the theme's colours of this moment."""
+    made = QIcon()
+    for size in (16, 20, 32):
+        made.addPixmap(pixmap(name, theme().colour(shade), size), QIcon.Mode.Normal)
+        made.addPixmap(pixmap(name, theme().colour(off), size), QIcon.Mode.Disabled)
+    return made
+
+
+ICON = QSize(18, 18)
