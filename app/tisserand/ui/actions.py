@@ -1,0 +1,113 @@
+"""The one registry of actions: toolbar, menus, shortcuts and the page that lists them are all made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenu, QWidget
+
+from tisserand.texts import N_, translate
+from tisserand.ui.icons import icon
+from tisserand.ui.theme import theme
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One action as it is declared. `text` and `words` are gettext ids; `words` are what else a person may call it."""
+
+    id: str
+    text: str
+    shortcut: str
+    icon: str
+    menu: str
+    words: str = ""
+    bar: str = ""
+    """The short text in the toolbar; empty: not in the toolbar."""
+    checkable: bool = False
+
+
+FILE, EDIT, VIEW, RUN, HELP = N_("File"), N_("Edit"), N_("View"), N_("Run menu"), N_("Help")
+MENUS = (FILE, EDIT, VIEW, RUN, HELP)
+
+ENTRIES: tuple[Entry, ...] = (
+    Entry("new", N_("New flow"), "Ctrl+N", "file-plus", FILE, N_("create empty start")),
+    Entry("open", N_("Open…"), "Ctrl+O", "folder-open", FILE, N_("load file flow"), N_("Open")),
+    Entry("save", N_("Save"), "Ctrl+S", "save", FILE, N_("write file keep"), N_("Save")),
+    Entry("save_as", N_("Save as…"), "Ctrl+Shift+S", "download", FILE, N_("copy file name")),
+    Entry("quit", N_("Quit"), "Ctrl+Q", "log-out", FILE, N_("exit close leave")),
+    Entry("undo", N_("Undo"), "Ctrl+Z", "undo-2", EDIT, N_("back revert"), N_("Undo")),
+    Entry("redo", N_("Redo"), "Ctrl+Shift+Z", "redo-2", EDIT, N_("again forward"), N_("Redo")),
+    Entry("add", N_("Add a node…"), "Ctrl+Space", "plus", EDIT, N_("insert palette new step")),
+    Entry("copy", N_("Copy"), "Ctrl+C", "copy", EDIT, N_("clipboard duplicate")),
+    Entry("paste", N_("Paste"), "Ctrl+V", "clipboard-paste", EDIT, N_("clipboard insert")),
+    Entry("delete", N_("Delete"), "Del", "trash-2", EDIT, N_("remove erase")),
+    Entry("select_all", N_("Select all"), "Ctrl+A", "scan", EDIT, N_("everything mark")),
+    Entry("disable", N_("Switch on or off"), "D", "ban", EDIT, N_("disable enable skip")),
+    Entry("tidy", N_("Tidy the layout"), "Ctrl+L", "layout-grid", VIEW, N_("arrange align order clean"), N_("Tidy")),
+    Entry("fit", N_("Fit to the window"), "F", "fullscreen", VIEW, N_("zoom whole everything"), N_("Fit")),
+    Entry("zoom_in", N_("Zoom in"), "Ctrl++", "zoom-in", VIEW, N_("larger closer")),
+    Entry("zoom_out", N_("Zoom out"), "Ctrl+-", "zoom-out", VIEW, N_("smaller farther")),
+    Entry("zoom_one", N_("Zoom to 100 %"), "Ctrl+0", "search", VIEW, N_("reset actual size")),
+    Entry("palette", N_("Nodes"), "Ctrl+1", "panel-left", VIEW, N_("palette panel list"), checkable=True),
+    Entry("inspector", N_("Settings"), "Ctrl+2", "panel-right", VIEW, N_("inspector panel form"), checkable=True),
+    Entry("bottom", N_("Data and problems"), "Ctrl+3", "panel-bottom", VIEW, N_("panel table log"), checkable=True),
+    Entry("theme", N_("Light, dark or system colours"), "Ctrl+Shift+L", "sun-moon", VIEW, N_("theme appearance night")),
+    Entry("run", N_("Run"), "F5", "play", RUN, N_("start execute go"), N_("Run")),
+    Entry("cancel", N_("Cancel the run"), "Shift+F5", "square", RUN, N_("stop abort end"), N_("Cancel")),
+    Entry("data", N_("Show data"), "Ctrl+D", "table", RUN, N_("rows table preview result")),
+    Entry("problems", N_("Show problems"), "F8", "triangle-alert", RUN, N_("errors check warnings")),
+    Entry("shortcuts", N_("Keyboard shortcuts"), "F1", "keyboard", HELP, N_("keys help list actions")),
+)
+
+TOOLBAR: tuple[str, ...] = ("run", "cancel", "|", "open", "save", "|", "undo", "redo", "|", "tidy", "fit")
+
+
+class Actions:
+    """The registry brought to life for one window."""
+
+    def __init__(self, window: QWidget) -> None:
+        self._window = window
+        self._made: dict[str, QAction] = {}
+        self.entries = {entry.id: entry for entry in ENTRIES}
+        for entry in ENTRIES:
+            action = QAction(translate(entry.text), window)
+            action.setObjectName(entry.id)
+            action.setShortcut(QKeySequence(entry.shortcut))
+            action.setCheckable(entry.checkable)
+            action.setIconText(translate(entry.bar or entry.text))
+            window.addAction(action)
+            self._made[entry.id] = action
+        self.describe()
+        self.recolour()
+        theme().changed.connect(self.recolour)
+
+    def __getitem__(self, id: str) -> QAction:
+        return self._made[id]
+
+    def __iter__(self) -> Iterator[tuple[Entry, QAction]]:
+        return ((entry, self._made[entry.id]) for entry in ENTRIES)
+
+    def bind(self, id: str, callback: Callable[[], object]) -> None:
+        self._made[id].triggered.connect(lambda _checked=False: callback())
+
+    def describe(self) -> None:
+        """Tooltips: the text and its shortcut."""
+        for _entry, action in self:
+            action.setToolTip(f"{action.text()}  {action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)}")
+
+    def recolour(self) -> None:
+        for entry, action in self:
+            action.setIcon(icon(entry.icon, "on_accent" if entry.id == "run" else "text"))
+
+    def menus(self) -> list[QMenu]:
+        """The menus in their order; the window gives them a place."""
+        made = []
+        for name in MENUS:
+            menu = QMenu("&" + translate(name if name != RUN else N_("Run")), self._window)
+            for entry, action in self:
+                if entry.menu == name:
+                    menu.addAction(action)
+            made.append(menu)
+        return made

@@ -1,0 +1,219 @@
+"""The flow being edited: its file, its history, whether it is saved. Every change goes through an edit command."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+
+from tisserand.files import write_text
+from tisserand.model.command import Command, EditError, Several
+from tisserand.model.edit_nodes import (
+    AddNode,
+    Connect,
+    Disconnect,
+    MoveNodes,
+    RemoveNodes,
+    RenameNode,
+    SetConfig,
+    SetNode,
+)
+from tisserand.model.flow import Flow, Node, Ref
+from tisserand.model.history import History
+from tisserand.model.problem import Place, Problem
+from tisserand.model.yamlfile import Positions, read_flow
+from tisserand.model.yamlwrite import write_flow
+from tisserand.texts import Message, msg
+from tisserand.ui.kinds import Kinds, unused_id
+
+Wire = tuple[str, str, str, str]
+
+
+class Document(QObject):
+    """One open flow."""
+
+    opened = Signal()
+    changed = Signal(object, object)
+    """(the flow before, the flow now)."""
+    state_changed = Signal()
+    """Saved or not, what can be undone, the file's name."""
+    refused = Signal(object)
+    """A message: an edit that cannot be done."""
+
+    def __init__(self, kinds: Kinds) -> None:
+        super().__init__()
+        self.kinds = kinds
+        self.path: Path | None = None
+        self.positions = Positions()
+        self.broken: list[Problem] = []
+        """Why the file could not be read; the document is empty then and is not written over it."""
+        self._history = History(_empty())
+        self._history.listen(self._became)
+
+    @property
+    def flow(self) -> Flow:
+        return self._history.flow
+
+    @property
+    def is_saved(self) -> bool:
+        return self._history.is_saved
+
+    @property
+    def title(self) -> str:
+        return self.flow.title or (self.path.stem if self.path else msg("Untitled flow").text())
+
+    def new(self) -> None:
+        self._start(_empty(), None, Positions(), [])
+
+    def open(self, path: Path) -> list[Problem]:
+        """Open a file. What cannot be read leaves an empty document and its problems; nothing is ever written over it unasked."""
+        try:
+            text = path.read_bytes().decode("utf-8")
+        except FileNotFoundError:
+            return self._refuse(path, msg("There is no file “{file}”.", file=str(path)), msg("Open another flow."))
+        except OSError as error:
+            return self._refuse(
+                path, msg("“{file}” cannot be read: {reason}.", file=str(path), reason=error.strerror or ""), None
+            )
+        except UnicodeDecodeError:
+            fix = msg("Save it as UTF-8 text.")
+            return self._refuse(path, msg("“{file}” is not a text in UTF-8.", file=path.name), fix)
+        reading = read_flow(text, str(path))
+        if reading.flow is None:
+            self._start(_empty(), None, reading.positions, reading.problems)
+            return reading.problems
+        self._start(reading.flow, path, reading.positions, [])
+        # A file that cannot be read in full would lose what was not understood: saving it asks for another name.
+        if any(problem.severity == "error" and problem.code.startswith("yaml") for problem in reading.problems):
+            self.path = None
+        return reading.problems
+
+    def show(self, flow: Flow) -> None:
+        """Show a flow that has no file yet (an example, a benchmark)."""
+        self._start(flow, None, Positions(), [])
+
+    def _refuse(self, path: Path, message: Message, fix: Message | None) -> list[Problem]:
+        problem = Problem("flow.unreadable", message, fix, Place(file=str(path)))
+        self._start(_empty(), None, Positions(), [problem])
+        return [problem]
+
+    def _start(self, flow: Flow, path: Path | None, positions: Positions, broken: list[Problem]) -> None:
+        self._history = History(flow)
+        self._history.listen(self._became)
+        self.path, self.positions, self.broken = path, positions, broken
+        self.opened.emit()
+        self.state_changed.emit()
+
+    def text(self) -> str:
+        """The flow as its file would hold it."""
+        return write_flow(self.flow)
+
+    def save(self, path: Path) -> Message | None:
+        """Write the file at once; gives the sentence why it could not be."""
+        try:
+            write_text(path, self.text())
+        except OSError as error:
+            return msg("“{file}” cannot be written: {reason}.", file=str(path), reason=error.strerror or str(error))
+        self.path = path
+        self._history.mark_saved()
+        self.state_changed.emit()
+        return None
+
+    # -- edits ---------------------------------------------------------------------------------------------------------
+    def do(self, command: Command, *, joins: bool = False) -> bool:
+        """Do one edit. `joins`: typing on in the same field is one step."""
+        if not joins:
+            self._history.seal()
+        try:
+            self._history.do(command)
+        except EditError as error:
+            self.refused.emit(error.message)
+            return False
+        return True
+
+    def seal(self) -> None:
+        self._history.seal()
+
+    def undo(self) -> None:
+        self._history.undo()
+
+    def redo(self) -> None:
+        self._history.redo()
+
+    @property
+    def undo_name(self) -> Message | None:
+        return self._history.undo_name
+
+    @property
+    def redo_name(self) -> Message | None:
+        return self._history.redo_name
+
+    def _became(self, before: Flow, after: Flow, command: Command) -> None:
+        self.changed.emit(before, after)
+        self.state_changed.emit()
+
+    def add(self, kind: str, at: tuple[float, float], source: str | None = None) -> str | None:
+        """Add a node, wired behind `source` where its first input is free for it; gives its id."""
+        flow = self.flow
+        found = self.kinds.get(kind)
+        id = unused_id(kind, {**flow.nodes, **flow.frames, **flow.notes})
+        version = found.version if found else 1
+        commands: list[Command] = [AddNode(Node(id, kind, version=version), at)]
+        if source is not None and found is not None and found.inputs:
+            outputs = self.kinds.face(flow.nodes[source], flow).outputs
+            rows = next((port for port in outputs if port.kind == "rows"), None)
+            if rows is not None:
+                port = found.inputs[0]
+                commands.append(Connect(self._ref(source, rows.name), id, port.name, port.many))
+        label = msg("Adding of “{node}”", node=id)
+        done = self.do(commands[0] if len(commands) == 1 else Several(tuple(commands), label))
+        return id if done else None
+
+    def _ref(self, node: str, port: str) -> Ref:
+        """The reference as a person would write it: the default output goes without its name."""
+        default = self.kinds.default_output(self.flow.nodes[node], self.flow)
+        return Ref(node, None if port in ("", default) else port)
+
+    def _takes_many(self, node: str, port: str) -> bool:
+        inputs = self.kinds.face(self.flow.nodes[node], self.flow).inputs
+        return any(each.name == port and each.many for each in inputs)
+
+    def connect_ports(self, source: tuple[str, str], target: tuple[str, str]) -> bool:
+        return self.do(Connect(self._ref(*source), target[0], target[1], self._takes_many(*target)))
+
+    def rewire(self, wire: Wire, target: tuple[str, str] | None) -> bool:
+        """Put a wire's end elsewhere, or take the wire away."""
+        ref = Ref(wire[0], wire[1] or None)
+        cut = Disconnect(wire[2], wire[3], ref)
+        if target is None:
+            return self.do(cut)
+        join = Connect(ref, target[0], target[1], self._takes_many(*target))
+        return self.do(Several((cut, join), msg("Rewiring to “{node}”", node=target[0])))
+
+    def cut(self, wire: Wire) -> bool:
+        if wire[3].startswith("@"):
+            after = {other: when for other, when in self.flow.nodes[wire[2]].after.items() if other != wire[0]}
+            return self.do(SetNode({"after": after}, wire[2]))
+        return self.do(Disconnect(wire[2], wire[3], Ref(wire[0], wire[1] or None)))
+
+    def move(self, places: Mapping[str, tuple[float, float]]) -> bool:
+        return self.do(MoveNodes(dict(places)))
+
+    def remove(self, ids: tuple[str, ...]) -> bool:
+        return bool(ids) and self.do(RemoveNodes(ids))
+
+    def set_config(self, node: str, field: str, value: Any, *, unset: bool = False) -> bool:
+        command = SetConfig(node, remove=(field,)) if unset else SetConfig(node, {field: value})
+        return self.do(command, joins=True)
+
+    def set_node(self, node: str, **changes: Any) -> bool:
+        return self.do(SetNode(changes, node), joins=True)
+
+    def rename(self, old: str, new: str) -> bool:
+        return self.do(RenameNode(old, new))
+
+
+def _empty() -> Flow:
+    return Flow(id="untitled")
