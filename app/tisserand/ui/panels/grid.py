@@ -1,0 +1,232 @@
+"""A table of any length, painted: it asks for the pages that are seen, and for nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame
+
+from tisserand.texts import translate as _
+from tisserand.ui.canvas.state import number
+from tisserand.ui.theme import font, theme
+
+if TYPE_CHECKING:
+    from tisserand.ui.panels.cells import Cells
+
+ROW = 27
+HEAD = 44
+PAD = 12
+PAGE = 200
+KEPT = 60
+"""Pages kept in memory."""
+
+
+class Grid(QAbstractScrollArea):
+    """Rows of one edge."""
+
+    wanted = Signal(int)
+    """The number of a page that is seen and not here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName(_("Data"))
+        self.total = 0
+        self.names: tuple[str, ...] = ()
+        self.types: tuple[str, ...] = ()
+        self.right: tuple[bool, ...] = ()
+        self.widths: list[int] = []
+        self.current: tuple[int, int] | None = None
+        self._pages: dict[int, Cells] = {}
+        self._asked: set[int] = set()
+        self._small = font(12)
+        self._bold = font(12, QFont.Weight.DemiBold)
+        self._tiny = font(11)
+        self._italic = font(12)
+        self._italic.setItalic(True)
+        theme().changed.connect(self.viewport().update)
+        self.verticalScrollBar().setSingleStep(1)
+        self.horizontalScrollBar().setSingleStep(24)
+
+    def clear(self) -> None:
+        self._pages.clear()
+        self._asked.clear()
+        self.total, self.names, self.types, self.right, self.widths = 0, (), (), (), []
+        self.current = None
+        self._measure()
+        self.viewport().update()
+
+    def take(self, cells: Cells) -> None:
+        """A page that was asked for has come."""
+        if not self.names:
+            self.names, self.types, self.right = cells.names, cells.types, cells.right
+            self._set_widths(cells)
+        self.total = cells.total
+        page = cells.offset // PAGE
+        self._asked.discard(page)
+        self._pages[page] = cells
+        while len(self._pages) > KEPT:
+            del self._pages[next(iter(self._pages))]
+        self._measure()
+        self.viewport().update()
+
+    def _set_widths(self, cells: Cells) -> None:
+        bold, small, tiny = QFontMetrics(self._bold), QFontMetrics(self._small), QFontMetrics(self._tiny)
+        self.widths = []
+        for name, type, column in zip(cells.names, cells.types, cells.columns, strict=True):
+            longest = max((small.horizontalAdvance(text) for text in column[:100] if text), default=0)
+            width = max(bold.horizontalAdvance(name), tiny.horizontalAdvance(type), longest) + 2 * PAD + 2
+            self.widths.append(min(max(width, 72), 320))
+
+    def _gutter(self) -> int:
+        return QFontMetrics(self._tiny).horizontalAdvance(number(max(self.total, 999))) + 2 * PAD
+
+    def _measure(self) -> None:
+        view = self.viewport().rect()
+        fits = max(1, (view.height() - HEAD) // ROW)
+        vertical, horizontal = self.verticalScrollBar(), self.horizontalScrollBar()
+        vertical.setRange(0, max(0, self.total - fits))
+        vertical.setPageStep(fits)
+        horizontal.setRange(0, max(0, self._gutter() + sum(self.widths) - view.width()))
+        horizontal.setPageStep(view.width())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._measure()
+
+    def scrollContentsBy(self, dx: int, dy: int) -> None:
+        self.viewport().update()
+
+    def value(self, row: int, column: int) -> str | None:
+        """The text of one cell; empty while its page is under way."""
+        page = self._pages.get(row // PAGE)
+        if page is None or row - page.offset >= page.rows:
+            return ""
+        return page.columns[column][row - page.offset]
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self.viewport())
+        colour = theme().colour
+        view = self.viewport().rect()
+        painter.fillRect(view, colour("surface"))
+        if not self.names:
+            return
+        first = self.verticalScrollBar().value()
+        last = min(self.total, first + (view.height() - HEAD) // ROW + 2)
+        gutter = self._gutter()
+        self._ask(first, last)
+        left = gutter - self.horizontalScrollBar().value()
+        full = min(view.width(), left + sum(self.widths))
+        for row in range(first, last):
+            y = HEAD + (row - first) * ROW
+            if row % 2:
+                painter.fillRect(0, y, full, ROW, colour("stripe"))
+        x = left
+        for index, width in enumerate(self.widths):
+            if x + width > gutter and x < view.width():
+                self._paint_column(painter, index, x, width, first, last)
+            x += width
+        self._paint_head(painter, view, left, gutter)
+        painter.setFont(self._tiny)
+        painter.fillRect(0, HEAD, gutter, view.height(), colour("chrome"))
+        painter.setPen(colour("faint"))
+        for row in range(first, last):
+            box = QRect(0, HEAD + (row - first) * ROW, gutter - PAD, ROW)
+            painter.drawText(box, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, number(row + 1))
+        painter.setPen(colour("border"))
+        painter.drawLine(gutter - 1, 0, gutter - 1, view.height())
+        painter.drawLine(0, HEAD - 1, view.width(), HEAD - 1)
+
+    def _ask(self, first: int, last: int) -> None:
+        for page in range(first // PAGE, max(first, last - 1) // PAGE + 1):
+            if page not in self._pages and page not in self._asked and page * PAGE < self.total:
+                self._asked.add(page)
+                self.wanted.emit(page)
+
+    def _paint_column(self, painter: QPainter, index: int, x: int, width: int, first: int, last: int) -> None:
+        colour = theme().colour
+        text_colour, faint = colour("text"), colour("faint")
+        metrics = QFontMetrics(self._small)
+        side = Qt.AlignmentFlag.AlignRight if self.right[index] else Qt.AlignmentFlag.AlignLeft
+        align = Qt.AlignmentFlag.AlignVCenter | side
+        for row in range(first, last):
+            box = QRect(x + PAD, HEAD + (row - first) * ROW, width - 2 * PAD, ROW)
+            if self.current == (row, index):
+                painter.fillRect(box.adjusted(-PAD, 0, PAD, 0), colour("selection"))
+            text = self.value(row, index)
+            if text is None:
+                painter.setFont(self._italic)
+                painter.setPen(faint)
+                painter.drawText(box, align, "null")
+                continue
+            painter.setFont(self._small)
+            painter.setPen(text_colour)
+            if metrics.horizontalAdvance(text) > box.width():
+                text = metrics.elidedText(text, Qt.TextElideMode.ElideRight, box.width())
+            painter.drawText(box, align, text)
+
+    def _paint_head(self, painter: QPainter, view: QRect, left: int, gutter: int) -> None:
+        colour = theme().colour
+        painter.fillRect(0, 0, view.width(), HEAD, colour("chrome"))
+        x = left
+        bold, tiny = QFontMetrics(self._bold), QFontMetrics(self._tiny)
+        for index, width in enumerate(self.widths):
+            side = Qt.AlignmentFlag.AlignRight if self.right[index] else Qt.AlignmentFlag.AlignLeft
+            room = width - 2 * PAD
+            painter.setFont(self._bold)
+            painter.setPen(colour("text"))
+            name = bold.elidedText(self.names[index], Qt.TextElideMode.ElideMiddle, room)
+            painter.drawText(QRect(x + PAD, 5, room, 18), side | Qt.AlignmentFlag.AlignVCenter, name)
+            painter.setFont(self._tiny)
+            painter.setPen(colour("muted"))
+            type = tiny.elidedText(_(self.types[index]), Qt.TextElideMode.ElideRight, room)
+            painter.drawText(QRect(x + PAD, 22, room, 16), side | Qt.AlignmentFlag.AlignVCenter, type)
+            x += width
+        painter.fillRect(0, 0, gutter, HEAD, colour("chrome"))
+
+    # -- hands ---------------------------------------------------------------------------------------------------------
+    def cell_at(self, point: QPoint) -> tuple[int, int] | None:
+        row = self.verticalScrollBar().value() + (point.y() - HEAD) // ROW
+        x = self._gutter() - self.horizontalScrollBar().value()
+        if point.y() < HEAD or row >= self.total:
+            return None
+        for index, width in enumerate(self.widths):
+            if x <= point.x() < x + width:
+                return row, index
+            x += width
+        return None
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.current = self.cell_at(event.position().toPoint())
+        self.viewport().update()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.matches(QKeySequence.StandardKey.Copy) and self.current is not None:
+            QApplication.clipboard().setText(self.value(*self.current) or "")
+            return
+        bar = self.verticalScrollBar()
+        moves: dict[int, Callable[[tuple[int, int]], tuple[int, int]]] = {
+            Qt.Key.Key_Down: lambda c: (c[0] + 1, c[1]),
+            Qt.Key.Key_Up: lambda c: (c[0] - 1, c[1]),
+            Qt.Key.Key_Right: lambda c: (c[0], c[1] + 1),
+            Qt.Key.Key_Left: lambda c: (c[0], c[1] - 1),
+            Qt.Key.Key_PageDown: lambda c: (c[0] + bar.pageStep(), c[1]),
+            Qt.Key.Key_PageUp: lambda c: (c[0] - bar.pageStep(), c[1]),
+            Qt.Key.Key_Home: lambda c: (0, c[1]),
+            Qt.Key.Key_End: lambda c: (self.total - 1, c[1]),
+        }
+        move = moves.get(event.key())
+        if move is None or not self.total or not self.names:
+            super().keyPressEvent(event)
+            return
+        row, column = move(self.current or (bar.value(), 0))
+        self.current = (min(max(row, 0), self.total - 1), min(max(column, 0), len(self.names) - 1))
+        if self.current[0] < bar.value():
+            bar.setValue(self.current[0])
+        elif self.current[0] >= bar.value() + bar.pageStep():
+            bar.setValue(self.current[0] - bar.pageStep() + 1)
+        self.viewport().update()
