@@ -70,8 +70,8 @@ def scan_error(error: Exception, scan: Scan) -> NodeError:
     """DuckDB's error of a scan as a sentence with file, line and column."""
     text = str(error)
     file = _file(text, scan)
-    at = re.search(r"on Line: (\d+)", text)
-    line = int(at[1]) if at else None
+    at = re.search(r"on Line: (\d+)|in line (\d+)", text)
+    line = int(at[1] or at[2]) if at else None
     where = f"{file}:{line}" if line else file
     clash = re.search(r"""converting column "(.*?)"\. Could not convert string "(.*?)" to '(.*?)'""", text, re.DOTALL)
     if clash:
@@ -96,6 +96,19 @@ def scan_error(error: Exception, scan: Scan) -> NodeError:
             line=line,
             field="bad_rows",
         )
+    record = re.search(r"in record/value (\d+)", text)
+    if record:
+        where = f"{file} ({record[1]})"
+    unfit = re.search(r"(?:JSON transform error).*?: (Failed to cast value.*|Object .* has duplicate key.*)", text)
+    if unfit:
+        return NodeError(
+            "{where}: a value does not fit its column: {reason}",
+            fix="Give the column another type in “Column types”.",
+            where=where,
+            reason=_short(unfit[1], 200),
+            line=line,
+            field="columns",
+        )
     for pattern, sentence, fix in _KNOWN:
         if pattern.search(text):
             return NodeError(sentence, fix=fix, where=where, line=line)
@@ -115,9 +128,14 @@ _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "Correct the line, choose another quote character, or let bad rows be rejected.",
     ),
     (
-        re.compile(r"maximum line size|Maximum line size|max_line_size", re.IGNORECASE),
+        re.compile(r"maximum line size|max_line_size", re.IGNORECASE),
         "{where}: the line is longer than the longest that is allowed.",
         "Raise “Longest line”, or check the quote character: one that never closes swallows the rest of the file.",
+    ),
+    (
+        re.compile(r"maximum_object_size"),
+        "{where}: an object is larger than the largest that is allowed.",
+        "Raise “Largest object”, or check whether a bracket is missing.",
     ),
     (
         re.compile(r"No magic bytes|too small to be a Parquet|magic", re.IGNORECASE),

@@ -121,7 +121,7 @@ class ReadCsv(Reader[ReadCsvConfig]):
         if config.file_column:
             return None
         scan = self._scan(ctx, config, found, sources.files(ctx, config.path))
-        broken = whole_numbers.broken(scan, SAMPLE)
+        broken = whole_numbers.broken(scan, 0 if config.columns else SAMPLE)
         if broken is None:
             return scan
         if config.bad_rows == "stop":
@@ -134,7 +134,7 @@ class ReadCsv(Reader[ReadCsvConfig]):
 
         for path in sources.files(ctx, config.path):
             scan = self._scan(ctx, config, found, (path,))
-            broken = whole_numbers.broken(scan, 0 if config.bad_rows == "reject" else SAMPLE)
+            broken = whole_numbers.broken(scan, 0 if config.columns or config.bad_rows == "reject" else SAMPLE)
             if broken is not None and config.bad_rows == "stop":
                 raise broken
             with private() as connection:
