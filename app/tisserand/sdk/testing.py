@@ -148,21 +148,22 @@ class LoneContext:
     def values(self, formula: str) -> Any:
         import pyarrow as pa
 
-        return self._evaluate(pa.table({"none": [0]}), formula)
+        return self._evaluate(pa.table({"none": [0]}), formula, aggregate=False)
 
     def aggregate(self, port: str, formula: str) -> Any:
-        return self._evaluate(self.inputs[port], formula)
+        return self._evaluate(self.inputs[port], formula, aggregate=True)
 
-    def _evaluate(self, table: pa.Table, formula: str) -> Any:
+    def _evaluate(self, table: pa.Table, formula: str, aggregate: bool) -> Any:
         import ibis
 
         from tisserand.sdk.formulas import compile_formula
 
         connection = ibis.duckdb.connect()
         try:
-            relation = connection.create_table("input", table)
-            value = compile_formula(formula, relation, self.parameters)
-            return connection.to_pyarrow(relation.select(value=value).limit(1))["value"][0].as_py()
+            relation = _registered(connection, "input", table)
+            value = compile_formula(formula, relation, self.parameters, aggregate)
+            answer = relation.aggregate(value=value) if aggregate else relation.select(value=value).limit(1)
+            return connection.to_pyarrow(answer)["value"][0].as_py()
         finally:
             connection.disconnect()
 
@@ -216,9 +217,9 @@ def run_transform(node: type[Transform[Any]], raw: Mapping[str, Any], **tables: 
         relations: dict[str, Any] = {}
         for port, table in tables.items():
             if isinstance(table, list | tuple):
-                relations[port] = tuple(connection.create_table(f"{port}_{i}", one) for i, one in enumerate(table))
+                relations[port] = tuple(_registered(connection, f"in_{port}_{i}", one) for i, one in enumerate(table))
             else:
-                relations[port] = connection.create_table(port, table)
+                relations[port] = _registered(connection, f"in_{port}", table)
         schemas = {port: from_arrow(t.schema) for port, t in tables.items() if not isinstance(t, list | tuple)}
         for problem in transform.check(config, schemas):
             raise problem
@@ -324,6 +325,12 @@ def _exactly(batch: pa.RecordBatch, schema: pa.Schema, node: type[Node[Any]]) ->
     if batch.schema.names != schema.names or batch.schema.types != schema.types:
         raise AssertionError(f"{node.__name__} declared {schema} and gave {batch.schema}")
     return batch
+
+
+def _registered(connection: Any, name: str, table: pa.Table) -> Any:
+    """The relation of an Arrow table, under a name of its own."""
+    connection.con.register(name, table)
+    return connection.table(name)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""Nodes that decide what runs: sub-flows, loops, branches, waits, failures, logs."""

@@ -1,0 +1,34 @@
+"""Filter rows: split a table in two by one condition."""
+
+from typing import Literal
+
+from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Transform
+
+
+class FilterConfig(Config):
+    where: Formula
+    """Condition a row must meet, for example `amount > 100 and country = 'FR'`."""
+    empty: Literal["keep", "reject"] = "reject"
+    """Where rows go whose condition is neither true nor false, because a value in it is empty."""
+
+
+class Filter(Transform[FilterConfig]):
+    """Send the rows that meet a condition one way and all others the other way.
+
+    Every row leaves through exactly one of the two outputs: nothing is lost, nothing is doubled.
+    """
+
+    kind, title, icon = "table.filter", "Filter rows", "filter"
+    outputs = (Out("kept", "Kept"), Out("rejected", "Rejected"))
+
+    def build(self, config: FilterConfig, **relations: Relation) -> dict[str, Relation]:
+        table = relations["table"]
+        condition = config.where.on(table)
+        if not condition.type().is_boolean():
+            raise NodeError(
+                "The condition gives {type}, not true or false. Compare it with something, for example `amount > 0`.",
+                type=str(condition.type()),
+                field="where",
+            )
+        meets = condition.fill_null(config.empty == "keep")
+        return {"kept": table.filter(meets), "rejected": table.filter(~meets)}

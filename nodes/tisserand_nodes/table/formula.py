@@ -1,0 +1,35 @@
+"""Formula: compute new columns, or replace columns, row by row."""
+
+from pydantic import Field
+
+from tisserand.sdk import Config, Formula, NodeError, Relation, Transform
+from tisserand.sdk.columns import twice
+
+
+class FormulaConfig(Config):
+    columns: dict[str, Formula] = Field(min_length=1)
+    """Column name and formula, for example `total` and `price * quantity`. A name that exists already is replaced, in its place;
+    a new one is added at the end. Each formula sees the columns made by those above it."""
+
+
+class ComputeColumns(Transform[FormulaConfig]):
+    """Add columns computed from the others, or replace columns by a computed value, row by row."""
+
+    kind, title, icon = "table.formula", "Formula", "function-square"
+    keeps_rows = True
+
+    def build(self, config: FormulaConfig, **relations: Relation) -> Relation:
+        table = relations["table"]
+        for name, formula in config.columns.items():
+            if name not in table.columns and (clash := twice([*table.columns, name])):
+                raise NodeError(
+                    "“{name}” differs from another column only in upper and lower case. Choose another name.",
+                    name=clash,
+                    field=f"columns.{name}",
+                )
+            try:
+                table = table.mutate(**{name: formula.on(table)})
+            except NodeError as error:
+                error.field = f"columns.{name}"
+                raise
+        return table
