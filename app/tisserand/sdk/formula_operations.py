@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
 
-from tisserand.model.formula.check import path_steps
+from tisserand.model.formula.fitting import path_steps
 
 Expr = Any
 """An Ibis value; Ibis ships no types that mypy could follow."""
@@ -29,12 +29,7 @@ def cast(value: Expr, to: str, safe: bool) -> Expr:
     source = value.type()
     if target == "int64" and (source.is_floating() or source.is_decimal()):
         # Databases disagree about halves when they cast: round first.
-        value = (
-            ops.Round(value.cast("float64") if source.is_floating() else value, ibis.literal(0)).to_expr() if not safe else value
-        )
-        if safe:
-            return _try_integer(value)
-        return integer(value)
+        return _try_integer(value) if safe else integer(_round(value))
     if target == "time" and source.is_timestamp():
         return value.time()
     return value.try_cast(target) if safe else value.cast(target)

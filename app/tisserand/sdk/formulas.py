@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.model.formula import functions, types
 from tisserand.model.formula.check import check
-from tisserand.model.formula.editing import columns_used, complete, rename_column, tokens
-from tisserand.model.formula.functions import reference as function_reference
+from tisserand.model.formula.editing import columns_used as _columns_used
+from tisserand.model.formula.editing import complete, rename_column, tokens
+from tisserand.model.formula.reference import reference as function_reference
 from tisserand.model.formula.syntax import parse
 from tisserand.model.formula.tree import Call, Case, Cast, Column, FormulaError, Literal, Tree
 from tisserand.sdk.errors import NodeError
@@ -40,6 +41,14 @@ def formula_type(text: str, columns: Mapping[str, str], parameters: Mapping[str,
     import ibis
 
     return str(compile_formula(text, ibis.table(dict(columns), name="columns"), parameters, aggregate).type())
+
+
+def columns_used(text: str) -> frozenset[str]:
+    """The names of the columns in a formula, without a table; raises `NodeError` for a formula that cannot be read."""
+    try:
+        return _columns_used(text)
+    except FormulaError as error:
+        raise NodeError(error.message) from None
 
 
 class _Compiler:
@@ -107,7 +116,7 @@ class _Compiler:
 
         name = tree.name
         function = functions.FUNCTIONS.get(name)
-        args = [
+        args: list[Any] = [
             arg.value
             if function and function.argument(index).type in functions.STATIC and isinstance(arg, Literal)
             else self.value(arg)

@@ -5,20 +5,29 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from tisserand.model.formula import functions, types
+from tisserand.model.formula.fitting import (
+    PATH,
+    Typed,
+    check_pattern,
+    convert,
+    convertible,
+    first_kind,
+    moment,
+    number_kind,
+    shown,
+    typed,
+    when_kind,
+)
 from tisserand.model.formula.tree import Call, Case, Cast, Column, FormulaError, Literal, Parameter, Tree, walk
 from tisserand.texts import N_, Message, msg
 
 UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second")
 _UNDER_A_DAY = ("hour", "minute", "second")
 _FORMAT = re.compile(r"(?:[^%]|%[YymdHMSjbBaApIf%])*")
-_PATH = re.compile(r"\$?((?:\.?[\w -]+|\[\d+\])+)")
-_PATH_STEP = re.compile(r"\.?([\w -]+)|\[(\d+)\]")
-
-Typed = tuple[Tree, str]
 
 
 @dataclass(slots=True)
@@ -79,11 +88,11 @@ class Checker:
     def _cast(self, tree: Cast) -> Typed:
         arg, kind = self.check(tree.arg)
         target = tree.type.partition("(")[0]
-        if not _convertible(kind, target):
+        if not convertible(kind, target):
             raise FormulaError(
                 msg(
                     "{what} is {type} and cannot be converted to {target}.",
-                    what=_shown(arg),
+                    what=shown(arg),
                     type=types.name_of(kind),
                     target=types.name_of(target),
                 ),
@@ -108,7 +117,7 @@ class Checker:
             return Call(name, tuple(self._boolean(arg, name.upper()) for arg in tree.args), at), "boolean"
         args = [self.check(arg) for arg in tree.args]
         if name == "is null":
-            return Call(name, (_typed(args[0]),), at), "boolean"
+            return Call(name, (typed(args[0]),), at), "boolean"
         if name in ("is true", "is false"):
             return Call(name, (self._fit(args[0], "boolean", name.upper()),), at), "boolean"
         if name in ("like", "ilike"):
@@ -117,7 +126,7 @@ class Checker:
             return Call(name, tuple(self._as_text(arg) for arg in args), at), "text"
         if name == "negate":
             number = self._fit(args[0], "number", "-")
-            return Call(name, (number,), at), _number_kind(args[0][1])
+            return Call(name, (number,), at), number_kind(args[0][1])
         if name in ("+", "-", "*", "/", "%"):
             return self._arithmetic(name, args, at)
         fitted, kind = self._same(args, name.upper(), at)
@@ -139,14 +148,14 @@ class Checker:
                     else N_("“{operator}” takes numbers, but {what} is {type}.")
                 )
                 raise FormulaError(
-                    Message(text, {"operator": name, "what": _shown(arg), "type": types.name_of(kind)}), arg.at or at
+                    Message(text, {"operator": name, "what": shown(arg), "type": types.name_of(kind)}), arg.at or at
                 )
         if name == "/":
-            return Call(name, tuple(_convert(arg, "float") for arg in args), at), "float"
-        kind = _number_kind(types.common(args[0][1], args[1][1]) or "float")
+            return Call(name, tuple(convert(arg, "float") for arg in args), at), "float"
+        kind = number_kind(types.common(args[0][1], args[1][1]) or "float")
         if kind == "float":
-            return Call(name, tuple(_convert(arg, "float") for arg in args), at), kind
-        return Call(name, tuple(_typed(arg, "integer") for arg in args), at), kind
+            return Call(name, tuple(convert(arg, "float") for arg in args), at), kind
+        return Call(name, tuple(typed(arg, "integer") for arg in args), at), kind
 
     # functions
 
@@ -214,7 +223,7 @@ class Checker:
         if kind == "same":
             kind = shared
         elif kind == "first":
-            kind = args[0][1] if args[0][1] != "null" else _first_kind(function.argument(0).type)
+            kind = args[0][1] if args[0][1] != "null" else first_kind(function.argument(0).type)
         elif kind == "first_when":
             kind = self._moments(function, result, args)
         if function.name == "date_diff":
@@ -225,7 +234,7 @@ class Checker:
         if function.name == "concat":
             return self._as_text(arg)
         if wanted == "pattern":
-            _check_pattern(arg[0])
+            check_pattern(arg[0])
             return self._fit(arg, "text", function.name)
         if function.name == "mod":
             return already
@@ -235,7 +244,7 @@ class Checker:
         """Dates become timestamps where hours are counted, or where the other side is a timestamp."""
         unit = result[0].value if isinstance(result[0], Literal) else ""
         kinds = {
-            index: _when_kind(result[index], kind)
+            index: when_kind(result[index], kind)
             for index, (_, kind) in enumerate(args)
             if "when" in function.argument(index).type
         }
@@ -247,7 +256,7 @@ class Checker:
         return "date"
 
     def _static(self, arg: Typed, wanted: str, function: functions.Function) -> Tree:
-        tree, kind = arg
+        tree, _ = arg
         value = tree.value if isinstance(tree, Literal) else None
         if wanted == "digits":
             if isinstance(value, int) and not isinstance(value, bool) and -15 <= value <= 15:
@@ -275,7 +284,7 @@ class Checker:
                 ),
                 tree.at,
             )
-        if wanted == "path" and not _PATH.fullmatch(value):
+        if wanted == "path" and not PATH.fullmatch(value):
             raise FormulaError(msg("“{path}” is not a JSON path. Write for example $.lines[0].price.", path=value), tree.at)
         return tree
 
@@ -287,9 +296,9 @@ class Checker:
     def _fit(self, arg: Typed, wanted: str, taker: str) -> Tree:
         tree, kind = arg
         if kind == "null":
-            return _typed(arg, _first_kind(wanted))
+            return typed(arg, first_kind(wanted))
         if kind == "text" and isinstance(tree, Literal) and wanted in ("when", "date", "timestamp"):
-            return _moment(tree, wanted)
+            return moment(tree, wanted)
         if wanted == "timestamp" and kind == "date":
             return Cast(tree, "timestamp", False, tree.at)
         if types.accepts(wanted, kind):
@@ -301,7 +310,7 @@ class Checker:
             else N_("“{name}” takes {expected}, but {what} is {type}.")
         )
         raise FormulaError(
-            Message(text, {"name": taker, "expected": expected, "what": _shown(tree), "type": types.name_of(kind)}), tree.at
+            Message(text, {"name": taker, "expected": expected, "what": shown(tree), "type": types.name_of(kind)}), tree.at
         )
 
     def _same(self, args: Sequence[Typed], taker: str, at: int) -> tuple[list[Tree], str]:
@@ -310,14 +319,14 @@ class Checker:
         whens = [found for _, found in args if found in ("date", "timestamp")]
         for tree, found in args:
             if whens and found == "text" and isinstance(tree, Literal):
-                found = types.family_of_value(_moment(tree, "when").value) or found
+                found = types.family_of_value(moment(tree, "when").value) or found
             shared = types.common(kind, found)
             if shared is None:
                 raise FormulaError(
                     msg(
                         "“{name}” needs values of one type, but {what} is {type} and another is {other}.",
                         name=taker,
-                        what=_shown(tree),
+                        what=shown(tree),
                         type=types.name_of(found),
                         other=types.name_of(kind),
                     ),
@@ -329,21 +338,44 @@ class Checker:
         fitted = []
         for tree, found in args:
             if whens and found == "text" and isinstance(tree, Literal):
-                tree = _moment(tree, kind)
+                tree = moment(tree, kind)
                 found = kind
-            fitted.append(_convert((tree, found), kind))
+            fitted.append(convert((tree, found), kind))
         return fitted, kind
 
     def _as_text(self, arg: Typed) -> Tree:
         tree, kind = arg
         if kind != "null" and kind not in (*types.SCALARS, "json"):
             raise FormulaError(
-                msg("{what} is {type} and cannot be joined to a text.", what=_shown(tree), type=types.name_of(kind)), tree.at
+                msg("{what} is {type} and cannot be joined to a text.", what=shown(tree), type=types.name_of(kind)), tree.at
             )
         return tree if kind == "text" else Cast(tree, "text", False, tree.at)
 
 
-_OPERATORS = frozenset("and or not + - * / % = <> < <= > >= || like ilike in between negate".split()) | {
+_OPERATORS = frozenset(
+    {
+        "and",
+        "or",
+        "not",
+        "+",
+        "-",
+        "*",
+        "/",
+        "%",
+        "=",
+        "<>",
+        "<",
+        "<=",
+        ">",
+        ">=",
+        "||",
+        "like",
+        "ilike",
+        "in",
+        "between",
+        "negate",
+    }
+) | {
     "is null",
     "is true",
     "is false",
@@ -353,99 +385,4 @@ _OPERATORS = frozenset("and or not + - * / % = <> < <= > >= || like ilike in bet
 def check(tree: Tree, columns: Mapping[str, str], parameters: Mapping[str, Any], aggregate: bool = False) -> Typed:
     """Check a parsed formula against columns (name → family) and parameters; the result is ready to be compiled."""
     found = Checker(columns, parameters, aggregate).check(tree)
-    return (_typed(found), "text") if found[1] == "null" else found
-
-
-def path_steps(path: str) -> list[str | int]:
-    """`$.a.b[1]` as `["a", "b", 1]`."""
-    match = _PATH.fullmatch(path)
-    assert match is not None, path
-    return [int(step[2]) if step[2] else step[1] for step in _PATH_STEP.finditer(match[1])]
-
-
-def _typed(arg: Typed, kind: str = "text") -> Tree:
-    """A NULL gets a type, anything else stays."""
-    tree, found = arg
-    return Cast(tree, kind, False, tree.at) if found == "null" and not isinstance(tree, Cast) else tree
-
-
-def _convert(arg: Typed, kind: str) -> Tree:
-    tree, found = arg
-    if found == kind or kind in ("list", "struct", "json", "binary", "other"):
-        return tree
-    if kind == "decimal":
-        # Decimals keep their own digits; whoever compiles widens them.
-        return Cast(tree, "decimal(38, 0)", False, tree.at) if found == "null" else tree
-    return Cast(tree, kind, False, tree.at)
-
-
-def _convertible(kind: str, target: str) -> bool:
-    if kind in ("null", target) or "text" in (kind, target):
-        return kind in ("null", *types.SCALARS) or (kind == "json" and target == "text")
-    plain = (*types.NUMBERS, "boolean")
-    if kind in plain:
-        return target in plain
-    return kind in ("date", "timestamp") and target in ("date", "timestamp", "time") and (kind, target) != ("date", "time")
-
-
-def _first_kind(wanted: str) -> str:
-    first = wanted.partition("|")[0]
-    return {"when": "date", "number": "integer", "any": "text", "same": "text", "pattern": "text", "json": "text"}.get(
-        first, first
-    )
-
-
-def _number_kind(kind: str) -> str:
-    return "integer" if kind == "null" else kind
-
-
-def _when_kind(tree: Tree, kind: str) -> str:
-    if kind in ("text", "null") and isinstance(tree, Literal):
-        return types.family_of_value(tree.value) or "date"
-    return "date" if kind == "null" else kind
-
-
-def _moment(tree: Literal, wanted: str) -> Literal:
-    """A date or timestamp that stands in the formula as text, read now rather than per row."""
-    text = str(tree.value).strip()
-    try:
-        if wanted == "date" or (wanted == "when" and len(text) <= 10):
-            return Literal(date.fromisoformat(text), tree.at)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise FormulaError(
-            msg("“{text}” is not a date. Write it as 2026-03-09 or 2026-03-09 14:05:06.", text=text), tree.at
-        ) from None
-    return Literal(found.astimezone(UTC).replace(tzinfo=None) if found.tzinfo else found, tree.at)
-
-
-def _check_pattern(tree: Tree) -> None:
-    if not isinstance(tree, Literal) or not isinstance(tree.value, str):
-        return
-    if re.search(r"\\[1-9]|\(\?(<?[=!]|P=)", tree.value):
-        raise FormulaError(
-            msg("The pattern “{pattern}” looks around or back; such patterns are not supported.", pattern=tree.value), tree.at
-        )
-    try:
-        re.compile(tree.value)
-    except re.error as error:
-        raise FormulaError(
-            msg("The pattern “{pattern}” is not a regular expression: {reason}.", pattern=tree.value, reason=str(error)), tree.at
-        ) from None
-
-
-def _shown(tree: Tree) -> str:
-    """How a sentence calls a part of a formula."""
-    if isinstance(tree, Column):
-        return f"“{tree.name}”"
-    if isinstance(tree, Literal):
-        return "NULL" if tree.value is None else f"'{tree.value}'" if isinstance(tree.value, str) else str(tree.value)
-    if isinstance(tree, Cast):
-        return "CAST" if not isinstance(tree.arg, Literal) else _shown(tree.arg)
-    return (
-        f"{tree.name}(…)"
-        if isinstance(tree, Call) and tree.name.isidentifier()
-        else f"“{tree.name}”"
-        if isinstance(tree, Call)
-        else "CASE"
-    )
+    return (typed(found), "text") if found[1] == "null" else found

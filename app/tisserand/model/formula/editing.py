@@ -10,10 +10,31 @@ from typing import Any
 from sqlglot.tokens import Token, TokenType
 
 from tisserand.model.formula import functions
-from tisserand.model.formula.syntax import parse, tokenize
+from tisserand.model.formula.dialect import tokenize
+from tisserand.model.formula.syntax import parse
 from tisserand.model.formula.tree import Column, FormulaError, walk
 
-KEYWORDS = frozenset("and or not is null true false in between like ilike case when then else end as".split())
+KEYWORDS = frozenset(
+    {
+        "and",
+        "or",
+        "not",
+        "is",
+        "null",
+        "true",
+        "false",
+        "in",
+        "between",
+        "like",
+        "ilike",
+        "case",
+        "when",
+        "then",
+        "else",
+        "end",
+        "as",
+    }
+)
 _PLAIN = re.compile(r"[^\W\d]\w*")
 
 

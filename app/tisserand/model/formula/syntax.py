@@ -1,18 +1,17 @@
-"""From text to tree: a sqlglot dialect of expressions only, without built-in functions, and the whitelist over its result."""
+"""From text to tree: parsing in our own dialect, limits, and the whitelist over what sqlglot made of it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any
 
 from sqlglot import exp
-from sqlglot.dialects.dialect import Dialect
-from sqlglot.errors import ParseError, TokenError
-from sqlglot.parser import Parser
-from sqlglot.tokens import Token, Tokenizer, TokenType
+from sqlglot.errors import ParseError
+from sqlglot.tokens import Token, TokenType
 
+from tisserand.model.formula.dialect import DIALECT, tokenize
 from tisserand.model.formula.tree import Call, Case, Cast, Column, FormulaError, Literal, Parameter, Tree, children
 from tisserand.model.formula.types import CAST_TYPES
 from tisserand.texts import msg
@@ -23,131 +22,6 @@ MAX_NESTING = 30
 MAX_CHAIN = 100
 """Operators of one chain such as `a + b + c`; AND, OR and `||` are balanced and have no such limit."""
 
-_KEYWORDS = {
-    "AND": TokenType.AND,
-    "OR": TokenType.OR,
-    "NOT": TokenType.NOT,
-    "IS": TokenType.IS,
-    "NULL": TokenType.NULL,
-    "TRUE": TokenType.TRUE,
-    "FALSE": TokenType.FALSE,
-    "IN": TokenType.IN,
-    "BETWEEN": TokenType.BETWEEN,
-    "LIKE": TokenType.LIKE,
-    "ILIKE": TokenType.ILIKE,
-    "CASE": TokenType.CASE,
-    "WHEN": TokenType.WHEN,
-    "THEN": TokenType.THEN,
-    "ELSE": TokenType.ELSE,
-    "END": TokenType.END,
-    "AS": TokenType.ALIAS,
-    "==": TokenType.EQ,
-    "<>": TokenType.NEQ,
-    "!=": TokenType.NEQ,
-    "<=": TokenType.LTE,
-    ">=": TokenType.GTE,
-    "||": TokenType.DPIPE,
-    "::": TokenType.DCOLON,
-    "->": TokenType.ARROW,
-    "/*+": TokenType.HINT,
-}
-
-
-def _placed(parse: Callable[..., Any]) -> Callable[..., Any]:
-    """sqlglot notes places for names only; literals need them too."""
-
-    def parse_and_place(parser: Any, token: Token) -> Any:
-        return parse(parser, token).update_positions(token)
-
-    return parse_and_place
-
-
-class FormulaDialect(Dialect):
-    """Names are kept as written; there are no statements, queries, types, casts by `::`, dots, brackets or lambdas."""
-
-    class Tokenizer(Tokenizer):
-        KEYWORDS: ClassVar = _KEYWORDS
-        SINGLE_TOKENS: ClassVar = {**Tokenizer.SINGLE_TOKENS, "$": TokenType.PARAMETER, "@": TokenType.HASH}
-        QUOTES: ClassVar = ["'"]
-        IDENTIFIERS: ClassVar = ['"']
-        COMMENTS: ClassVar = ["--", ("/*", "*/")]
-        STRING_ESCAPES: ClassVar = ["'"]
-        COMMANDS: ClassVar = set()
-        NUMERIC_LITERALS: ClassVar = {}
-
-    class Parser(Parser):
-        FUNCTIONS: ClassVar = {}
-        FUNCTION_PARSERS: ClassVar = {
-            "CAST": lambda self: self._parse_formula_cast(exp.Cast),
-            "TRY_CAST": lambda self: self._parse_formula_cast(exp.TryCast),
-        }
-        NO_PAREN_FUNCTIONS: ClassVar = {}
-        NO_PAREN_FUNCTION_PARSERS: ClassVar = {"CASE": lambda self: self._parse_case()}
-        FUNC_TOKENS: ClassVar = {TokenType.VAR}
-        ID_VAR_TOKENS: ClassVar = {TokenType.VAR}
-        PLACEHOLDER_PARSERS: ClassVar = {TokenType.PARAMETER: lambda self: self._parse_formula_parameter()}
-        PRIMARY_PARSERS: ClassVar = {
-            kind: _placed(Parser.PRIMARY_PARSERS[kind])
-            for kind in (
-                TokenType.STRING,
-                TokenType.NUMBER,
-                TokenType.NULL,
-                TokenType.TRUE,
-                TokenType.FALSE,
-                TokenType.STAR,
-            )
-        }
-        RANGE_PARSERS: ClassVar = {
-            kind: Parser.RANGE_PARSERS[kind]
-            for kind in (TokenType.BETWEEN, TokenType.IN, TokenType.IS, TokenType.LIKE, TokenType.ILIKE)
-        }
-        UNARY_PARSERS: ClassVar = {kind: Parser.UNARY_PARSERS[kind] for kind in (TokenType.PLUS, TokenType.DASH, TokenType.NOT)}
-        COLUMN_OPERATORS: ClassVar = {}
-        BITWISE: ClassVar = {}
-        EXPONENT: ClassVar = {}
-        LAMBDAS: ClassVar = {}
-        TERM: ClassVar = {TokenType.DASH: exp.Sub, TokenType.PLUS: exp.Add}
-        FACTOR: ClassVar = {TokenType.MOD: exp.Mod, TokenType.SLASH: exp.Div, TokenType.STAR: exp.Mul}
-        EQUALITY: ClassVar = {TokenType.EQ: exp.EQ, TokenType.NEQ: exp.NEQ}
-
-        def _parse_select(self, *args: Any, **options: Any) -> None:
-            return None
-
-        def _parse_interval(self, *args: Any, **options: Any) -> None:
-            return None
-
-        def _parse_types(self, *args: Any, **options: Any) -> None:
-            return None
-
-        def _parse_unnest(self, *args: Any, **options: Any) -> None:
-            return None
-
-        def _parse_window(self, this: Any, *args: Any, **options: Any) -> Any:
-            return this
-
-        def _parse_formula_parameter(self) -> Any:
-            if not (self._curr and self._is_connected() and self._match(TokenType.VAR)):
-                self.raise_error("a name behind $")
-            return exp.Parameter(this=self._prev.text).update_positions(self._prev)
-
-        def _parse_formula_cast(self, kind: type[exp.Expression]) -> Any:
-            value = self._parse_disjunction()
-            if not self._match(TokenType.ALIAS):
-                self.raise_error("AS and a type")
-            if not self._match(TokenType.VAR):
-                self.raise_error("a type")
-            name = self._prev.text
-            numbers = []
-            if self._match(TokenType.L_PAREN):
-                while self._match(TokenType.NUMBER):
-                    numbers.append(self._prev.text)
-                    if not self._match(TokenType.COMMA):
-                        break
-                self._match_r_paren()
-            return kind(this=value, to=exp.Var(this=f"{name}({', '.join(numbers)})" if numbers else name))
-
-
-_DIALECT = FormulaDialect()
 
 _BINARY: dict[type, str] = {
     exp.And: "and",
@@ -194,18 +68,46 @@ _PARTS: dict[type, frozenset[str]] = {
     exp.Parameter: frozenset({"this"}),
 }
 _FORBIDDEN_WORDS = frozenset(
-    "select from where with values over filter within interval distinct order group union copy attach install load set pragma "
-    "call create insert update delete drop escape collate array struct date timestamp at exists any all using".split()
+    {
+        "select",
+        "from",
+        "where",
+        "with",
+        "values",
+        "over",
+        "filter",
+        "within",
+        "interval",
+        "distinct",
+        "order",
+        "group",
+        "union",
+        "copy",
+        "attach",
+        "install",
+        "load",
+        "set",
+        "pragma",
+        "call",
+        "create",
+        "insert",
+        "update",
+        "delete",
+        "drop",
+        "escape",
+        "collate",
+        "array",
+        "struct",
+        "date",
+        "timestamp",
+        "at",
+        "exists",
+        "any",
+        "all",
+        "using",
+    }
 )
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-
-
-def tokenize(text: str) -> list[Token]:
-    """The tokens of a formula; raises `FormulaError` for a text or name that does not end."""
-    try:
-        return list(_DIALECT.tokenize(text))
-    except TokenError:
-        raise FormulaError(msg("The formula cannot be read: a quote or comment is opened and not closed.")) from None
 
 
 @lru_cache(maxsize=2048)
@@ -219,7 +121,7 @@ def parse(text: str) -> Tree:
     if not tokens:
         raise FormulaError(msg("The formula is empty."))
     _check_nesting(tokens)
-    parser = _DIALECT.parser()
+    parser = DIALECT.parser()
     try:
         # The public ways into the parser read statements. A `;` splits: more than one part is none of ours.
         found, *more = parser._parse(lambda self: self._parse_disjunction(), tokens, text)
@@ -251,9 +153,11 @@ def _too_deep(at: int) -> FormulaError:
 def _check_nesting(tokens: list[Token]) -> None:
     depth = run = 0
     for token in tokens:
-        if token.token_type in (TokenType.L_PAREN, TokenType.CASE, TokenType.L_BRACKET, TokenType.L_BRACE):
+        if token.token_type in (TokenType.L_BRACE, TokenType.R_BRACE, TokenType.HINT):
+            raise _refused(token.text, token.start)  # sqlglot reads `{fn now()}` as `now()`
+        if token.token_type in (TokenType.L_PAREN, TokenType.CASE, TokenType.L_BRACKET):
             depth += 1
-        elif token.token_type in (TokenType.R_PAREN, TokenType.END, TokenType.R_BRACKET, TokenType.R_BRACE):
+        elif token.token_type in (TokenType.R_PAREN, TokenType.END, TokenType.R_BRACKET):
             depth -= 1
         run = run + 1 if token.token_type in (TokenType.NOT, TokenType.DASH, TokenType.PLUS) else 0
         if depth + run > MAX_NESTING:
@@ -321,7 +225,7 @@ def _tree(node: Any) -> Tree:
 
 
 def _construct(node: exp.Expression) -> str:
-    return {exp.Star: "*", exp.Tuple: "( , )", exp.Bracket: "[ ]", exp.Alias: "AS"}.get(type(node), node.key.upper())
+    return {exp.Star: "*", exp.Tuple: "( , )", exp.Bracket: "[ ]", exp.Alias: "AS"}.get(type(node), str(node.key).upper())
 
 
 def _binary(node: Any) -> Tree:
