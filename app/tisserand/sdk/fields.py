@@ -111,6 +111,14 @@ class Secret(_Marked):
 
     form = "secret"
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: Any, inner: core_schema.ValidatorFunctionWrapHandler) -> Secret:
+            # A filled one stays what it is: read as a text, only its dots would be left.
+            return value if isinstance(value, FilledSecret) else cls(inner(value))
+
+        return core_schema.no_info_wrap_validator_function(read, core_schema.str_schema())
+
     @property
     def name(self) -> str:
         """The name of the secret, without `secret:`."""
