@@ -133,7 +133,7 @@ _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "Raise “Longest line”, or check the quote character: one that never closes swallows the rest of the file.",
     ),
     (
-        re.compile(r"maximum_object_size"),
+        re.compile(r'"maximum_object_size" of'),
         "{where}: an object is larger than the largest that is allowed.",
         "Raise “Largest object”, or check whether a bracket is missing.",
     ),

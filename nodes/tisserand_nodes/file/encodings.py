@@ -88,9 +88,10 @@ def as_utf8(ctx: Context, path: Path, encoding: str, name: str) -> Path:
 
 def _not_in(path: Path, encoding: str, line: int) -> NodeError:
     return NodeError(
-        "{file}:{line}: the text is not {encoding}.",
+        "{file}:{at}: the text is not {encoding}.",
         file=path.name,
         encoding=encoding,
+        at=line,
         line=line,
         field="encoding",
         fix="Choose the file's encoding.",

@@ -131,9 +131,9 @@ def _write(
                 target.write(encoder.encode(text))
             except UnicodeEncodeError as error:
                 raise NodeError(
-                    "The character “{sign}” in line {line} cannot be written as {encoding}.",
+                    "The character “{sign}” in line {at} cannot be written as {encoding}.",
                     sign=text[error.start],
-                    line=line + text.count("\n", 0, error.start),
+                    at=line + text.count("\n", 0, error.start),
                     encoding=config.encoding,
                     field="encoding",
                     fix="Choose utf-8, or utf-8-sig for Excel.",
