@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ibis
@@ -52,18 +52,32 @@ def _decimal(precision: int, scale: int) -> dt.DataType:
     return dt.Decimal(min(38, max(precision, scale, 1)), min(scale, 38))
 
 
-def _widened(left: Expr, right: Expr, operate: Callable[[Expr, Expr], Expr], product: bool = False) -> Expr:
-    """Arithmetic on decimals with the digits that the exact result needs; Ibis keeps those of one side."""
+def _arithmetic(operation: Any, left: Expr, right: Expr) -> Expr:
+    """Arithmetic whose decimals have the digits that the exact result needs; Ibis keeps those of one side, or gives up."""
     if not (left.type().is_decimal() or right.type().is_decimal()):
-        return operate(left, right)
+        return operation(left, right).to_expr()
     (p1, s1), (p2, s2) = _digits(left.type()), _digits(right.type())
-    left, right = (x if x.type().is_decimal() else x.cast(_decimal(19, 0)) for x in (left, right))
-    kind = _decimal(p1 + p2, s1 + s2) if product else _decimal(max(p1 - s1, p2 - s2) + max(s1, s2) + 1, max(s1, s2))
-    return forced(operate(left, right), kind)
+    if operation is ops.Multiply:
+        kind = _decimal(p1 + p2, s1 + s2)
+    else:
+        kind = _decimal(max(p1 - s1, p2 - s2) + max(s1, s2) + 1, max(s1, s2))
+    # Ibis combines decimals of one type only.
+    return forced(operation(*unified([left, right])).to_expr(), kind)
+
+
+def unified(values: Sequence[Expr]) -> list[Expr]:
+    """Values that stand beside each other, in one decimal type where any is a decimal."""
+    kinds = [value.type() for value in values]
+    if not any(kind.is_decimal() for kind in kinds) or not all(kind.is_numeric() for kind in kinds):
+        return list(values)
+    digits = [_digits(kind) for kind in kinds]
+    scale = max(scale for _, scale in digits)
+    kind = _decimal(max(precision - scale for precision, scale in digits) + scale, scale)
+    return [value.cast(kind) for value in values]
 
 
 def _modulo(a: Expr, b: Expr) -> Expr:
-    return _widened(a, b.nullif(_zero(b)), lambda x, y: x % y)
+    return _arithmetic(ops.Modulus, a, b.nullif(_zero(b)))
 
 
 def _zero(like: Expr) -> Expr:
@@ -175,9 +189,9 @@ COMPILERS: dict[str, Callable[..., Expr]] = {
     "ilike": lambda a, b: a.ilike(b),
     "||": lambda a, b: a + b,
     "negate": lambda a: -a,
-    "+": lambda a, b: _widened(a, b, lambda x, y: x + y),
-    "-": lambda a, b: _widened(a, b, lambda x, y: x - y),
-    "*": lambda a, b: _widened(a, b, lambda x, y: x * y, product=True),
+    "+": lambda a, b: _arithmetic(ops.Add, a, b),
+    "-": lambda a, b: _arithmetic(ops.Subtract, a, b),
+    "*": lambda a, b: _arithmetic(ops.Multiply, a, b),
     "/": lambda a, b: a / b.nullif(_zero(b)),
     "%": _modulo,
     "upper": lambda a: a.upper(),
@@ -248,3 +262,6 @@ COMPILERS: dict[str, Callable[..., Expr]] = {
     "string_agg": lambda a, separator: a.group_concat(separator),
 }
 """By name; static arguments (units, formats, paths, digits) arrive as Python values. `sdk.formulas` handles the rest."""
+
+ALIKE = frozenset({"=", "<>", "<", "<=", ">", ">=", "in", "coalesce", "greatest", "least", "nullif"})
+"""What takes values of one type."""

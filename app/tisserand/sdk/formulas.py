@@ -107,9 +107,11 @@ class _Compiler:
     def _case(self, tree: Case) -> Any:
         import ibis
 
-        branches = [(self.value(condition), self.value(value)) for condition, value in tree.branches]
-        default = ibis.null(branches[0][1].type()) if tree.default is None else self.value(tree.default)
-        return ibis.cases(*branches, else_=default)
+        written = [value for _, value in tree.branches] + ([] if tree.default is None else [tree.default])
+        values = self._operations.unified([self.value(value) for value in written])
+        default = ibis.null(values[0].type()) if tree.default is None else values[-1]
+        conditions = [self.value(condition) for condition, _ in tree.branches]
+        return ibis.cases(*zip(conditions, values, strict=False), else_=default)
 
     def _call(self, tree: Call) -> Any:
         import ibis
@@ -122,6 +124,10 @@ class _Compiler:
             else self.value(arg)
             for index, arg in enumerate(tree.args)
         ]
+        if name in self._operations.ALIKE:
+            args = self._operations.unified(args)
+        elif name == "if":
+            args[1:] = self._operations.unified(args[1:])
         if name == "count":
             return args[0].count() if args else self._table.count()
         if name in ("now", "today"):
