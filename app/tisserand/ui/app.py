@@ -1,0 +1,64 @@
+"""Starts the designer: theme, window, then (after the first paint) the node types and the flow that was asked for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+
+from tisserand import texts
+from tisserand.files import shipped
+from tisserand.ui.theme import MODES, load_fonts, theme
+from tisserand.ui.window import Window
+
+
+def application(arguments: list[str]) -> QApplication:
+    """The one Qt application, with our look."""
+    running = QApplication.instance()
+    made = running if isinstance(running, QApplication) else QApplication(arguments)
+    made.setApplicationName("Tisserand")
+    made.setOrganizationName("Tisserand")
+    made.setDesktopFileName("tisserand")
+    made.setStyle("Fusion")
+    load_fonts()
+    return made
+
+
+def furnish(window: Window, asked: Path | None) -> None:
+    """Load the node types, and open what was asked for: a flow file, or a workspace (its first flow)."""
+    from tisserand.sdk.registry import registry
+
+    window.kinds.catalog = registry()
+    window.palette_panel.fill()
+    flow = _flow_of(asked)
+    if flow is not None:
+        window.desk.load(flow)
+    else:
+        if asked is not None and asked.is_dir():
+            window.runner.root = asked.resolve()
+        window.document.new()
+
+
+def _flow_of(asked: Path | None) -> Path | None:
+    if asked is None or not asked.is_dir():
+        return asked
+    return next(iter(sorted((asked / "flows").glob("*.yaml"))), None)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """`python -m tisserand.ui [FLOW or WORKSPACE]`; gives the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    texts.add_catalogues(shipped("resources") / "locale")
+    texts.set_language(None)
+    made = application(["tisserand", *arguments])
+    settings = QSettings()
+    mode = str(settings.value("theme", "system"))
+    theme().apply(made, next((known for known in MODES if known == mode), "system"))
+    made.styleHints().colorSchemeChanged.connect(lambda _scheme: theme().mode == "system" and theme().apply(made, "system"))
+    window = Window(settings)
+    window.show()
+    asked = next((Path(text) for text in arguments if not text.startswith("-")), None)
+    QTimer.singleShot(0, window, lambda: furnish(window, asked))
+    return made.exec()

@@ -1,0 +1,412 @@
+"""What the window's actions do: files, edits, runs, and keeping every panel in step with the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QPointF, Qt, QTimer
+from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
+
+from tisserand.model.edit import Paste, SetNode, Several, copy_text
+from tisserand.model.problem import Problem
+from tisserand.model.schema import Schema
+from tisserand.texts import Message, msg, ngettext
+from tisserand.texts import translate as _
+from tisserand.ui import dialogs
+from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
+from tisserand.ui.canvas.tidy import tidy
+from tisserand.ui.standings import QuickCheck, Standings
+
+if TYPE_CHECKING:
+    from tisserand.ui.window import Window
+
+
+class Desk(QObject):
+    """The hands behind the window."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self.window_ = window
+        self.standings = Standings()
+        self.problems: list[Problem] = []
+        self.schemas: Mapping[str, Mapping[str, Schema]] = {}
+        self._quick = QuickCheck(window.kinds)
+        self._run_states: dict[str, str] = {
+            "done": _("Done"),
+            "failed": _("Failed"),
+            "cancelled": _("Cancelled"),
+            "crashed": _("Broke off"),
+        }
+        self._bind()
+        self._connect()
+        self._opened()
+
+    def _bind(self) -> None:
+        w, d = self.window_, self.window_.document
+        calls: dict[str, Any] = {
+            "new": self.new,
+            "open": self.open,
+            "save": self.save,
+            "save_as": self.save_as,
+            "quit": w.close,
+            "undo": d.undo,
+            "redo": d.redo,
+            "add": self.ask_node,
+            "copy": self.copy,
+            "paste": self.paste,
+            "delete": self.delete,
+            "select_all": lambda: w.scene.select(w.scene.cards),
+            "disable": self.switch,
+            "tidy": self.tidy,
+            "fit": w.canvas.fit,
+            "zoom_in": lambda: w.canvas.set_zoom(w.canvas.zoom() * 1.25),
+            "zoom_out": lambda: w.canvas.set_zoom(w.canvas.zoom() / 1.25),
+            "zoom_one": lambda: w.canvas.set_zoom(1.0),
+            "theme": w.next_theme,
+            "run": self.run,
+            "cancel": w.runner.cancel,
+            "data": self.show_data,
+            "problems": lambda: w.show_side("bottom", w.problems),
+            "shortcuts": lambda: dialogs.show_shortcuts(w, w.actions_),
+        }
+        for id, call in calls.items():
+            w.actions_.bind(id, call)
+        # Single letters and editing keys belong to the canvas: in a text field they are text.
+        for id in ("fit", "disable", "delete", "copy", "paste", "select_all"):
+            action = w.actions_[id]
+            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+            w.canvas.addAction(action)
+
+    def _connect(self) -> None:
+        w = self.window_
+        d = w.document
+        d.opened.connect(self._opened)
+        d.changed.connect(self._changed)
+        d.state_changed.connect(self._titles)
+        d.refused.connect(lambda message: self.say(message.text()))
+        w.canvas.moved.connect(d.move)
+        w.canvas.connect_asked.connect(d.connect_ports)
+        w.canvas.rewired.connect(d.rewire)
+        w.canvas.drop_asked.connect(lambda kind, point: self.add(kind, point))
+        w.canvas.settings_asked.connect(self.show_settings)
+        w.canvas.data_asked.connect(self.show_data)
+        w.canvas.menu_asked.connect(self._menu)
+        w.canvas.zoomed.connect(lambda _zoom: self._titles())
+        w.scene.selected.connect(self._selected)
+        w.palette_panel.chosen.connect(lambda kind: self.add(kind, None))
+        w.problems.chosen.connect(self.go_to)
+        w.welcome.add_asked.connect(self.ask_node)
+        w.welcome.example_asked.connect(self.open_path)
+        r = w.runner
+        r.started.connect(self._run_started)
+        r.progressed.connect(self._run_progressed)
+        r.logged.connect(w.log.add_event)
+        r.finished.connect(self._run_finished)
+        r.refused.connect(self._run_refused)
+        r.checked.connect(self._checked)
+
+    # -- files ---------------------------------------------------------------------------------------------------------
+    def say(self, text: str) -> None:
+        self.window_.statusBar().showMessage(text, 8000)
+
+    def may_leave(self) -> bool:
+        """Whether the open flow may be left: saved, or the person says so."""
+        d = self.window_.document
+        if d.is_saved:
+            return True
+        answer = dialogs.ask_to_save(self.window_, d.title)
+        return self.save() if answer == "save" else answer == "discard"
+
+    def new(self) -> None:
+        if self.may_leave():
+            self.window_.document.new()
+
+    def open(self) -> None:
+        if not self.may_leave():
+            return
+        start = str(self.window_.document.path or self.window_.runner.root or Path.home())
+        chosen, _filter = QFileDialog.getOpenFileName(self.window_, _("Open a flow"), start, _("Flows") + " (*.yaml *.yml)")
+        if chosen:
+            self.load(Path(chosen))
+
+    def open_path(self, path: Path) -> None:
+        if self.may_leave():
+            self.load(path)
+
+    def load(self, path: Path) -> None:
+        """Open a flow file, and the workspace around it."""
+        from tisserand.sdk.errors import NodeError
+        from tisserand.workspace.folder import Workspace
+
+        try:
+            self.window_.runner.root = Workspace.find(path).root
+        except NodeError:
+            self.window_.runner.root = path.resolve().parent
+        self.window_.inspector.context.workspace = self.window_.runner.root
+        problems = self.window_.document.open(path)
+        if self.window_.document.broken:
+            dialogs.tell_broken(self.window_, path.name, problems)
+
+    def save(self) -> bool:
+        path = self.window_.document.path
+        return self.save_as() if path is None else self._write(path)
+
+    def save_as(self) -> bool:
+        d = self.window_.document
+        root = self.window_.runner.root
+        start = d.path or ((root / "flows" if root else Path.home()) / f"{d.flow.id}.yaml")
+        chosen, _filter = QFileDialog.getSaveFileName(self.window_, _("Save the flow"), str(start), _("Flows") + " (*.yaml)")
+        return self._write(Path(chosen).with_suffix(".yaml")) if chosen else False
+
+    def _write(self, path: Path) -> bool:
+        wrong = self.window_.document.save(path)
+        self.say(wrong.text() if wrong else _("Saved as {file}").format(file=path.name))
+        return wrong is None
+
+    # -- edits ---------------------------------------------------------------------------------------------------------
+    def ask_node(self) -> None:
+        """To the palette, ready to type."""
+        self.window_.show_side("palette")
+        self.window_.palette_panel.search.setFocus()
+        self.window_.palette_panel.search.selectAll()
+
+    def add(self, kind: str, point: QPointF | None) -> None:
+        """Add a node where it was dropped, else behind the selected one."""
+        w = self.window_
+        source: str | None = None
+        if point is None:
+            selection = list(w.scene.selection)
+            if len(selection) == 1:
+                source = selection[0]
+                frame = w.scene.cards[source].frame()
+                point = QPointF(frame.left() + COLUMN, frame.top())
+            else:
+                point = w.canvas.mapToScene(w.canvas.viewport().rect().center()) - QPointF(WIDTH / 2, HEIGHT / 2)
+        else:
+            point -= QPointF(WIDTH / 2, HEIGHT / 2)
+        at = self._free_place(round(point.x() / 8) * 8, round(point.y() / 8) * 8)
+        id = w.document.add(kind, at, source)
+        if id is not None:
+            w.scene.select([id])
+            w.canvas.reveal(w.scene.cards[id].frame())
+            w.canvas.setFocus()
+
+    def _free_place(self, x: float, y: float) -> tuple[float, float]:
+        """The place, or the next below it where no card stands."""
+        frames = [card.frame().adjusted(-16, -16, 16, 16) for card in self.window_.scene.cards.values()]
+        while any(frame.contains(x + WIDTH / 2, y + HEIGHT / 2) for frame in frames):
+            y += HEIGHT + 32
+        return x, y
+
+    def delete(self) -> None:
+        scene, d = self.window_.scene, self.window_.document
+        if scene.wire_selection is not None:
+            d.cut(scene.wire_selection)
+        elif scene.selection:
+            count = len(scene.selection)
+            if d.remove(tuple(scene.selection)):
+                text = ngettext(
+                    "{count} node removed. Ctrl+Z brings it back.", "{count} nodes removed. Ctrl+Z brings them back.", count
+                )
+                self.say(text.format(count=count))
+
+    def copy(self) -> None:
+        if self.window_.scene.selection:
+            QApplication.clipboard().setText(copy_text(self.window_.document.flow, self.window_.scene.selection))
+
+    def paste(self) -> None:
+        w = self.window_
+        before = set(w.document.flow.nodes)
+        if w.document.do(Paste(QApplication.clipboard().text())):
+            w.scene.select([id for id in w.document.flow.nodes if id not in before])
+
+    def switch(self) -> None:
+        flow = self.window_.document.flow
+        ids = [id for id in self.window_.scene.selection if id in flow.nodes]
+        if ids:
+            off = not all(flow.nodes[id].disabled for id in ids)
+            commands = tuple(SetNode({"disabled": off}, id) for id in ids)
+            self.window_.document.do(Several(commands, msg("Switching off") if off else msg("Switching on")))
+
+    def tidy(self) -> None:
+        """One step for the whole layout, then everything in sight."""
+        w = self.window_
+        if w.document.flow.nodes:
+            w.document.move(tidy(w.document.flow))
+            w.canvas.fit()
+
+    # -- keeping in step -----------------------------------------------------------------------------------------------
+    def _opened(self) -> None:
+        w = self.window_
+        self.standings.forget()
+        self.problems, self.schemas = [], {}
+        w.scene.show_flow(w.document.flow, w.kinds.face)
+        w.data.say(_("Run the flow, then select a card or a wire: its rows appear here."))
+        w.canvas.fit()
+        self._after_change()
+
+    def _changed(self, before: Any, after: Any) -> None:
+        self.window_.scene.sync(after)
+        self._after_change()
+
+    def _after_change(self) -> None:
+        w = self.window_
+        flow = w.document.flow
+        empty = not flow.nodes
+        if empty:
+            w.welcome.fill()
+        w.welcome.setVisible(empty)
+        w.welcome.centre()
+        quick = self._quick.problems(flow, str(w.runner.root or ""))
+        self._show_problems(quick)
+        if w.runner.root is not None and flow.nodes:
+            w.runner.check_soon(w.document.text, self._file())
+        self._titles()
+
+    def _file(self) -> str | None:
+        """The flow's file as the executor names it: relative to the workspace."""
+        path, root = self.window_.document.path, self.window_.runner.root
+        if path is None or root is None or not path.resolve().is_relative_to(root):
+            return None
+        return path.resolve().relative_to(root).as_posix()
+
+    def _checked(self, answer: Any) -> None:
+        if answer.schemas:
+            self.schemas = answer.schemas
+        self._show_problems(list(answer.problems))
+
+    def _show_problems(self, problems: list[Problem]) -> None:
+        w = self.window_
+        self.problems = problems
+        w.problems.show_problems(problems)
+        count = len(problems)
+        w.tabs.setTabText(w.tabs.indexOf(w.problems), f"{_('Problems')} ({count})" if count else _("Problems"))
+        w.inspector.show_check(problems, self.schemas)
+        w.scene.show_standings(self.standings.of(w.document.flow, problems))
+        self._selected()
+
+    def _titles(self) -> None:
+        w = self.window_
+        d = w.document
+        mark = "" if d.is_saved else " •"
+        w.heading.setText(f"{d.title}{mark}")
+        w.heading.setToolTip(str(d.path or "") if d.is_saved else _("There are changes that are not saved."))
+        w.setWindowTitle(f"{d.title}{mark} — Tisserand")
+        self._name_step("undo", _("Undo"), d.undo_name)
+        self._name_step("redo", _("Redo"), d.redo_name)
+        w.actions_["save"].setEnabled(not d.is_saved or d.path is None)
+        w.actions_["run"].setEnabled(bool(d.flow.nodes) and not w.runner.running)
+        w.actions_["cancel"].setEnabled(w.runner.running)
+        nodes = ngettext("{count} node", "{count} nodes", len(d.flow.nodes)).format(count=len(d.flow.nodes))
+        w.place.setText(f"{nodes} · {round(w.canvas.zoom() * 100)} %")
+
+    def _name_step(self, id: str, word: str, name: Message | None) -> None:
+        action = self.window_.actions_[id]
+        action.setEnabled(name is not None)
+        action.setText(f"{word}: {name.text()}" if name is not None else word)
+        action.setIconText(word)
+        action.setToolTip(f"{action.text()}  {action.shortcut().toString()}")
+
+    def _selected(self) -> None:
+        w = self.window_
+        chosen = list(w.scene.selection)
+        w.inspector.show_node(chosen[0] if len(chosen) == 1 else None, len(chosen))
+        w.actions_["delete"].setEnabled(bool(chosen) or w.scene.wire_selection is not None)
+        self._show_edge()
+
+    def _show_edge(self) -> None:
+        """The data pane follows the selection."""
+        w = self.window_
+        flow = w.document.flow
+        wire = w.scene.wire_selection
+        id = wire[0] if wire is not None else next(iter(w.scene.selection), None)
+        if id is None or id not in flow.nodes or id not in w.scene.cards:
+            return
+        shown = w.scene.cards[id].shown
+        port = (wire[1] or None) if wire is not None and not wire[3].startswith("@") else None
+        w.data.show_edge(self.standings.run, id, shown.title, shown.outputs, port, self.standings.done(flow, id))
+
+    def show_settings(self) -> None:
+        self.window_.show_side("inspector")
+        self.window_.inspector.focus_field("")
+
+    def show_data(self) -> None:
+        self.window_.show_side("bottom", self.window_.data)
+        self._show_edge()
+
+    def go_to(self, problem: Problem) -> None:
+        """To the node and field of a problem."""
+        w = self.window_
+        id = problem.place.node
+        if id is None or id not in w.scene.cards:
+            return
+        w.scene.select([id])
+        w.canvas.reveal(w.scene.cards[id].frame())
+        w.show_side("inspector")
+        w.inspector.focus_field(problem.place.field or "")
+
+    def _menu(self, place: Any) -> None:
+        menu = QMenu(self.window_)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        for id in ("data", "copy", "paste", "disable", "delete", "|", "select_all", "tidy", "fit"):
+            menu.addSeparator() if id == "|" else menu.addAction(self.window_.actions_[id])
+        menu.popup(place)
+
+    # -- runs ----------------------------------------------------------------------------------------------------------
+    def run(self) -> None:
+        """Run what is on the screen, saved or not."""
+        w = self.window_
+        flow = w.document.flow
+        if not flow.nodes or w.runner.running:
+            return
+        parameters: Mapping[str, Any] | None = {}
+        if any(parameter.required and parameter.default is None for parameter in flow.parameters.values()):
+            parameters = dialogs.ask_parameters(w, flow, w.inspector.context)
+        if parameters is None:
+            return
+        if w.runner.root is None:
+            w.runner.root = self._home()
+        self.standings.begin(flow)
+        w.log.clear()
+        self._state(_("Starting …"))
+        w.runner.start(w.document.text(), self._file(), parameters)
+        self._titles()
+
+    def _home(self) -> Path:
+        """A workspace for flows that have none yet."""
+        from tisserand.workspace.folder import Workspace
+
+        return Workspace.create(Path.home() / "Tisserand").root
+
+    def _state(self, text: str) -> None:
+        self.window_.state.setText(text)
+
+    def _run_started(self, run: str) -> None:
+        self.standings.run = run
+        self._state(_("Running …"))
+        self._titles()
+
+    def _run_progressed(self, infos: Any) -> None:
+        self.standings.infos = infos
+        self.window_.scene.show_standings(self.standings.of(self.window_.document.flow, self.problems))
+
+    def _run_finished(self, info: Any) -> None:
+        w = self.window_
+        word = self._run_states.get(info.state, info.state)
+        spent = (info.finished or 0) - (info.started or info.created)
+        self._state(f"{word} · {spent:.1f} s" if info.finished else word)
+        if info.error is not None:
+            self._show_problems([*self.problems, info.error])
+            w.show_side("bottom", w.problems)
+        elif info.state == "done":
+            w.tabs.setCurrentWidget(w.data)
+        self._titles()
+        QTimer.singleShot(0, self, self._show_edge)
+
+    def _run_refused(self, problems: list[Problem]) -> None:
+        self._state(_("The run was refused"))
+        self._show_problems(problems)
+        self.window_.show_side("bottom", self.window_.problems)
+        self._titles()

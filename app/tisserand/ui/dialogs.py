@@ -1,0 +1,177 @@
+"""The few dialogs: a file that cannot be read, unsaved changes, parameters before a run, the page of shortcuts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QDialogButtonBox,
+    QFrame,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QMessageBox,
+    QScrollArea,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tisserand.model.flow import Flow, Parameter
+from tisserand.model.problem import Problem
+from tisserand.sdk.form import FormField, Widget, human
+from tisserand.texts import translate as _
+from tisserand.ui.actions import Actions
+from tisserand.ui.panels.composite import labelled, make_editor
+from tisserand.ui.panels.editors import UNSET, FormContext
+
+
+def tell_broken(parent: QWidget, name: str, problems: Sequence[Problem]) -> QDialog:
+    """A file that could not be opened, with everything that is wrong in it. Does not block."""
+    dialog = QDialog(parent)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setWindowTitle(_("This file cannot be opened"))
+    dialog.setObjectName("broken")
+    dialog.setMinimumSize(520, 260)
+    box = QVBoxLayout(dialog)
+    box.setContentsMargins(20, 18, 20, 16)
+    box.setSpacing(12)
+    heading = QLabel(_("“{file}” cannot be opened. The file was left as it is.").format(file=name))
+    heading.setProperty("role", "heading")
+    heading.setWordWrap(True)
+    box.addWidget(heading)
+    listed = QListWidget()
+    listed.setWordWrap(True)
+    listed.setAccessibleName(_("Problems"))
+    listed.addItems([problem.line() for problem in problems])
+    box.addWidget(listed, 1)
+    buttons = QDialogButtonBox()
+    buttons.addButton(_("Close"), QDialogButtonBox.ButtonRole.AcceptRole)
+    buttons.accepted.connect(dialog.accept)
+    box.addWidget(buttons)
+    dialog.open()
+    return dialog
+
+
+def ask_to_save(parent: QWidget, title: str) -> str:
+    """What to do with unsaved changes: `save`, `discard` or `stay`."""
+    box = QMessageBox(parent)
+    box.setWindowTitle(_("Unsaved changes"))
+    box.setText(_("“{flow}” has changes that are not saved.").format(flow=title))
+    save = box.addButton(_("Save"), QMessageBox.ButtonRole.AcceptRole)
+    discard = box.addButton(_("Do not save"), QMessageBox.ButtonRole.DestructiveRole)
+    box.addButton(_("Go on editing"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(save)
+    box.exec()
+    clicked = box.clickedButton()
+    return "save" if clicked is save else "discard" if clicked is discard else "stay"
+
+
+_WIDGETS: dict[str, Widget] = {"integer": "integer", "number": "number", "boolean": "boolean", "choice": "choice", "file": "file"}
+
+
+def parameter_field(parameter: Parameter) -> FormField:
+    """A flow's parameter as a field of a form."""
+    return FormField(
+        parameter.name,
+        parameter.title or human(parameter.name),
+        parameter.help or "",
+        _WIDGETS.get(parameter.type, "text"),
+        parameter.required and parameter.default is None,
+        default=parameter.default,
+        choices=parameter.choices,
+        unit=parameter.unit,
+    )
+
+
+def ask_parameters(parent: QWidget, flow: Flow, context: FormContext) -> Mapping[str, Any] | None:
+    """The values of a flow's parameters; None where the person thought better of it."""
+    dialog = QDialog(parent)
+    dialog.setWindowTitle(_("Run with"))
+    dialog.setMinimumWidth(400)
+    box = QVBoxLayout(dialog)
+    box.setContentsMargins(20, 18, 20, 16)
+    box.setSpacing(14)
+    given: dict[str, Any] = {}
+    page = QWidget()
+    page.setObjectName("page")
+    form = QVBoxLayout(page)
+    form.setContentsMargins(0, 0, 0, 0)
+    form.setSpacing(14)
+    for parameter in flow.parameters.values():
+        editor = make_editor(parameter_field(parameter), context)
+        editor.show_value(UNSET)
+
+        def keep(value: Any, name: str = parameter.name) -> None:
+            if value is UNSET:
+                given.pop(name, None)
+            else:
+                given[name] = value
+
+        editor.edited.connect(keep)
+        form.addWidget(labelled(editor))
+    form.addStretch(1)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setWidget(page)
+    box.addWidget(area, 1)
+    buttons = QDialogButtonBox()
+    run = buttons.addButton(_("Run"), QDialogButtonBox.ButtonRole.AcceptRole)
+    run.setDefault(True)
+    buttons.addButton(_("Not now"), QDialogButtonBox.ButtonRole.RejectRole)
+    buttons.accepted.connect(dialog.accept)
+    buttons.rejected.connect(dialog.reject)
+    box.addWidget(buttons)
+    return given if dialog.exec() == QDialog.DialogCode.Accepted else None
+
+
+def show_shortcuts(parent: QWidget, actions: Actions) -> QDialog:
+    """Every action with its shortcut, found by its words. Does not block."""
+    dialog = QDialog(parent)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setObjectName("shortcuts")
+    dialog.setWindowTitle(_("Keyboard shortcuts"))
+    dialog.resize(520, 560)
+    box = QVBoxLayout(dialog)
+    box.setContentsMargins(20, 18, 20, 16)
+    box.setSpacing(12)
+    search = QLineEdit()
+    search.setPlaceholderText(_("Find an action"))
+    search.setAccessibleName(_("Find an action"))
+    box.addWidget(search)
+    rows = list(actions)
+    table = QTableWidget(len(rows), 2)
+    table.setHorizontalHeaderLabels([_("Action"), _("Shortcut")])
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setShowGrid(False)
+    table.verticalHeader().hide()
+    table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+    table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+    table.setAccessibleName(_("Keyboard shortcuts"))
+    for index, (entry, action) in enumerate(rows):
+        item = QTableWidgetItem(action.icon(), action.text())
+        item.setData(Qt.ItemDataRole.UserRole, f"{action.text()} {entry.text} {_(entry.words)} {entry.words}".lower())
+        table.setItem(index, 0, item)
+        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+        table.setItem(index, 1, QTableWidgetItem(keys))
+
+    def narrow(text: str) -> None:
+        wanted = text.lower().split()
+        for index in range(table.rowCount()):
+            item = table.item(index, 0)
+            words = item.data(Qt.ItemDataRole.UserRole) if item else ""
+            table.setRowHidden(index, not all(word in words for word in wanted))
+
+    search.textChanged.connect(narrow)
+    box.addWidget(table, 1)
+    dialog.open()
+    return dialog

@@ -1,0 +1,275 @@
+"""The inspector: the settings of the selected node as a form derived from its config class, errors beside their field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tisserand.model.flow import Node
+from tisserand.model.problem import Problem
+from tisserand.model.schema import Schema
+from tisserand.sdk.form import FormField, effective, form_of
+from tisserand.texts import ngettext
+from tisserand.texts import translate as _
+from tisserand.ui.document import Document
+from tisserand.ui.panels.composite import labelled, make_editor
+from tisserand.ui.panels.editors import UNSET, Editor, FormContext
+from tisserand.ui.panels.palette import tile_pixmap
+
+FEW = 4
+"""So many optional fields are shown at once; the others wait under “More settings”."""
+
+
+class Inspector(QWidget):
+    """One node's settings."""
+
+    closed = Signal()
+
+    def __init__(self, document: Document, context: FormContext) -> None:
+        super().__init__()
+        self._document = document
+        self.context = context
+        self.context.columns = self._columns
+        self.node: str | None = None
+        self.schemas: Mapping[str, Mapping[str, Schema]] = {}
+        self.problems: Sequence[Problem] = ()
+        self._fields: dict[str, tuple[Editor, QWidget, QLabel]] = {}
+        self._form: tuple[FormField, ...] = ()
+        self._kind = ""
+        self._name: QLineEdit | None = None
+        self._more: QWidget | None = None
+        self._more_button: QPushButton | None = None
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setAccessibleName(_("Settings"))
+        box.addWidget(self.area)
+        self.show_node(None)
+
+    # -- what is shown -------------------------------------------------------------------------------------------------
+    def show_node(self, id: str | None, others: int = 0) -> None:
+        """Show a node; None, or several, show a sentence."""
+        node = self._document.flow.nodes.get(id) if id is not None else None
+        if node is not None and node.id == self.node and node.kind == self._kind and self._fields:
+            self._refresh(node)
+            return
+        self._document.seal()
+        self._fields.clear()
+        self._name = self._more = self._more_button = None
+        self.node, self._kind = (node.id, node.kind) if node else (None, "")
+        page = QWidget()
+        page.setObjectName("page")
+        box = QVBoxLayout(page)
+        box.setContentsMargins(16, 14, 16, 16)
+        box.setSpacing(14)
+        if node is None:
+            self._say(box, others)
+        else:
+            self._build(box, node)
+        box.addStretch(1)
+        old = self.area.takeWidget()
+        self.area.setWidget(page)
+        if old is not None:
+            old.deleteLater()
+        if node is not None:
+            self._refresh(node)
+
+    def _say(self, box: QVBoxLayout, others: int) -> None:
+        heading = QLabel(_("Settings"))
+        heading.setProperty("role", "heading")
+        box.addWidget(heading)
+        if others > 1:
+            text = ngettext("{count} node is selected.", "{count} nodes are selected.", others).format(count=others)
+        else:
+            text = _("Select a card to see and change its settings.")
+        told = QLabel(text)
+        told.setProperty("role", "muted")
+        told.setWordWrap(True)
+        box.addWidget(told)
+
+    def _build(self, box: QVBoxLayout, node: Node) -> None:
+        found = self._document.kinds.get(node.kind)
+        face = self._document.kinds.face(node, self._document.flow)
+        head = QHBoxLayout()
+        head.setSpacing(10)
+        tile = QLabel()
+        tile.setPixmap(tile_pixmap(face.icon, face.group, 30, self.devicePixelRatioF()))
+        head.addWidget(tile, 0, Qt.AlignmentFlag.AlignTop)
+        names = QVBoxLayout()
+        names.setSpacing(1)
+        title = QLabel(_(found.title) if found else node.kind)
+        title.setProperty("role", "heading")
+        title.setWordWrap(True)
+        names.addWidget(title)
+        kind = QLabel(node.id)
+        kind.setProperty("role", "muted")
+        kind.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        names.addWidget(kind)
+        head.addLayout(names, 1)
+        box.addLayout(head)
+        about = _(found.help).split("\n\n")[0].replace("\n", " ").replace("`", "") if found else ""
+        if not found:
+            about = _("This kind of node is not installed here. Its settings are kept as they are.")
+        if about:
+            told = QLabel(about)
+            told.setProperty("role", "help")
+            told.setWordWrap(True)
+            told.setTextFormat(Qt.TextFormat.PlainText)
+            box.addWidget(told)
+        line = QFrame()
+        line.setObjectName("line")
+        line.setFixedHeight(1)
+        box.addWidget(line)
+        self._add_name(box, node, face.title)
+        if found is not None:
+            self._form = form_of(found.node.Config)
+            self._add_fields(box, node)
+
+    def _add_name(self, box: QVBoxLayout, node: Node, placeholder: str) -> None:
+        column = QVBoxLayout()
+        column.setSpacing(4)
+        label = QLabel(_("Name on the canvas"))
+        label.setProperty("role", "label")
+        self._name = QLineEdit(node.title or "")
+        self._name.setPlaceholderText(placeholder)
+        self._name.setAccessibleName(_("Name on the canvas"))
+        label.setBuddy(self._name)
+        self._name.textEdited.connect(self._titled)
+        column.addWidget(label)
+        column.addWidget(self._name)
+        box.addLayout(column)
+
+    def _add_fields(self, box: QVBoxLayout, node: Node) -> None:
+        optional = [field for field in self._form if not field.required and field.name not in node.config]
+        later = {field.name for field in optional[FEW:]} if len(optional) > FEW + 2 else set()
+        rest = QVBoxLayout()
+        rest.setContentsMargins(0, 0, 0, 0)
+        rest.setSpacing(14)
+        for field in self._form:
+            target = rest if field.name in later else box
+            editor = make_editor(field, self.context)
+            holder = labelled(editor)
+            wrong = QLabel()
+            wrong.setProperty("role", "error")
+            wrong.setWordWrap(True)
+            wrong.hide()
+            layout = holder.layout()
+            assert layout is not None
+            layout.addWidget(wrong)
+            editor.edited.connect(lambda value, name=field.name: self._edited(name, value))
+            self._fields[field.name] = (editor, holder, wrong)
+            target.addWidget(holder)
+        if later:
+            self._more_button = QPushButton()
+            self._more_button.setProperty("quiet", True)
+            self._more_button.setCheckable(True)
+            self._more_button.toggled.connect(self._toggle_more)
+            box.addWidget(self._more_button, 0, Qt.AlignmentFlag.AlignLeft)
+            self._more = QWidget()
+            self._more.setLayout(rest)
+            self._more.setProperty("count", len(later))
+            box.addWidget(self._more)
+            self._toggle_more(False)
+
+    def _toggle_more(self, on: bool) -> None:
+        assert self._more is not None and self._more_button is not None
+        self._more.setVisible(on)
+        count = self._more.property("count")
+        text = _("Fewer settings") if on else _("More settings ({count})").format(count=count)
+        self._more_button.setText(text)
+
+    def _refresh(self, node: Node) -> None:
+        """Follow the flow (undo, a check) without taking the field away from under the person's hands."""
+        if self._name is not None and not self._name.hasFocus() and self._name.text() != (node.title or ""):
+            self._name.setText(node.title or "")
+        focused = QApplication.focusWidget()
+        values = effective(self._form, node.config)
+        for name, (editor, holder, _wrong) in self._fields.items():
+            raw = node.config.get(name, UNSET)
+            typing = focused is not None and editor.isAncestorOf(focused) and editor.property("told") is True
+            if not typing:
+                editor.show_value(raw)
+            editor.setProperty("told", False)
+            holder.setVisible(editor.asked.shown(values))
+        self._show_problems()
+
+    def show_check(self, problems: Sequence[Problem], schemas: Mapping[str, Mapping[str, Schema]]) -> None:
+        """Take what a check found."""
+        self.problems, self.schemas = problems, schemas
+        self._show_problems()
+
+    def _show_problems(self) -> None:
+        by_field: dict[str, list[str]] = {}
+        for problem in self.problems:
+            if problem.place.node != self.node or not problem.place.field:
+                continue
+            parts = problem.place.field.split(".")
+            if parts[0] == "config" and len(parts) > 1:
+                text = problem.message.text() + (f" {problem.fix.text()}" if problem.fix else "")
+                where = ".".join(parts[2:])
+                by_field.setdefault(parts[1], []).append(f"{where}: {text}" if where else text)
+        for name, (editor, _holder, wrong) in self._fields.items():
+            lines = by_field.get(name, [])
+            wrong.setText("\n".join(lines))
+            wrong.setVisible(bool(lines))
+            editor.set_wrong(bool(lines))
+
+    def focus_field(self, path: str) -> None:
+        """Go to a field, by the path that a problem names; without one to the first."""
+        parts = path.split(".")
+        name = parts[1] if len(parts) > 1 and parts[0] == "config" else next(iter(self._fields), "")
+        found = self._fields.get(name)
+        target: QWidget | None = self._name
+        if found is not None:
+            if self._more_button is not None and self._more is not None and self._more.isAncestorOf(found[0]):
+                self._more_button.setChecked(True)
+            target = found[0].focusProxy() or found[0]
+            self.area.ensureWidgetVisible(found[1])
+        if target is not None:
+            target.setFocus(Qt.FocusReason.ShortcutFocusReason)
+
+    # -- what is changed -----------------------------------------------------------------------------------------------
+    def _edited(self, name: str, value: Any) -> None:
+        if self.node is None:
+            return
+        found = self._fields.get(name)
+        if found is not None:
+            found[0].setProperty("told", True)
+        self._document.set_config(self.node, name, value, unset=value is UNSET)
+
+    def _titled(self, text: str) -> None:
+        if self.node is not None:
+            self._document.set_node(self.node, title=text.strip() or None)
+
+    def _columns(self, port: str) -> list[tuple[str, str]]:
+        """The columns that arrive at a port of the node (at all of its ports where that port does not exist)."""
+        flow = self._document.flow
+        node = flow.nodes.get(self.node or "")
+        if node is None:
+            return []
+        wanted = node.inputs.get(port)
+        refs = list(wanted) if wanted is not None else [ref for _port, ref in node.refs()]
+        found: dict[str, str] = {}
+        for ref in refs:
+            ports = self.schemas.get(ref.node, {})
+            source = flow.nodes.get(ref.node)
+            name = ref.port or (self._document.kinds.default_output(source, flow) if source else "")
+            for column in ports.get(name, ()):
+                found.setdefault(column.name, column.type)
+        return list(found.items())

@@ -1,0 +1,67 @@
+"""The log of the last run: what happened, when, at which node."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from PySide6.QtWidgets import QPlainTextEdit
+
+from tisserand.texts import N_, Message
+from tisserand.texts import translate as _
+from tisserand.ui.theme import mono
+
+_WORDS = {
+    "run.queued": N_("Run queued"),
+    "run.started": N_("Run started"),
+    "plan.ready": N_("Plan ready"),
+    "node.started": N_("started"),
+    "node.retry": N_("trying again"),
+    "node.done": N_("done"),
+    "node.failed": N_("failed"),
+    "node.skipped": N_("skipped"),
+    "sink.uncertain": N_("uncertain"),
+    "run.done": N_("Run done"),
+    "run.failed": N_("Run failed"),
+    "run.cancelled": N_("Run cancelled"),
+    "run.crashed": N_("Run broke off"),
+}
+
+
+class Log(QPlainTextEdit):
+    """Lines, the newest last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setReadOnly(True)
+        self.setFont(mono())
+        self.setFrameShape(QPlainTextEdit.Shape.NoFrame)
+        self.setMaximumBlockCount(20_000)
+        self.setAccessibleName(_("Log"))
+        self.setPlaceholderText(_("What a run does is written here."))
+
+    def add_event(self, event: Any) -> None:
+        """One event of a run as a line."""
+        clock = time.strftime("%H:%M:%S", time.localtime(event.time))
+        word = _(_WORDS[event.kind]) if event.kind in _WORDS else event.kind
+        said = _said(event.data)
+        parts = [clock, event.node or "", word, said]
+        self.appendPlainText("  ".join(part for part in parts if part))
+
+    def add_line(self, text: str) -> None:
+        self.appendPlainText(f"{time.strftime('%H:%M:%S')}  {text}")
+
+
+def _said(data: Any) -> str:
+    error = data.get("error") or data.get("message") or data.get("reason")
+    if isinstance(error, dict):
+        inner = error.get("message", error)
+        if isinstance(inner, dict) and "id" in inner:
+            return Message.from_json(inner).text()
+        return str(inner)
+    if error:
+        return str(error)
+    rows = data.get("rows")
+    if isinstance(rows, dict) and rows:
+        return ", ".join(f"{port} {count}" for port, count in rows.items())
+    return ""

@@ -1,0 +1,62 @@
+"""The problems as one list: what is wrong, where, and the way out; a click goes there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QAbstractItemView, QLabel, QListWidget, QListWidgetItem, QStackedLayout, QWidget
+
+from tisserand.model.problem import Problem
+from tisserand.texts import translate as _
+from tisserand.ui.icons import icon
+from tisserand.ui.theme import theme
+
+
+class Problems(QWidget):
+    """All problems of the flow."""
+
+    chosen = Signal(object)
+    """A problem that was clicked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._problems: tuple[Problem, ...] = ()
+        self._stack = QStackedLayout(self)
+        self.quiet = QLabel(_("No problems: the flow can run."))
+        self.quiet.setProperty("role", "muted")
+        self.quiet.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.quiet.setContentsMargins(14, 12, 14, 12)
+        self.list = QListWidget()
+        self.list.setAccessibleName(_("Problems"))
+        self.list.setWordWrap(True)
+        self.list.setContentsMargins(8, 8, 8, 8)
+        self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.list.itemClicked.connect(self._clicked)
+        self.list.itemActivated.connect(self._clicked)
+        self._stack.addWidget(self.quiet)
+        self._stack.addWidget(self.list)
+        theme().changed.connect(lambda: self.show_problems(self._problems))
+
+    def show_problems(self, problems: Sequence[Problem]) -> None:
+        self._problems = tuple(problems)
+        self.list.clear()
+        for problem in self._problems:
+            where = " · ".join(part for part in (problem.place.node, problem.place.field) if part)
+            if problem.place.line and not problem.place.node:
+                where = _("line {line}").format(line=problem.place.line)
+            text = f"{where} — {problem.message.text()}" if where else problem.message.text()
+            if problem.fix:
+                text += f" {problem.fix.text()}"
+            item = QListWidgetItem(text)
+            error = problem.severity == "error"
+            item.setIcon(icon("circle-x" if error else "triangle-alert", "failed" if error else "warning"))
+            item.setData(Qt.ItemDataRole.UserRole, problem)
+            word = _("Error") if error else _("Warning")
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{word}: {text}")
+            self.list.addItem(item)
+        self._stack.setCurrentIndex(1 if self._problems else 0)
+
+    def _clicked(self, item: QListWidgetItem) -> None:
+        self.chosen.emit(item.data(Qt.ItemDataRole.UserRole))

@@ -1,0 +1,216 @@
+"""The window: panels around the canvas, and the wiring between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, Qt
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import (
+    QApplication,
+    QFrame,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QSizePolicy,
+    QSplitter,
+    QTabWidget,
+    QToolBar,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from tisserand.texts import translate as _
+from tisserand.ui.actions import TOOLBAR, Actions
+from tisserand.ui.background import Background
+from tisserand.ui.canvas.gestures import Canvas
+from tisserand.ui.canvas.scene import FlowScene
+from tisserand.ui.desk import Desk
+from tisserand.ui.document import Document
+from tisserand.ui.icons import ICON, icon
+from tisserand.ui.kinds import Kinds
+from tisserand.ui.panels.data import DataPane
+from tisserand.ui.panels.editors import FormContext
+from tisserand.ui.panels.inspector import Inspector
+from tisserand.ui.panels.log import Log
+from tisserand.ui.panels.palette import Palette
+from tisserand.ui.panels.problems import Problems
+from tisserand.ui.runner import Runner
+from tisserand.ui.theme import MODES, Mode, theme
+from tisserand.ui.welcome import Welcome
+
+
+class Window(QMainWindow):
+    """One window on one flow. What its actions do is in `desk`."""
+
+    def __init__(self, settings: QSettings | None = None) -> None:
+        super().__init__()
+        self.settings = settings
+        self.setObjectName("window")
+        self.kinds = Kinds()
+        self.document = Document(self.kinds)
+        self.background = Background()
+        self.runner = Runner(self.background)
+        self.actions_ = Actions(self)
+        self.scene = FlowScene()
+        self.canvas = Canvas(self.scene)
+        self.palette_panel = Palette(self.kinds)
+        self.inspector = Inspector(self.document, FormContext())
+        self.data = DataPane(self.runner)
+        self.problems = Problems()
+        self.log = Log()
+        self.welcome = Welcome(self.canvas)
+        self._lay_out()
+        self._make_toolbar()
+        self.desk = Desk(self)
+        self._wire_panels()
+        self.canvas.installEventFilter(self)
+        theme().changed.connect(self._recolour)
+        self._restore()
+
+    # -- layout --------------------------------------------------------------------------------------------------------
+    def _lay_out(self) -> None:
+        self.setMinimumSize(760, 480)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(self.data, _("Data"))
+        self.tabs.addTab(self.problems, _("Problems"))
+        self.tabs.addTab(self.log, _("Log"))
+        left, right = _panel(self.palette_panel), _panel(self.inspector)
+        left.setMinimumWidth(170)
+        right.setMinimumWidth(230)
+        self._upper = QSplitter(Qt.Orientation.Horizontal)
+        for widget in (left, self.canvas, right):
+            self._upper.addWidget(widget)
+        self._upper.setSizes([216, 760, 304])
+        self._outer = QSplitter(Qt.Orientation.Vertical)
+        self._outer.addWidget(self._upper)
+        self._outer.addWidget(self.tabs)
+        self._outer.setSizes([540, 220])
+        for splitter in (self._upper, self._outer):
+            splitter.setHandleWidth(1)
+            splitter.setChildrenCollapsible(False)
+        self._upper.setStretchFactor(1, 1)
+        self._outer.setStretchFactor(0, 1)
+        self.setCentralWidget(self._outer)
+        self.sides = {"palette": left, "inspector": right, "bottom": self.tabs}
+        self.setTabOrder(self.palette_panel.search, self.palette_panel.tree)
+        self.setTabOrder(self.palette_panel.tree, self.canvas)
+        self.setTabOrder(self.canvas, self.inspector.area)
+        self.setTabOrder(self.inspector.area, self.tabs)
+        self.state = QLabel()
+        self.state.setContentsMargins(10, 0, 10, 0)
+        self.place = QLabel()
+        self.place.setContentsMargins(10, 0, 10, 0)
+        self.statusBar().addWidget(self.state, 1)
+        self.statusBar().addPermanentWidget(self.place)
+        self.statusBar().setSizeGripEnabled(False)
+
+    def _make_toolbar(self) -> None:
+        bar = QToolBar(_("Tools"))
+        bar.setObjectName("tools")
+        bar.setMovable(False)
+        bar.setIconSize(ICON)
+        bar.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        bar.setContextMenuPolicy(Qt.ContextMenuPolicy.PreventContextMenu)
+        for name in TOOLBAR:
+            if name == "|":
+                bar.addSeparator()
+                continue
+            bar.addAction(self.actions_[name])
+            if name == "run":
+                button = bar.widgetForAction(self.actions_[name])
+                button.setProperty("primary", True)
+        space = QWidget()
+        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        bar.addWidget(space)
+        self.heading = QLabel()
+        self.heading.setProperty("role", "heading")
+        self.heading.setContentsMargins(8, 0, 12, 0)
+        bar.addWidget(self.heading)
+        self.menu_button = QToolButton()
+        self.menu_button.setText(_("Menu"))
+        self.menu_button.setAccessibleName(_("Menu"))
+        self.menu_button.setToolTip(_("All actions (F10)"))
+        self.menu_button.setShortcut("F10")
+        self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.menu_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
+        self.menu_button.setIconSize(ICON)
+        menu = QMenu(self)
+        for part in self.actions_.menus():
+            menu.addMenu(part)
+        self.menu_button.setMenu(menu)
+        bar.addWidget(self.menu_button)
+        self.addToolBar(bar)
+        self._recolour()
+
+    def _recolour(self) -> None:
+        self.menu_button.setIcon(icon("ellipsis"))
+        self.canvas.viewport().update()
+
+    def _wire_panels(self) -> None:
+        for id, side in self.sides.items():
+            action = self.actions_[id]
+            action.setChecked(True)
+            action.toggled.connect(side.setVisible)
+
+    # -- events --------------------------------------------------------------------------------------------------------
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if watched is self.canvas and event.type() == QEvent.Type.Resize:
+            self.welcome.centre()
+        return super().eventFilter(watched, event)
+
+    def show_side(self, id: str, tab: QWidget | None = None) -> None:
+        """Open a panel, and turn to one of its tabs."""
+        self.actions_[id].setChecked(True)
+        if tab is not None:
+            self.tabs.setCurrentWidget(tab)
+
+    def next_theme(self) -> None:
+        """System → light → dark → system."""
+        mode = MODES[(MODES.index(theme().mode) + 1) % len(MODES)]
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        theme().apply(application, mode)
+        if self.settings is not None:
+            self.settings.setValue("theme", mode)
+        words: dict[Mode, str] = {"system": _("Colours of the system"), "light": _("Light colours"), "dark": _("Dark colours")}
+        self.desk.say(words[mode])
+
+    def _restore(self) -> None:
+        self.resize(1280, 800)
+        if self.settings is None:
+            return
+        for name, call in self._kept().items():
+            value: Any = self.settings.value(name)
+            if isinstance(value, QByteArray) and not value.isEmpty():
+                call(value)
+
+    def _kept(self) -> dict[str, Any]:
+        return {
+            "geometry": self.restoreGeometry,
+            "upper": self._upper.restoreState,
+            "outer": self._outer.restoreState,
+        }
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if not self.desk.may_leave():
+            event.ignore()
+            return
+        if self.settings is not None:
+            self.settings.setValue("geometry", self.saveGeometry())
+            self.settings.setValue("upper", self._upper.saveState())
+            self.settings.setValue("outer", self._outer.saveState())
+        self.background.close()
+        self.runner.close()
+        event.accept()
+
+
+def _panel(inner: QWidget) -> QFrame:
+    frame = QFrame()
+    frame.setObjectName("panel")
+    box = QVBoxLayout(frame)
+    box.setContentsMargins(0, 0, 0, 0)
+    box.addWidget(inner)
+    return frame
