@@ -98,6 +98,11 @@ class RunInfo:
         return self.state in FINAL
 
     @property
+    def started_nodes(self) -> bool:
+        """Whether any node ever began."""
+        return any(node.state not in ("waiting", "skipped") for node in self.nodes.values())
+
+    @property
     def uncertain(self) -> tuple[str, ...]:
         """The sinks of which nobody knows whether they wrote."""
         return tuple(name for name, node in self.nodes.items() if node.state == "uncertain")
