@@ -109,6 +109,7 @@ def scan_error(error: Exception, scan: Scan) -> NodeError:
             line=line,
             field="columns",
         )
+    text = re.sub(r"Original Line: .*", "", text)  # what a file holds must not choose the sentence
     for pattern, sentence, fix in _KNOWN:
         if pattern.search(text):
             return NodeError(sentence, fix=fix, where=where, line=line)

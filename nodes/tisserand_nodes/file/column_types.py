@@ -22,6 +22,7 @@ NAMES = {
 """What people write for a type; any other text is read as Ibis' notation."""
 
 _WHOLE = re.compile(r"[+-]?(?:0|[1-9]\d{0,17})")
+_LONG = re.compile(r"[+-]?\d{19,}")
 _DOT = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?")
 _COMMA = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:,\d*)?|,\d+)(?:[eE][+-]?\d{1,3})?")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?")
@@ -132,6 +133,8 @@ def _type(values: set[str], mark: str, day: str | None, stamp: str | None) -> st
         return "string"
     if _all(values, _WHOLE) and not (day == "%Y%m%d" and _all(values, _OTHERS["%Y%m%d"])):
         return "int64"
+    if any(_LONG.fullmatch(value) for value in values):
+        return "string"  # an account number: as a float its last digits would be lost
     if _all(values, _COMMA if mark == "," else _DOT):
         return "float64"
     if all(value.lower() in ("true", "false") for value in values):

@@ -52,7 +52,7 @@ class ReadJson(Reader[ReadJsonConfig]):
         paths = sources.files(ctx, config.path)
         lines = _form(config, paths[0]) == "lines"
         encoding = _encoding(config, paths[0])
-        scan = Scan("json", self._ready(ctx, config, paths), _options(config))
+        scan = Scan("json", self._ready(ctx, config, paths), _options(config, paths))
         small = sum(path.stat().st_size for path in paths) <= WHOLE
         found = _described(scan, -1 if small else SAMPLE_ROWS)
         if found.names == ("json",) and all(
@@ -82,7 +82,7 @@ class ReadJson(Reader[ReadJsonConfig]):
         if config.file_column:
             return None
         paths = sources.files(ctx, config.path)
-        scan = Scan("json", self._ready(ctx, config, paths), _options(config), found.schema)
+        scan = Scan("json", self._ready(ctx, config, paths), _options(config, paths), found.schema)
         _check_whole(scan, chosen=bool(config.columns))
         return scan
 
@@ -94,7 +94,7 @@ class ReadJson(Reader[ReadJsonConfig]):
 
         columns = Schema(tuple(column for column in found.schema if column.name != config.file_column))
         for path in sources.files(ctx, config.path):
-            scan = Scan("json", self._ready(ctx, config, (path,)), _options(config), columns)
+            scan = Scan("json", self._ready(ctx, config, (path,)), _options(config, (path,)), columns)
             _check_whole(scan, chosen=bool(config.columns))
             with private() as connection:
                 try:
@@ -149,8 +149,10 @@ def _form(config: ReadJsonConfig, path: Path) -> str:
     return "document"
 
 
-def _options(config: ReadJsonConfig) -> dict[str, Any]:
-    return {"maximum_object_size": config.largest_object.bytes}
+def _options(config: ReadJsonConfig, paths: tuple[Path, ...]) -> dict[str, Any]:
+    # What was taken out of a document stands on lines, too. DuckDB tells the line of an error only where it knows of lines.
+    lines = all(config.at or _form(config, path) == "lines" for path in paths)
+    return {"format": "newline_delimited" if lines else "auto", "maximum_object_size": config.largest_object.bytes}
 
 
 def _described(scan: Scan, rows: int) -> Schema:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tisserand.sdk import Column, Context, NodeError, Scan, Schema
-from tisserand.sdk.scan import scan_sql
+from tisserand.sdk.scan import scan_error, scan_sql
 from tisserand_nodes.file.duck import BATCH, private
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ _FRACTION = r"\d*[.]\d*[1-9]\d*([eE].*)?$|[eE]-"
 
 def broken(scan: Scan, sampled: int) -> NodeError | None:
     """The first fraction in a whole-number column, if a file is longer than the sample that settled the types."""
+    import duckdb
+
     whole = _whole(scan)
     if not whole or all(path.stat().st_size <= sampled for path in scan.paths):
         return None
@@ -34,8 +36,11 @@ def broken(scan: Scan, sampled: int) -> NodeError | None:
         with private() as connection:
             connection.execute("SET preserve_insertion_order=true")
             connection.execute("SET threads=2")
-            # DuckDB reads only the columns asked for; a row that cannot be read at all is the scan's to report.
-            found = connection.execute(f"SELECT {shown} FROM ({text}) WHERE {tests} LIMIT 1").fetchone()  # noqa: S608
+            try:
+                # DuckDB converts only the columns asked for.
+                found = connection.execute(f"SELECT {shown} FROM ({text}) WHERE {tests} LIMIT 1").fetchone()  # noqa: S608
+            except duckdb.Error as error:
+                raise scan_error(error, scan) from None
         if found is not None:
             import re
 
