@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import GetJsonSchemaHandler, model_validator
-from pydantic_core import CoreSchema
+from pydantic import Discriminator, Tag
 
 from tisserand.model.schema import Schema
 from tisserand.sdk.config import Config
@@ -155,7 +154,7 @@ def common_type(types: Iterable[Any]) -> Any | None:
 
 
 class SortKey(Config):
-    """One column of an order. A plain column name in the file means: ascending, empty values last."""
+    """One column of an order, with its direction."""
 
     column: ColumnName
     """The column to order by."""
@@ -164,26 +163,46 @@ class SortKey(Config):
     nulls: Literal["first", "last"] = "last"
     """Where rows with an empty value stand."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _from_name(cls, data: Any) -> Any:
-        return {"column": data} if isinstance(data, str) else data
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        full = handler.resolve_ref_schema(handler(schema))
-        return {"anyOf": [full, {"type": "string", "picks": "column"}]}
-
     def on(self, table: ibis.Table, field: str | None = None) -> ibis.Value:
         """The Ibis sort key."""
         value = column(table, self.column, field)
         first = self.nulls == "first"
         return value.asc(nulls_first=first) if self.direction == "ascending" else value.desc(nulls_first=first)
 
+    def reversed(self) -> SortKey:
+        """The same column from the other end."""
+        direction: Literal["ascending", "descending"] = "descending" if self.direction == "ascending" else "ascending"
+        return SortKey(column=self.column, direction=direction, nulls="last" if self.nulls == "first" else "first")
 
-def order(keys: Iterable[SortKey], table: ibis.Table, field: str = "by") -> list[ibis.Value]:
-    """The Ibis sort keys of a list of `SortKey`."""
-    return [key.on(table, f"{field}.{index}") for index, key in enumerate(keys)]
+
+def branch(value: Any) -> str:
+    """Which form of a setting that takes a plain name or details was written; for pydantic's `Discriminator`."""
+    return "branch-name" if isinstance(value, str) else "branch-details"
+
+
+SortBy = Annotated[Annotated[ColumnName, Tag("branch-name")] | Annotated[SortKey, Tag("branch-details")], Discriminator(branch)]
+"""A column name (ascending, empty values last) or a `SortKey`."""
+
+
+def sort_keys(by: Iterable[str | SortKey]) -> list[SortKey]:
+    """An order with plain names written out."""
+    return [SortKey(column=key) if isinstance(key, str) else key for key in by]
+
+
+def order(by: Iterable[str | SortKey], table: ibis.Table, field: str = "by") -> list[ibis.Value]:
+    """The Ibis sort keys of an order."""
+    keys = {}
+    for index, key in enumerate(sort_keys(by)):
+        # A column that stands there again decides nothing.
+        keys.setdefault(key.column, key.on(table, f"{field}.{index}"))
+    return list(keys.values())
+
+
+def settled(keys: list[ibis.Value], table: ibis.Table) -> list[ibis.Value]:
+    """An order in which only equal rows are equal: after the wanted keys come all columns. Then “first” is the same row in
+    every run and on every port, and what one port takes another leaves."""
+    there = {key.get_name() for key in keys}
+    return [*keys, *(table[name].asc(nulls_first=False) for name in table.columns if name not in there)]
 
 
 def columns(names: Iterable[str], table: ibis.Table, field: str) -> list[ibis.Value]:

@@ -30,7 +30,8 @@ def config_problems(error: ValidationError, model: type[BaseModel]) -> list[Prob
 def _is_branch(part: Any) -> bool:
     """Pydantic names the branch of a union in the path; a person does not write it."""
     return isinstance(part, str) and (
-        part.startswith(("function-", "tagged-union", "literal[", "list[", "dict[")) or part in {"str", "int", "float", "bool"}
+        part.startswith(("function-", "tagged-union", "branch-", "literal[", "list[", "tuple[", "dict["))
+        or part in {"str", "int", "float", "bool"}
     )
 
 

@@ -29,12 +29,12 @@ class Aggregate(Transform[AggregateConfig]):
         if clash := twice([*config.by, *config.values]):
             raise NodeError("The result would have the column “{name}” twice. Rename one.", name=clash, field="values")
         keys = columns(config.by, table, "by")
-        values = {name: self._value(name, formula, table) for name, formula in config.values.items()}
+        values = [self._value(name, formula, table) for name, formula in config.values.items()]
         if not values:
             return table.select(keys).distinct()
         if not keys:
-            return table.aggregate(**values)
-        return table.group_by(keys).aggregate(**values)
+            return table.aggregate(values)
+        return table.group_by(keys).aggregate(values)
 
     def _value(self, name: str, formula: Formula, table: Relation) -> Relation:
         try:

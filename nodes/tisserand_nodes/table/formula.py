@@ -28,7 +28,7 @@ class ComputeColumns(Transform[FormulaConfig]):
                     field=f"columns.{name}",
                 )
             try:
-                table = table.mutate(**{name: formula.on(table)})
+                table = table.mutate(formula.on(table).name(name))
             except NodeError as error:
                 error.field = f"columns.{name}"
                 raise

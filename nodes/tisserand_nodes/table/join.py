@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
 from tisserand.sdk import Config, In, NodeError, Out, Picks, Relation, Transform
 from tisserand.sdk.columns import column, common_type, free_name
@@ -11,8 +11,16 @@ LeftColumn = Annotated[str, Picks("column", port="left")]
 RightColumn = Annotated[str, Picks("column", port="right")]
 
 
+def _branch(value: object) -> str:
+    return "branch-names" if isinstance(value, list | tuple) else "branch-pairs"
+
+
+SameNames = Annotated[tuple[LeftColumn, ...], Field(min_length=1), Tag("branch-names")]
+Pairs = Annotated[dict[LeftColumn, RightColumn], Field(min_length=1), Tag("branch-pairs")]
+
+
 class JoinConfig(Config):
-    on: Annotated[tuple[LeftColumn, ...], Field(min_length=1)] | Annotated[dict[LeftColumn, RightColumn], Field(min_length=1)]
+    on: Annotated[SameNames | Pairs, Discriminator(_branch)]
     """The key: columns that both tables have under the same name (`[customer]`), or pairs of a left and a right column
     (`{customer: id}`). Rows fit when all are equal; an empty value fits nothing."""
     how: Literal["inner", "left", "right", "full", "semi", "anti"] = "inner"

@@ -2,17 +2,17 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from tisserand.sdk import ColumnName, Config, NodeError, Relation, Transform
-from tisserand.sdk.columns import castable, column, twice, type_named
+from tisserand.sdk.columns import branch, castable, column, twice, type_named
 
 _WHOLE_LIMIT = 9.2e18
 
 
 class SelectedColumn(Config):
-    """One column that goes on. A plain column name in the file means: as it is."""
+    """One column that goes on, with its new name and type."""
 
     column: ColumnName
     """The column to take."""
@@ -22,8 +22,13 @@ class SelectedColumn(Config):
     """Its new type: `text`, `integer`, `number`, `boolean`, `date`, `timestamp`, `time`, `decimal(12, 2)` …; empty to keep it."""
 
 
+Selected = Annotated[
+    Annotated[ColumnName, Tag("branch-name")] | Annotated[SelectedColumn, Tag("branch-details")], Discriminator(branch)
+]
+
+
 class SelectConfig(Config):
-    columns: tuple[SelectedColumn | ColumnName, ...] = ()
+    columns: tuple[Selected, ...] = ()
     """Columns that go on, in this order, each with a new name and type if wanted."""
     drop: tuple[ColumnName, ...] = ()
     """Columns to leave out."""

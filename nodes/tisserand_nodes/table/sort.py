@@ -3,11 +3,11 @@
 from pydantic import Field
 
 from tisserand.sdk import Config, Relation, Transform
-from tisserand.sdk.columns import SortKey, order
+from tisserand.sdk.columns import SortBy, order
 
 
 class SortConfig(Config):
-    by: tuple[SortKey, ...] = Field(min_length=1)
+    by: tuple[SortBy, ...] = Field(min_length=1)
     """Columns to order by, the most important first. Rows that are equal in all of them may come in any order."""
 
 
