@@ -191,7 +191,7 @@ def sort_keys(by: Iterable[str | SortKey]) -> list[SortKey]:
 
 def order(by: Iterable[str | SortKey], table: ibis.Table, field: str = "by") -> list[ibis.Value]:
     """The Ibis sort keys of an order."""
-    keys = {}
+    keys: dict[str, ibis.Value] = {}
     for index, key in enumerate(sort_keys(by)):
         # A column that stands there again decides nothing.
         keys.setdefault(key.column, key.on(table, f"{field}.{index}"))

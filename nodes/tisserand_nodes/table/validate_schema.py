@@ -94,7 +94,7 @@ class ValidateSchema(Step[ValidateSchemaConfig]):
         return found
 
 
-def _validator(schema: Mapping[str, Any]) -> Validator:
+def _validator(schema: dict[str, Any]) -> Validator:
     from jsonschema import Draft202012Validator, SchemaError
     from jsonschema.validators import validator_for
     from referencing import Registry

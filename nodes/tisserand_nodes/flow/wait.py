@@ -1,0 +1,50 @@
+"""Wait: go on after a while, or at a moment."""
+
+import datetime as dt
+from typing import Annotated
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from tisserand.sdk import Config, Control, ControlContext, Duration, Formula, In, NodeError, Out, Outcome, When, msg
+from tisserand_nodes.flow.conditions import passed_on
+
+
+class WaitConfig(Config):
+    duration: Duration | None = None
+    """How long to wait: `30s`, `5min`, `2h`."""
+    until: Annotated[Formula | None, When(duration=None)] = None
+    """Wait until a moment instead (UTC): a formula for a timestamp, such as `$start` or `TIMESTAMP '2030-01-01 06:00:00'`. A
+    moment that is over is not waited for."""
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> "WaitConfig":
+        if (self.duration is None) == (self.until is None):
+            raise PydanticCustomError("wait_one", "Give a duration or a moment, and not both.")
+        return self
+
+
+class Wait(Control[WaitConfig]):
+    """Wait for a while, or until a moment, then go on. Arriving rows go on unchanged."""
+
+    kind, title, icon = "flow.wait", "Wait", "timer"
+    inputs = (In("table", "Rows", optional=True),)
+    outputs = (Out("table", "Rows"),)
+
+    def run(self, ctx: ControlContext, config: WaitConfig) -> Outcome:
+        seconds = config.duration.seconds if config.duration is not None else self._until(ctx, config)
+        if seconds > 0:
+            ctx.log(msg("Waiting {seconds} s.", seconds=round(seconds, 1)))
+            ctx.sleep(seconds)
+        return Outcome(passes=passed_on(ctx, "table"))
+
+    def _until(self, ctx: ControlContext, config: WaitConfig) -> float:
+        assert config.until is not None
+        moment = ctx.values(config.until)
+        if isinstance(moment, dt.date) and not isinstance(moment, dt.datetime):
+            moment = dt.datetime.combine(moment, dt.time())
+        if not isinstance(moment, dt.datetime):
+            raise NodeError("The formula gives “{value}”, not a moment.", value=str(moment), field="until")
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=dt.UTC)
+        return (moment - dt.datetime.now(dt.UTC)).total_seconds()
