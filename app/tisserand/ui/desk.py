@@ -244,7 +244,7 @@ class Desk(QObject):
         self.problems, self.schemas = [], {}
         w.scene.show_flow(w.document.flow, w.kinds.face)
         w.data.say(_("Run the flow, then select a card or a wire: its rows appear here."))
-        w.canvas.fit()
+        w.canvas.first_sight()
         self._after_change()
 
     def _changed(self, before: Any, after: Any) -> None:

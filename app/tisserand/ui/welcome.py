@@ -24,13 +24,14 @@ class Welcome(QFrame):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
+        self.setObjectName("welcome")
         self.setAccessibleName(_("Start"))
         box = QVBoxLayout(self)
         box.setContentsMargins(24, 24, 24, 24)
         box.setSpacing(10)
         self._plus = QPushButton()
         self._plus.setProperty("primary", True)
-        self._plus.setFixedSize(64, 64)
+        self._plus.setObjectName("plus")
         self._plus.setIconSize(QSize(32, 32))
         self._plus.setToolTip(_("Add a node"))
         self._plus.setAccessibleName(_("Add a node"))

@@ -87,7 +87,7 @@ class Window(QMainWindow):
         self._outer = QSplitter(Qt.Orientation.Vertical)
         self._outer.addWidget(self._upper)
         self._outer.addWidget(self.tabs)
-        self._outer.setSizes([540, 220])
+        self._outer.setSizes([560, 200])
         for splitter in (self._upper, self._outer):
             splitter.setHandleWidth(1)
             splitter.setChildrenCollapsible(False)

@@ -38,16 +38,14 @@ class Card(QGraphicsItem):
         self._title: QStaticText | None = None
         self._detail: QStaticText | None = None
         self._drawn_for: Look | None = None
-        ports = max(len(shown.inputs), len(shown.outputs))
-        self.height = HEIGHT if ports <= 2 else max(HEIGHT, ports * PORT_PITCH + 12)
+        self.height = _height(shown)
         self.setPos(x, y)
 
     def show_face(self, shown: Face) -> None:
         """Take another title, icon or set of ports."""
         self.prepareGeometryChange()
         self.shown = shown
-        ports = max(len(shown.inputs), len(shown.outputs))
-        self.height = HEIGHT if ports <= 2 else max(HEIGHT, ports * PORT_PITCH + 12)
+        self.height = _height(shown)
         self._title = self._detail = None
         self.update()
 
@@ -76,6 +74,12 @@ class Card(QGraphicsItem):
     def _port_y(self, index: int, count: int) -> float:
         return self.height / 2 + (index - (count - 1) / 2) * PORT_PITCH
 
+    def _output_y(self, index: int) -> float:
+        """Ports of the normal course are centred, so that their wires run straight; those for rejects stand below them."""
+        ports = self.shown.outputs
+        usual = sum(port.kind != "rejects" for port in ports)
+        return self._port_y(index, usual or len(ports))
+
     def input_point(self, name: str) -> QPointF:
         ports = self.shown.inputs
         index = next((i for i, port in enumerate(ports) if port.name == name), None)
@@ -84,7 +88,7 @@ class Card(QGraphicsItem):
     def output_point(self, name: str | None) -> QPointF:
         ports = self.shown.outputs
         index = 0 if not name else next((i for i, port in enumerate(ports) if port.name == name), None)
-        y = self.height / 2 if index is None or not ports else self._port_y(index, len(ports))
+        y = self.height / 2 if index is None or not ports else self._output_y(index)
         return QPointF(self.x0 + WIDTH, self.y0 + y)
 
     def port_at(self, point: QPointF, reach: float) -> tuple[str, str] | None:
@@ -185,9 +189,14 @@ class Card(QGraphicsItem):
         painter.setBrush(style.brush["canvas"])
         hot = scene.hot_port if scene.hot_port and scene.hot_port[0] == self.id else None
         names = self.hovered or self.selected or scene.drafting
+        wired = {wire.key[1] for wire in self.wires if wire.source is self} if names else set()
+        if "" in wired and self.shown.outputs:
+            wired.add(self.shown.outputs[0].name)  # its wire says the name already
         for side, ports, x in (("in", self.shown.inputs, 0.0), ("out", self.shown.outputs, WIDTH)):
             for index, port in enumerate(ports):
-                y = self._port_y(index, len(ports))
+                y = self._port_y(index, len(ports)) if side == "in" else self._output_y(index)
+                if side == "out" and port.kind == "rejects":
+                    painter.setPen(style.port_rejects)
                 if hot and hot[1] == side and hot[2] == port.name:
                     painter.setPen(style.port_hot)
                     painter.setBrush(style.brush["accent"])
@@ -196,7 +205,7 @@ class Card(QGraphicsItem):
                     painter.setBrush(style.brush["canvas"])
                 else:
                     painter.drawEllipse(QPointF(x, y), PORT, PORT)
-                if names and len(ports) > 1:
+                if names and len(ports) > 1 and not (side == "out" and port.name in wired and not scene.drafting):
                     self._paint_port_name(painter, style, translate(port.title) or port.name, side, x, y)
 
     def _paint_port_name(self, painter: QPainter, style: Look, name: str, side: str, x: float, y: float) -> None:
@@ -211,6 +220,13 @@ class Card(QGraphicsItem):
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, name)
         painter.setPen(style.port)
         painter.setBrush(style.brush["canvas"])
+
+
+def _height(shown: Face) -> float:
+    """Cards are all alike until their ports need more room."""
+    usual = sum(port.kind != "rejects" for port in shown.outputs)
+    ports = max(len(shown.inputs), usual + 2 * (len(shown.outputs) - usual) if usual > 1 else len(shown.outputs))
+    return HEIGHT if ports <= 2 else max(HEIGHT, ports * PORT_PITCH + 12)
 
 
 def _static(text: str, font: Any) -> QStaticText:

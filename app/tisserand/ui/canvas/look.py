@@ -13,7 +13,7 @@ PORT_PITCH = 20.0
 PORT = 4.5
 TILE = 34.0
 GRID = 24
-COLUMN = 288.0
+COLUMN = 248.0
 ROW = 96.0
 OVERVIEW_BELOW = 0.25
 TEXT_FROM = 0.45
@@ -33,6 +33,7 @@ class Look:
         self.halo = QPen(_faded(colour("accent"), 0.25), 6)
         self.broken = QPen(colour("faint"), 1, Qt.PenStyle.DashLine)
         self.port = QPen(colour("wire"), 1.5)
+        self.port_rejects = QPen(colour("warning"), 1.5)
         self.port_hot = QPen(colour("accent"), 2)
         self.wire = QPen(colour("wire"), 1.6)
         self.wire_hot = QPen(colour("wire_hot"), 2.4)

@@ -14,6 +14,7 @@ from tisserand.ui.canvas.scene import FlowScene
 from tisserand.ui.theme import theme
 
 SMALLEST, LARGEST = 0.02, 2.5
+READABLE = 0.6
 
 
 class CanvasView(QGraphicsView):
@@ -33,6 +34,8 @@ class CanvasView(QGraphicsView):
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        # We paint every pixel: only an opaque viewport is scrolled by moving what is there already.
+        self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMouseTracking(True)
         self.viewport().setMouseTracking(True)
         self.setAccessibleName(_("Canvas"))
@@ -84,10 +87,21 @@ class CanvasView(QGraphicsView):
         if box.isEmpty():
             self.set_zoom(1.0)
             return
-        space = self.viewport().rect().adjusted(48, 48, -48, -48)
+        space = self.viewport().rect().adjusted(28, 28, -28, -28)
         factor = min(space.width() / box.width(), space.height() / box.height(), 1.0)
         self.set_zoom(max(factor, SMALLEST))
         self._bring(box.center(), self.viewport().rect().center())
+
+    def first_sight(self) -> None:
+        """A flow that was just opened: the whole of it where that can be read, else its beginning."""
+        self.fit()
+        if self.zoom() >= READABLE or not self.flow_scene.cards:
+            return
+        self.set_zoom(READABLE)
+        box, space = self.flow_scene.bounds(), self.viewport().rect()
+        corner = QPointF(box.left(), box.center().y() if box.height() * READABLE < space.height() else box.top())
+        where = QPoint(32, space.center().y() if corner.y() > box.top() else 32)
+        self._bring(corner, where)
 
     def reveal(self, box: QRectF) -> None:
         """Scroll as little as needed to show a part of the scene."""

@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
+from tisserand.texts import translate
 from tisserand.ui.canvas.look import TEXT_FROM, look
 from tisserand.ui.canvas.state import number
 
@@ -110,9 +111,10 @@ class Wire(QGraphicsItem):
             return self.key[1]
         parts: list[str] = []
         outputs = self.source.shown.outputs
-        if len(outputs) > 1:
-            port = next((p for p in outputs if p.name == self.key[1]), outputs[0])
-            parts.append(port.title or port.name)
+        port = next((p for p in outputs if p.name == self.key[1]), outputs[0] if outputs else None)
+        # Where one output is the normal course, its name says nothing.
+        if port is not None and (port.kind == "rejects" or sum(p.kind == "rows" for p in outputs) > 1):
+            parts.append(translate(port.title) or port.name)
         if self.rows is not None:
             parts.append(number(self.rows))
         return " · ".join(parts)

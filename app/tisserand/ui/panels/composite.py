@@ -66,7 +66,7 @@ def labelled(editor: Editor, *, with_help: bool = True) -> QWidget:
     focus.setAccessibleName(_(asked.title))
     focus.setAccessibleDescription(help)
     if help and with_help:
-        told = QLabel(help.replace("`", ""))
+        told = QLabel(" ".join(help.replace("`", "").split()))
         told.setProperty("role", "help")
         told.setWordWrap(True)
         told.setTextFormat(Qt.TextFormat.PlainText)
@@ -81,7 +81,7 @@ def _remove_button() -> QToolButton:
     button.setIcon(icon("x", "muted"))
     button.setToolTip(_("Remove"))
     button.setAccessibleName(_("Remove"))
-    button.setFixedWidth(28)
+    button.setProperty("tight", True)
     return button
 
 

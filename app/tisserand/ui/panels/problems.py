@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QLabel, QListWidget, QListWidgetItem, QStackedLayout, QWidget
 
 from tisserand.model.problem import Problem
@@ -30,6 +30,7 @@ class Problems(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName(_("Problems"))
         self.list.setWordWrap(True)
+        self.list.setIconSize(QSize(16, 16))
         self.list.setContentsMargins(8, 8, 8, 8)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
