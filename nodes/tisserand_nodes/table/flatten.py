@@ -30,7 +30,7 @@ class FlattenConfig(Config):
     """Name of a new column: that of the structure, the separator and that of the part; or that of the part alone."""
     separator: str = "_"
     """Stands between the two in the name of a new column."""
-    on_bad: Literal["stop", "null"] = "stop"
+    on_bad: Literal["stop", "empty"] = "stop"
     """What to do with text that is not JSON or a value in it that does not fit its type: stop, or leave it empty."""
 
 
@@ -65,7 +65,7 @@ class Flatten(Transform[FlattenConfig]):
         value = column(table, name, field)
         if not (value.type().is_string() or value.type().is_json()):
             raise NodeError("“{column}” is {type}, not text.", column=name, type=str(value.type()), field=field)
-        lenient = config.on_bad == "null"
+        lenient = config.on_bad == "empty"
         json = value if value.type().is_json() else value.try_cast("json") if lenient else value.cast("json")
         # The parsed document gets a step of its own: it is looked into once for each part.
         table = table.mutate(json.name(name))

@@ -12,9 +12,9 @@ from tisserand.sdk.columns import column, twice
 class MaskedColumn(Config):
     column: ColumnName
     """The column to mask."""
-    method: Literal["hash", "partial", "redact", "null"] = "redact"
+    method: Literal["hash", "partial", "redact", "empty"] = "redact"
     """`hash`: a code that is the same for the same value, so that tables can still be joined. `partial`: only the last characters
-    stay. `redact`: a fixed text. `null`: nothing."""
+    stay. `redact`: a fixed text. `empty`: nothing."""
     show: Annotated[int, Field(ge=0, le=100), When(method="partial")] = 4
     """How many characters at the end stay readable. Shorter values are hidden whole."""
     text: Annotated[str, When(method="redact")] = "***"
@@ -49,7 +49,7 @@ class Mask(Transform[MaskConfig]):
         )
 
     def _masked(self, one: MaskedColumn, value: Relation) -> Relation:
-        if one.method == "null":
+        if one.method == "empty":
             return ibis.null(value.type())
         text = value.cast("string")
         if one.method == "redact":

@@ -35,7 +35,7 @@ class SelectConfig(Config):
     others: Literal["drop", "keep"] | None = None
     """What happens to columns that are named in neither list. Kept ones stay in their place. Where nothing is chosen they are
     dropped if there is a list of columns, and kept if there is only a list to leave out."""
-    on_bad: Literal["stop", "null"] = "stop"
+    on_bad: Literal["stop", "empty"] = "stop"
     """What to do with a value that does not fit the new type: stop, or leave it empty."""
 
     @model_validator(mode="after")
@@ -101,7 +101,7 @@ class Select(Transform[SelectConfig]):
                 target=str(target),
                 field=f"columns.{index}.type",
             )
-        lenient = config.on_bad == "null"
+        lenient = config.on_bad == "empty"
         if target.is_integer() and (source.is_floating() or source.is_decimal()):
             value = rounded(value, lenient)
         return value.try_cast(target) if lenient else value.cast(target)
