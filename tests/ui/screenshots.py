@@ -137,7 +137,7 @@ def main(folder: Path, language: str = "en") -> None:
             shoot(window, folder / f"empty-{mode}.png", mode)
         window.desk.load(flow)
         shoot(window, folder / "opened-light.png", "light")
-        window.desk.run()
+        window.desk.runs.start()
         until(lambda: not window.runner.running)
         window.scene.select(["named"])
         until(lambda: window.data.grid.total > 0, 10)

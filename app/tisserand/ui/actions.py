@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QWidget
 
@@ -64,10 +65,11 @@ ENTRIES: tuple[Entry, ...] = (
 TOOLBAR: tuple[str, ...] = ("run", "cancel", "|", "open", "save", "|", "undo", "redo", "|", "tidy", "fit")
 
 
-class Actions:
+class Actions(QObject):
     """The registry brought to life for one window."""
 
     def __init__(self, window: QWidget) -> None:
+        super().__init__(window)
         self._window = window
         self._made: dict[str, QAction] = {}
         self.entries = {entry.id: entry for entry in ENTRIES}

@@ -47,6 +47,12 @@ def _flow_of(asked: Path | None) -> Path | None:
     return next(iter(sorted((asked / "flows").glob("*.yaml"))), None)
 
 
+def _follow(made: QApplication) -> None:
+    """The system turned light or dark."""
+    if theme().mode == "system":
+        theme().apply(made, "system")
+
+
 def main(argv: list[str] | None = None) -> int:
     """`python -m tisserand.ui [FLOW or WORKSPACE]`; gives the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -56,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
     settings = QSettings()
     mode = str(settings.value("theme", "system"))
     theme().apply(made, next((known for known in MODES if known == mode), "system"))
-    made.styleHints().colorSchemeChanged.connect(lambda _scheme: theme().mode == "system" and theme().apply(made, "system"))
+    made.styleHints().colorSchemeChanged.connect(lambda _scheme: _follow(made))
     window = Window(settings)
     window.show()
     asked = next((Path(text) for text in arguments if not text.startswith("-")), None)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QPointF, Qt, QTimer
+from PySide6.QtCore import QObject, QPointF, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 
 from tisserand.model.edit import Paste, SetNode, Several, copy_text
@@ -17,6 +17,7 @@ from tisserand.texts import translate as _
 from tisserand.ui import dialogs
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.canvas.tidy import tidy
+from tisserand.ui.runs import Runs
 from tisserand.ui.standings import QuickCheck, Standings
 
 if TYPE_CHECKING:
@@ -33,12 +34,7 @@ class Desk(QObject):
         self.problems: list[Problem] = []
         self.schemas: Mapping[str, Mapping[str, Schema]] = {}
         self._quick = QuickCheck(window.kinds)
-        self._run_states: dict[str, str] = {
-            "done": _("Done"),
-            "failed": _("Failed"),
-            "cancelled": _("Cancelled"),
-            "crashed": _("Broke off"),
-        }
+        self.runs = Runs(self)
         self._bind()
         self._connect()
         self._opened()
@@ -65,7 +61,7 @@ class Desk(QObject):
             "zoom_out": lambda: w.canvas.set_zoom(w.canvas.zoom() / 1.25),
             "zoom_one": lambda: w.canvas.set_zoom(1.0),
             "theme": w.next_theme,
-            "run": self.run,
+            "run": self.runs.start,
             "cancel": w.runner.cancel,
             "data": self.show_data,
             "problems": lambda: w.show_side("bottom", w.problems),
@@ -84,7 +80,7 @@ class Desk(QObject):
         d = w.document
         d.opened.connect(self._opened)
         d.changed.connect(self._changed)
-        d.state_changed.connect(self._titles)
+        d.state_changed.connect(self.titles)
         d.refused.connect(lambda message: self.say(message.text()))
         w.canvas.moved.connect(d.move)
         w.canvas.connect_asked.connect(d.connect_ports)
@@ -93,19 +89,13 @@ class Desk(QObject):
         w.canvas.settings_asked.connect(self.show_settings)
         w.canvas.data_asked.connect(self.show_data)
         w.canvas.menu_asked.connect(self._menu)
-        w.canvas.zoomed.connect(lambda _zoom: self._titles())
+        w.canvas.zoomed.connect(lambda _zoom: self.titles())
         w.scene.selected.connect(self._selected)
         w.palette_panel.chosen.connect(lambda kind: self.add(kind, None))
         w.problems.chosen.connect(self.go_to)
         w.welcome.add_asked.connect(self.ask_node)
         w.welcome.example_asked.connect(self.open_path)
-        r = w.runner
-        r.started.connect(self._run_started)
-        r.progressed.connect(self._run_progressed)
-        r.logged.connect(w.log.add_event)
-        r.finished.connect(self._run_finished)
-        r.refused.connect(self._run_refused)
-        r.checked.connect(self._checked)
+        w.runner.checked.connect(self._checked)
 
     # -- files ---------------------------------------------------------------------------------------------------------
     def say(self, text: str) -> None:
@@ -227,7 +217,7 @@ class Desk(QObject):
         ids = [id for id in self.window_.scene.selection if id in flow.nodes]
         if ids:
             off = not all(flow.nodes[id].disabled for id in ids)
-            commands = tuple(SetNode({"disabled": off}, id) for id in ids)
+            commands = tuple(SetNode(node=id, changes={"disabled": off}) for id in ids)
             self.window_.document.do(Several(commands, msg("Switching off") if off else msg("Switching on")))
 
     def tidy(self) -> None:
@@ -260,12 +250,12 @@ class Desk(QObject):
         w.welcome.setVisible(empty)
         w.welcome.centre()
         quick = self._quick.problems(flow, str(w.runner.root or ""))
-        self._show_problems(quick)
+        self.show_problems(quick)
         if w.runner.root is not None and flow.nodes:
-            w.runner.check_soon(w.document.text, self._file())
-        self._titles()
+            w.runner.check_soon(w.document.text, self.file())
+        self.titles()
 
-    def _file(self) -> str | None:
+    def file(self) -> str | None:
         """The flow's file as the executor names it: relative to the workspace."""
         path, root = self.window_.document.path, self.window_.runner.root
         if path is None or root is None or not path.resolve().is_relative_to(root):
@@ -275,9 +265,9 @@ class Desk(QObject):
     def _checked(self, answer: Any) -> None:
         if answer.schemas:
             self.schemas = answer.schemas
-        self._show_problems(list(answer.problems))
+        self.show_problems(list(answer.problems))
 
-    def _show_problems(self, problems: list[Problem]) -> None:
+    def show_problems(self, problems: list[Problem]) -> None:
         w = self.window_
         self.problems = problems
         w.problems.show_problems(problems)
@@ -287,7 +277,7 @@ class Desk(QObject):
         w.scene.show_standings(self.standings.of(w.document.flow, problems))
         self._selected()
 
-    def _titles(self) -> None:
+    def titles(self) -> None:
         w = self.window_
         d = w.document
         mark = "" if d.is_saved else " •"
@@ -314,9 +304,9 @@ class Desk(QObject):
         chosen = list(w.scene.selection)
         w.inspector.show_node(chosen[0] if len(chosen) == 1 else None, len(chosen))
         w.actions_["delete"].setEnabled(bool(chosen) or w.scene.wire_selection is not None)
-        self._show_edge()
+        self.show_edge()
 
-    def _show_edge(self) -> None:
+    def show_edge(self) -> None:
         """The data pane follows the selection."""
         w = self.window_
         flow = w.document.flow
@@ -334,7 +324,7 @@ class Desk(QObject):
 
     def show_data(self) -> None:
         self.window_.show_side("bottom", self.window_.data)
-        self._show_edge()
+        self.show_edge()
 
     def go_to(self, problem: Problem) -> None:
         """To the node and field of a problem."""
@@ -353,60 +343,3 @@ class Desk(QObject):
         for id in ("data", "copy", "paste", "disable", "delete", "|", "select_all", "tidy", "fit"):
             menu.addSeparator() if id == "|" else menu.addAction(self.window_.actions_[id])
         menu.popup(place)
-
-    # -- runs ----------------------------------------------------------------------------------------------------------
-    def run(self) -> None:
-        """Run what is on the screen, saved or not."""
-        w = self.window_
-        flow = w.document.flow
-        if not flow.nodes or w.runner.running:
-            return
-        parameters: Mapping[str, Any] | None = {}
-        if any(parameter.required and parameter.default is None for parameter in flow.parameters.values()):
-            parameters = dialogs.ask_parameters(w, flow, w.inspector.context)
-        if parameters is None:
-            return
-        if w.runner.root is None:
-            w.runner.root = self._home()
-        self.standings.begin(flow)
-        w.log.clear()
-        self._state(_("Starting …"))
-        w.runner.start(w.document.text(), self._file(), parameters)
-        self._titles()
-
-    def _home(self) -> Path:
-        """A workspace for flows that have none yet."""
-        from tisserand.workspace.folder import Workspace
-
-        return Workspace.create(Path.home() / "Tisserand").root
-
-    def _state(self, text: str) -> None:
-        self.window_.state.setText(text)
-
-    def _run_started(self, run: str) -> None:
-        self.standings.run = run
-        self._state(_("Running …"))
-        self._titles()
-
-    def _run_progressed(self, infos: Any) -> None:
-        self.standings.infos = infos
-        self.window_.scene.show_standings(self.standings.of(self.window_.document.flow, self.problems))
-
-    def _run_finished(self, info: Any) -> None:
-        w = self.window_
-        word = self._run_states.get(info.state, info.state)
-        spent = (info.finished or 0) - (info.started or info.created)
-        self._state(f"{word} · {spent:.1f} s" if info.finished else word)
-        if info.error is not None:
-            self._show_problems([*self.problems, info.error])
-            w.show_side("bottom", w.problems)
-        elif info.state == "done":
-            w.tabs.setCurrentWidget(w.data)
-        self._titles()
-        QTimer.singleShot(0, self, self._show_edge)
-
-    def _run_refused(self, problems: list[Problem]) -> None:
-        self._state(_("The run was refused"))
-        self._show_problems(problems)
-        self.window_.show_side("bottom", self.window_.problems)
-        self._titles()

@@ -195,7 +195,7 @@ class Document(QObject):
     def cut(self, wire: Wire) -> bool:
         if wire[3].startswith("@"):
             after = {other: when for other, when in self.flow.nodes[wire[2]].after.items() if other != wire[0]}
-            return self.do(SetNode({"after": after}, wire[2]))
+            return self.do(SetNode(node=wire[2], changes={"after": after}))
         return self.do(Disconnect(wire[2], wire[3], Ref(wire[0], wire[1] or None)))
 
     def move(self, places: Mapping[str, tuple[float, float]]) -> bool:
@@ -209,7 +209,7 @@ class Document(QObject):
         return self.do(command, joins=True)
 
     def set_node(self, node: str, **changes: Any) -> bool:
-        return self.do(SetNode(changes, node), joins=True)
+        return self.do(SetNode(node=node, changes=changes), joins=True)
 
     def rename(self, old: str, new: str) -> bool:
         return self.do(RenameNode(old, new))

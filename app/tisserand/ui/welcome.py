@@ -82,6 +82,7 @@ class Welcome(QFrame):
 
     def centre(self) -> None:
         parent = self.parentWidget()
+        assert parent is not None
         self.adjustSize()
         self.move(max(0, (parent.width() - self.width()) // 2), max(0, (parent.height() - self.height()) // 2))
 

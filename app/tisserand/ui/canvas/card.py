@@ -8,6 +8,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QStaticText
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
+from tisserand.model.flow import In, Out
 from tisserand.texts import translate
 from tisserand.ui.canvas.look import HEIGHT, PORT, PORT_PITCH, TEXT_FROM, TILE, WIDTH, Look, look
 from tisserand.ui.canvas.state import READY, Standing, face, second_line
@@ -192,10 +193,14 @@ class Card(QGraphicsItem):
         wired = {wire.key[1] for wire in self.wires if wire.source is self} if names else set()
         if "" in wired and self.shown.outputs:
             wired.add(self.shown.outputs[0].name)  # its wire says the name already
-        for side, ports, x in (("in", self.shown.inputs, 0.0), ("out", self.shown.outputs, WIDTH)):
+        sides: tuple[tuple[str, tuple[In, ...] | tuple[Out, ...], float], ...] = (
+            ("in", self.shown.inputs, 0.0),
+            ("out", self.shown.outputs, WIDTH),
+        )
+        for side, ports, x in sides:
             for index, port in enumerate(ports):
                 y = self._port_y(index, len(ports)) if side == "in" else self._output_y(index)
-                if side == "out" and port.kind == "rejects":
+                if isinstance(port, Out) and port.kind == "rejects":
                     painter.setPen(style.port_rejects)
                 if hot and hot[1] == side and hot[2] == port.name:
                     painter.setPen(style.port_hot)

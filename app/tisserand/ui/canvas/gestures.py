@@ -19,6 +19,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from tisserand.ui.canvas.look import look
+from tisserand.ui.canvas.neighbours import neighbour, reading_order
 from tisserand.ui.canvas.scene import FlowScene
 from tisserand.ui.canvas.view import CanvasView
 from tisserand.ui.canvas.wire import Key, Wire, curve
@@ -116,7 +117,8 @@ class Canvas(CanvasView):
         elif id not in scene.selection:
             scene.select([id])
         places = {other: (scene.cards[other].x0, scene.cards[other].y0) for other in scene.selection}
-        self.gesture = Gesture("move", at, places)
+        # A click on one of several means this one, a drag means them all: which it is, the release tells.
+        self.gesture = Gesture("move", at, places, kept=() if more else (id,))
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         at = event.position().toPoint()
@@ -186,7 +188,10 @@ class Canvas(CanvasView):
         scene = self.flow_scene
         if gesture.kind == "pan":
             self.viewport().unsetCursor()
-        elif gesture.kind == "move" and gesture.moved:
+        elif gesture.kind == "move" and not gesture.moved:
+            if gesture.kept:
+                scene.select(gesture.kept)
+        elif gesture.kind == "move":
             places = {id: (scene.cards[id].x0, scene.cards[id].y0) for id in gesture.places if id in scene.cards}
             if places != gesture.places:
                 self.moved.emit(places)
@@ -336,8 +341,7 @@ class Canvas(CanvasView):
 
     def focusNextPrevChild(self, forward: bool) -> bool:
         """Tab goes through the nodes from left to right, and then on to the next panel."""
-        cards = sorted(self.flow_scene.cards.values(), key=lambda card: (card.x0, card.y0))
-        ids = [card.id for card in cards]
+        ids = reading_order(self.flow_scene.cards)
         current = next(iter(self.flow_scene.selection), None)
         index = (ids.index(current) + (1 if forward else -1)) if current in ids else (0 if forward else len(ids) - 1)
         if not ids or not 0 <= index < len(ids):
@@ -350,24 +354,9 @@ class Canvas(CanvasView):
         self.reveal(self.flow_scene.cards[id].frame())
 
     def _step(self, dx: int, dy: int) -> None:
-        """To the nearest node in one direction."""
-        cards = self.flow_scene.cards
-        current = next(iter(self.flow_scene.selection), None)
-        if current is None:
-            if cards:
-                self._choose(min(cards.values(), key=lambda card: (card.x0, card.y0)).id)
-            return
-        here = cards[current].frame().center()
-        best: tuple[float, str] | None = None
-        for card in cards.values():
-            away = card.frame().center() - here
-            along, aside = (away.x() * dx, abs(away.y())) if dx else (away.y() * dy, abs(away.x()))
-            if card.id != current and along > 4:
-                cost = along + 2.5 * aside
-                if best is None or cost < best[0]:
-                    best = (cost, card.id)
-        if best is not None:
-            self._choose(best[1])
+        found = neighbour(self.flow_scene.cards, next(iter(self.flow_scene.selection), None), dx, dy)
+        if found is not None:
+            self._choose(found)
 
     # -- above everything ----------------------------------------------------------------------------------------------
     def _paint_above(self) -> None:

@@ -193,7 +193,7 @@ class FormulaEditor(Editor):
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         popup = self._completer.popup()
-        if event.type() == QEvent.Type.KeyPress and popup.isVisible():
+        if event.type() == QEvent.Type.KeyPress and popup is not None and popup.isVisible():
             if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Escape):  # type: ignore[attr-defined]
                 event.ignore()
                 return True
@@ -201,12 +201,17 @@ class FormulaEditor(Editor):
             self._offer()
         return super().eventFilter(watched, event)
 
+    def _hide_offers(self) -> None:
+        popup = self._completer.popup()
+        if popup is not None:
+            popup.hide()
+
     def _offer(self) -> None:
         word = self._word()
         port = self.asked.picks.port if self.asked.picks else ""
         names = [name for name, _type in self._context.columns(port)]
         if len(word) < 2 or not names or word in names:
-            self._completer.popup().hide()
+            self._hide_offers()
             return
         self._names.setStringList(names)
         self._completer.setCompletionPrefix(word)
@@ -215,7 +220,7 @@ class FormulaEditor(Editor):
             place.setWidth(220)
             self._completer.complete(place)
         else:
-            self._completer.popup().hide()
+            self._hide_offers()
 
 
 class ChoiceEditor(Editor):
@@ -260,6 +265,7 @@ class PickEditor(Editor):
         row.addWidget(self.combo)
         self.setFocusProxy(self.combo)
         line = self.combo.lineEdit()
+        assert line is not None
         if asked.widget == "connection":
             line.setPlaceholderText(_("Name of a connection"))
         elif asked.picks is not None and asked.picks.what == "column":

@@ -113,9 +113,11 @@ class Palette(QWidget):
         first: QTreeWidgetItem | None = None
         for index in range(self.tree.topLevelItemCount()):
             head = self.tree.topLevelItem(index)
+            assert head is not None
             left = 0
             for row in range(head.childCount()):
                 item = head.child(row)
+                assert item is not None
                 words = item.data(0, WORDS)
                 fits = all(word in words for word in wanted)
                 item.setHidden(not fits)
@@ -167,7 +169,7 @@ class _Tree(QTreeWidget):
     def startDrag(self, actions: Qt.DropAction) -> None:
         item = self.currentItem()
         kind = item.data(0, KIND) if item is not None else None
-        if not kind:
+        if item is None or not kind:
             return
         data = QMimeData()
         data.setData(MIME, kind.encode())
@@ -206,8 +208,8 @@ class _Delegate(QStyledItemDelegate):
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | Any) -> None:
         colour = theme().colour
-        box: QRect = option.rect  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
+        box: QRect = option.rect
+        state: QStyle.StateFlag = option.state
         painter.save()
         kind = index.data(KIND)
         align = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft

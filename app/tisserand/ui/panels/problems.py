@@ -38,7 +38,10 @@ class Problems(QWidget):
         self.list.itemActivated.connect(self._clicked)
         self._stack.addWidget(self.quiet)
         self._stack.addWidget(self.list)
-        theme().changed.connect(lambda: self.show_problems(self._problems))
+        theme().changed.connect(self._recolour)
+
+    def _recolour(self) -> None:
+        self.show_problems(self._problems)
 
     def show_problems(self, problems: Sequence[Problem]) -> None:
         self._problems = tuple(problems)

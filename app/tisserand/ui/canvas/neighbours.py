@@ -1,0 +1,28 @@
+"""Which node comes next for the keyboard: in reading order, or nearest in one direction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tisserand.ui.canvas.card import Card
+
+
+def reading_order(cards: Mapping[str, Card]) -> list[str]:
+    """From left to right as the data flows, then from top to bottom."""
+    return [card.id for card in sorted(cards.values(), key=lambda card: (card.x0, card.y0))]
+
+
+def neighbour(cards: Mapping[str, Card], current: str | None, dx: int, dy: int) -> str | None:
+    """The nearest node in a direction; what lies aside counts as farther. From nowhere, the first one."""
+    if current is None:
+        return next(iter(reading_order(cards)), None)
+    here = cards[current].frame().center()
+    best: tuple[float, str] | None = None
+    for card in cards.values():
+        away = card.frame().center() - here
+        along, aside = (away.x() * dx, abs(away.y())) if dx else (away.y() * dy, abs(away.x()))
+        if card.id != current and along > 4:
+            cost = along + 2.5 * aside
+            if best is None or cost < best[0]:
+                best = (cost, card.id)
+    return best[1] if best else None

@@ -1,0 +1,81 @@
+"""Fixtures for the designer: a real window off screen, and no Qt warning that goes unnoticed."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QtMsgType, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication
+
+from tisserand.sdk.registry import registry
+from tisserand.ui.app import application
+from tisserand.ui.theme import theme
+from tisserand.ui.window import Window
+
+# What the platform without a screen says of itself, not of us.
+_EXPECTED = ("This plugin does not support propagateSizeHints", "This plugin does not support raise")
+
+
+@pytest.fixture(scope="session")
+def qapp_cls() -> type[QApplication]:
+    return QApplication
+
+
+@pytest.fixture(scope="session", autouse=True)
+def look(qapp: QApplication) -> None:
+    made = application(["test"])
+    theme().apply(made, "light")
+
+
+@pytest.fixture(autouse=True)
+def no_warnings() -> Iterator[list[str]]:
+    """Any warning of Qt fails the test."""
+    said: list[str] = []
+
+    def note(kind: QtMsgType, _context: object, text: str) -> None:
+        if kind != QtMsgType.QtDebugMsg and kind != QtMsgType.QtInfoMsg and not text.startswith(_EXPECTED):
+            said.append(text)
+
+    before = qInstallMessageHandler(note)
+    yield said
+    qInstallMessageHandler(before)
+    assert not said, said
+
+
+@pytest.fixture
+def window(qapp: QApplication, tmp_path: Path) -> Iterator[Window]:
+    """A window on an empty flow, with all node types; nothing may be left of it afterwards."""
+    made = Window()
+    made.kinds.catalog = registry()
+    made.palette_panel.fill()
+    made.document.new()
+    made.resize(1280, 800)
+    made.show()
+    qapp.processEvents()
+    yield made
+    made.document.new()
+    made.close()
+    made.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    qapp.processEvents()
+    left = [widget for widget in qapp.topLevelWidgets() if widget.isVisible()]
+    assert not left, left
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    """A small workspace with one flow file."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("screenshots_demo", Path(__file__).parent / "screenshots.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    make: Callable[[Path], Path] = module.workspace
+    return make(tmp_path / "demo")
