@@ -35,6 +35,7 @@ class Runs(QObject):
         runner.finished.connect(self._finished)
         runner.refused.connect(self._refused)
 
+    def start(self) -> None:
         """Run what is on the screen, saved or not."""
         w = self.desk.window_
         flow = w.document.flow

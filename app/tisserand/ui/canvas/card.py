@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -193,7 +194,7 @@ class Card(QGraphicsItem):
         wired = {wire.key[1] for wire in self.wires if wire.source is self} if names else set()
         if "" in wired and self.shown.outputs:
             wired.add(self.shown.outputs[0].name)  # its wire says the name already
-        sides: tuple[tuple[str, tuple[In, ...] | tuple[Out, ...], float], ...] = (
+        sides: tuple[tuple[str, Sequence[In | Out], float], ...] = (
             ("in", self.shown.inputs, 0.0),
             ("out", self.shown.outputs, WIDTH),
         )
