@@ -144,7 +144,8 @@ class Card(QGraphicsItem):
         top = (self.height - TILE) / 2
         painter.drawRoundedRect(QRectF(11, top, TILE, TILE), 8, 8)
         ratio = zoom * scene.ratio
-        step = 1.0 if ratio <= 1 else 2.0 if ratio <= 2 else 3.0
+        # Icons are drawn for the zoom (in eighths), so that they stay sharp and few are kept.
+        step = max(0.5, round(ratio * 8) / 8)
         painter.drawPixmap(QPointF(11 + 8, top + 8), pixmap(self.shown.icon, _WHITE, 18, step))
         self._paint_texts(painter, style, step)
         painter.setOpacity(1.0)

@@ -71,7 +71,7 @@ def _text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return repr(value) if value != int(value or 0) or abs(value) >= 1e15 else f"{value:.1f}"
+        return repr(value)
     text = str(value)
     if len(text) > LONGEST:
         text = text[:LONGEST] + "…"
