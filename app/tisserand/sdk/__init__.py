@@ -23,6 +23,7 @@ from tisserand.sdk.fields import (
     Size,
     SqlText,
     TargetPath,
+    Url,
 )
 from tisserand.sdk.node import (
     REJECTS,
@@ -87,6 +88,7 @@ __all__ = [
     "Transform",
     "Trigger",
     "Unit",
+    "Url",
     "When",
     "Writer",
     "Written",

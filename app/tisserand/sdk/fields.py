@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import quote
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -14,6 +16,9 @@ from tisserand.sdk.errors import NodeError
 
 if TYPE_CHECKING:
     import ibis
+
+
+_INSERTED = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
 class _Marked(str):
@@ -155,6 +160,27 @@ class Connection(_Marked):
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"type": "string", "format": cls.form, "x-connection-types": list(cls.types)}
+
+
+class Url(_Marked, Verbatim):
+    """A URL or the part of one behind a base URL. What `{{ name }}` inserts is URL-encoded, but for a base URL at the very start."""
+
+    form = "url"
+
+    @classmethod
+    def _read(cls, value: str, info: core_schema.ValidationInfo) -> Any:
+        render = (info.context or {}).get("render")
+        if "{%" in value or "{#" in value:
+            raise PydanticCustomError("url_template", "A URL takes {{ name }} only.")
+        if render is None or "{{" not in value:
+            return cls(value)
+
+        def put(match: re.Match[str]) -> str:
+            text: str = render(match[0])
+            whole = match.start() == 0 and text.startswith(("http://", "https://"))
+            return text if whole else quote(text, safe="")
+
+        return cls(_INSERTED.sub(put, value))
 
 
 class Duration(_Marked):

@@ -97,5 +97,6 @@ _SENTENCES: dict[str, Message] = {
     "template": msg("The text “{text}” cannot be filled in: {reason}. Known names: {known}."),
     "formula_template": msg("A formula takes no double braces: write $name for a parameter."),
     "formula_empty": msg("The formula is empty."),
+    "url_template": msg("A URL takes double braces with a name only."),
     "sql_template": msg("SQL takes no double braces: write $name for a parameter."),
 }
