@@ -74,7 +74,7 @@ class ValidateSchema(Step[ValidateSchemaConfig]):
                 for row in batch.to_pylist():
                     number += 1
                     instance = {name: plain(value) for name, value in row.items() if value is not None or not config.nulls}
-                    errors = list(validator.iter_errors(instance))
+                    errors = _errors(validator, instance)
                     fits.append(not errors)
                     if errors:
                         ctx.reject(row, "; ".join(_sentence(error) for error in errors[:_ERRORS_SHOWN]), f"row {number}")
@@ -109,6 +109,19 @@ def _validator(schema: dict[str, Any]) -> Validator:
         ) from None
     # An empty registry: a `$ref` to the network is never followed.
     return kind(schema, format_checker=kind.FORMAT_CHECKER, registry=Registry())
+
+
+def _errors(validator: Validator, instance: Any) -> list[Any]:
+    from referencing.exceptions import Unresolvable
+
+    try:
+        return list(validator.iter_errors(instance))
+    except Unresolvable as error:
+        raise NodeError(
+            "The schema refers to “{reference}”, which is not in it. It may refer to its own parts only.",
+            reference=str(error.ref),
+            field="schema",
+        ) from None
 
 
 def _sentence(error: Any) -> str:
