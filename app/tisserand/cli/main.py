@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def call(argv: list[str]) -> int:
     """Run one command; gives the exit code. Nothing but a sentence reaches the person when it goes wrong."""
-    texts.add_catalogues(shipped("resources") / "translations")
+    texts.add_catalogues(shipped("resources") / "locale")
     texts.set_language(None)
     speak_our_language()
     if os.environ.get("TISSERAND_DEBUG") == "1":

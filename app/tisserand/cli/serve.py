@@ -35,8 +35,7 @@ def serve(port: int, workspace: str | None, as_json: bool) -> int:
 @click.argument("flow", required=False, metavar="[FLOW]")
 @workspace_option
 def designer(flow: str | None, workspace: str | None) -> int:
-    # By name: the window's libraries are large, and a server has none of them.
+    # By name: the command line must work where the libraries of the window are missing.
     window = importlib.import_module("tisserand.ui.app")
     place = session.workspace(workspace, flow)
-    path = place.find_flow(flow) if flow else None
-    return int(window.main(place.root, path) or 0)
+    return int(window.main([str(place.find_flow(flow) if flow else place.root)]))

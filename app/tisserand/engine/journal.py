@@ -226,6 +226,9 @@ class Journal:
                 "finished = ? WHERE id = ?",
                 (state, failure, state == "running", now, now if state in FINAL else None, run),
             )
+            if state == "queued":
+                # Waiting for a new owner; the heartbeat says since when.
+                db.execute("UPDATE runs SET owner_pid = NULL, owner_started = NULL, heartbeat = ? WHERE id = ?", (now, run))
             extra = {"error": json.loads(failure)} if failure else {}
             self._insert_event(db, run, kind, None, {**extra, **(data or {})})
         self._wrote(kind)
@@ -243,7 +246,7 @@ class Journal:
         with self._lock:
             found = self._quick.execute(
                 "SELECT id, state, owner_pid, owner_started FROM runs "
-                "WHERE state = 'running' OR (state = 'queued' AND created < ?) ORDER BY id",
+                "WHERE state = 'running' OR (state = 'queued' AND coalesce(heartbeat, created) < ?) ORDER BY id",
                 (time.time() - patience,),
             ).fetchall()
         dead = [(id, state, pid) for id, state, pid, started in found if pid is None or not alive(pid, started)]

@@ -155,11 +155,12 @@ class RunHandle:
             os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
             _kill_group(self._process.pid)
         code = self._process.wait()
-        cancelled = (run_folder(self.root, self.run) / "cancel").exists()
-        if cancelled:
-            self._journal.set_state(self.run, "cancelled", expect=("queued", "running"))
-        else:
-            self._journal.set_state(self.run, "failed", _death(self.root, self.run, code), expect=("queued", "running"))
+        # A journal of its own: whoever started the run may have closed theirs.
+        with Journal(journal_path(self.root)) as journal:
+            if (run_folder(self.root, self.run) / "cancel").exists():
+                journal.set_state(self.run, "cancelled", expect=("queued", "running"))
+            else:
+                journal.set_state(self.run, "failed", _death(self.root, self.run, code), expect=("queued", "running"))
 
 
 def launch(root: Path, request: RunRequest, journal: Journal | None = None) -> RunHandle:
@@ -211,6 +212,9 @@ def relaunch(root: Path, run: str, uncertain: Uncertain | None = None, journal: 
     asked = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     asked["uncertain"] = uncertain
     write_text(folder / "request.json", json.dumps(asked, indent=1, ensure_ascii=False), 0o600)
+    # Queued again, not still failed: whoever follows the run must not take it for over before the worker claims it.
+    if not journal.set_state(run, "queued", expect=(record.state,)):
+        raise refusal("run.running", msg("The run “{run}” is still running.", run=run), msg("Wait for it, or cancel it first."))
     return RunHandle(root, run, journal, _spawn(folder))
 
 
@@ -234,10 +238,10 @@ def cancel_run(root: Path, journal: Journal, run: str, grace: float = GRACE, pid
         return
     if os.name != "nt":
         _signal(pid, signal.SIGTERM)
-    threading.Thread(target=_finish_off, args=(journal, run, pid, started, grace), name=f"cancel {run}", daemon=True).start()
+    threading.Thread(target=_finish_off, args=(root, run, pid, started, grace), name=f"cancel {run}", daemon=True).start()
 
 
-def _finish_off(journal: Journal, run: str, pid: int, started: float, grace: float) -> None:
+def _finish_off(root: Path, run: str, pid: int, started: float, grace: float) -> None:
     deadline = time.monotonic() + grace
     while time.monotonic() < deadline:
         if not process_alive(pid, started):
@@ -253,7 +257,8 @@ def _finish_off(journal: Journal, run: str, pid: int, started: float, grace: flo
     # Where the worker is another process's child, nobody else may be there to say how it ended.
     while process_alive(pid, started):
         time.sleep(0.05)
-    journal.set_state(run, "cancelled", expect=("queued", "running"))
+    with Journal(journal_path(root)) as journal:
+        journal.set_state(run, "cancelled", expect=("queued", "running"))
 
 
 def flow_text(root: Path, file: str | None, text: str | None) -> str:

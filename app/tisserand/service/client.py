@@ -162,7 +162,7 @@ class HttpExecutor:
 
 
 def _check(answer: Response) -> None:
-    if answer.ok:
+    if 200 <= answer.status_code < 300:
         return
     try:
         data = answer.json()
@@ -175,7 +175,9 @@ def _check(answer: Response) -> None:
 
 
 def _part(text: str) -> str:
-    """One segment of a path: it cannot climb out of its place."""
+    """One segment of a path: it is never empty and cannot climb out of its place."""
+    if not text:
+        raise refusal("call.empty", msg("A name is empty."), missing=True)
     quoted = quote(text, safe="")
     return quoted if quoted.strip(".") else quoted.replace(".", "%2E")
 

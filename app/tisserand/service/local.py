@@ -144,9 +144,9 @@ class LocalExecutor:
     def page(
         self, run: str, node: str, port: str | None = None, offset: int = 0, limit: int = 100, order: str | None = None
     ) -> Page:
+        self._record(run)
         from tisserand.engine.pages import page
 
-        self._record(run)
         folder = run_folder(self.root, run)
         limit = max(0, min(limit, LARGEST_PAGE))
         table, total = self._asked(lambda: page(folder, node, port, max(0, offset), limit, order))
@@ -206,9 +206,8 @@ class LocalExecutor:
 
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
-        self._handles = {run: handle for run, handle in self._handles.items() if not self.run(run).final}
-        if not self._handles:
-            self.journal.close()
+        self._handles.clear()
+        self.journal.close()
 
     # Inside
 

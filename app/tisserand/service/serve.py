@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from tisserand.engine.launch import process_alive, process_started, refusal, state_folder
+from tisserand.engine.launch import GRACE, process_alive, process_started, refusal, state_folder
 from tisserand.files import write_text
 from tisserand.service.protocol import Executor, Refused
 from tisserand.texts import msg
@@ -20,7 +20,7 @@ from tisserand.texts import msg
 HOST = "127.0.0.1"
 
 
-def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None) -> None:
+def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None, grace: float = GRACE) -> None:
     """Serve the workspace until SIGTERM or Ctrl+C; `ready(url)` is called once calls are answered. One per workspace."""
     from tisserand.service.guard import token
     from tisserand.service.local import LocalExecutor
@@ -29,7 +29,7 @@ def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None)
     root = root.resolve()
     state = state_folder(root)
     with closing(_lock(state / "executor.lock")), _listen(port) as listening:
-        executor = LocalExecutor(root)
+        executor = LocalExecutor(root, grace)
         server = Server(build(executor, token(root)), lambda: _announce(root, listening, ready))
         _end_politely()
         try:

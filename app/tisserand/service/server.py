@@ -75,7 +75,7 @@ class PreviewBody(_Body):
 def build(executor: LocalExecutor, token: str) -> App:
     """The ASGI application of one workspace, guarded."""
     # The documentation pages would load scripts from elsewhere; the document itself is served, to who has the token.
-    api = FastAPI(title="Tisserand executor", version=__version__, docs_url=None, redoc_url=None)
+    api = FastAPI(title="Tisserand executor", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     _answer_errors(api, executor)
     _add_runs(api, executor)
     _add_flows(api, executor)
