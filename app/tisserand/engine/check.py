@@ -1,0 +1,111 @@
+"""Checking a flow: its form, its wiring, its settings, and the columns at every edge, all problems at once."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tisserand.engine.context import NodeContext
+from tisserand.engine.control import Stop
+from tisserand.engine.journal import Journal
+from tisserand.engine.prepare import placed
+from tisserand.engine.resolve import Resolution, resolve
+from tisserand.engine.run import FlowRun, Options
+from tisserand.engine.values import typical_values
+from tisserand.model.check import check_flow
+from tisserand.model.flow import Flow
+from tisserand.model.problem import Place, Problem
+from tisserand.model.schema import Schema
+from tisserand.model.yamlfile import read_flow
+from tisserand.sdk.errors import NodeError
+from tisserand.sdk.registry import registry
+from tisserand.texts import msg
+from tisserand.workspace.connections import Connections
+from tisserand.workspace.folder import Workspace
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    problems: list[Problem]
+    schemas: Mapping[str, Mapping[str, Schema]] = field(default_factory=dict)
+    """Node → output port → columns, as far as they are known."""
+    flow: Flow | None = None
+    resolution: Resolution | None = None
+
+
+def check_text(
+    workspace: Workspace, text: str, env: str | None = None, file: str | None = None, discover: bool = True
+) -> CheckResult:
+    """Check the text of a flow. With `discover`, readers look at their sources; without, columns behind them stay unknown."""
+    reading = read_flow(text, file)
+    problems = list(reading.problems)
+    if reading.flow is None:
+        return CheckResult(problems)
+    flow = reading.flow
+    environment = workspace.environment(env)
+    nodes = registry()
+    values: dict[str, Any] = {**workspace.values(environment), "env": environment.name, "run": "run", **typical_values(flow)}
+    problems += check_flow(flow, nodes, reading.positions, values, file)
+    if any(problem.severity == "error" for problem in problems):
+        # Broken wiring would only bring follow-up errors about columns.
+        broken = any(not (problem.place.field or "").startswith("config") for problem in problems if problem.severity == "error")
+        if broken:
+            return CheckResult(problems, {}, flow)
+    with tempfile.TemporaryDirectory(prefix="tisserand-check-") as folder:
+        run = looking(workspace, flow, env, Path(folder))
+        known = {(problem.place.node, problem.place.field) for problem in problems}
+        resolution = resolve(flow, nodes, values, run.discover if discover else None, run.called)
+        run.journal.close()
+    found = [problem for problem in resolution.problems if (problem.place.node, problem.place.field) not in known]
+    found += _undeclared_orders(resolution)
+    problems += placed(found, reading, file)
+    return CheckResult(problems, {name: dict(node.schemas) for name, node in resolution.nodes.items()}, flow, resolution)
+
+
+def _undeclared_orders(resolution: Resolution) -> list[Problem]:
+    """Nodes whose result depends on an order that nobody declares."""
+    found = []
+    for node in resolution.nodes.values():
+        if node.role != "transform":
+            continue
+        instance: Any = node.node
+        name = instance.needs_order(node.config)
+        if name:
+            message = msg("The result depends on the order of the rows, which is not declared.")
+            fix = msg("Say in “{field}” by which columns to order.", field=name)
+            place = Place(flow=resolution.flow.id, node=node.id, field=f"config.{name}")
+            found.append(Problem("order.undeclared", message, fix, place, "warning"))
+    return found
+
+
+class Looking(FlowRun):
+    """A run that only looks: for checks, explanations and previews. Its journal goes away with its folder."""
+
+    def discover(self, node: Any) -> Any:
+        try:
+            return node.node.discover(NodeContext(self, node, self.stop), node.config)
+        except OSError as error:
+            raise NodeError("The source cannot be looked at: {reason}", reason=error.strerror or str(error)) from None
+
+    def called(self, node: Any, schemas: Mapping[str, Schema]) -> Mapping[str, Schema] | None:
+        from tisserand.engine.prepare import called_schemas
+
+        return called_schemas(self, node)
+
+
+def looking(workspace: Workspace, flow: Flow, env: str | None, folder: Path) -> Looking:
+    """A run in a temporary folder that journals nothing in the workspace."""
+    from tisserand.engine.journal import RunRecord
+
+    journal = Journal(folder / "journal.sqlite")
+    journal.create_run(RunRecord("check", flow.id))
+    nodes = registry()
+    environment = workspace.environment(env)
+    return Looking(
+        "check", flow, folder, workspace, environment, Connections(workspace, nodes), nodes, journal, Options(),
+        typical_values(flow), Stop(), started_at=datetime(2026, 1, 1),
+    )  # fmt: skip

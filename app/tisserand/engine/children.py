@@ -1,0 +1,180 @@
+"""Flows called by a flow: run as a part of the caller, journalled as a run of their own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tisserand.engine.control import Stop
+from tisserand.engine.journal import RunRecord, new_run_id
+from tisserand.engine.resolve import ResolvedNode, resolve
+from tisserand.engine.values import parameter_values, typical_values
+from tisserand.files import write_text
+from tisserand.model.schema import Schema
+from tisserand.sdk.errors import NodeError
+from tisserand.texts import Message, msg
+
+if TYPE_CHECKING:
+    from tisserand.engine.run import FlowRun
+
+DEEPEST = 20
+"""Calls inside calls: more is a flow that calls itself."""
+
+
+def door_schema(run: FlowRun, node: ResolvedNode) -> Schema:
+    """The columns at the output door that a calling node names."""
+    from tisserand.engine.prepare import load
+
+    if run.depth >= DEEPEST:
+        raise NodeError("Flows call each other {depth} deep: does one call itself?", depth=run.depth, field="flow")
+    text, file = flow_source(run, node.config.flow)
+    loaded = _loaded(run, text, file, {}, load)
+    child = _Look(run)
+    values = {**loaded.values, **typical_values(loaded.flow), "run": run.id, "__now": run.started_at}
+    found = resolve(loaded.flow, run.registry, values, child.discover, lambda inner, schemas: child.called(inner))
+    for inner in found.nodes.values():
+        if inner.type.kind == "flow.output" and inner.config.name == node.config.output and inner.inputs:
+            source = next(iter(inner.inputs.values()))[0]
+            return found.nodes[source[0]].schemas.get(source[1], Schema())
+    return Schema()
+
+
+class _Look:
+    """Looking into a called flow, one call deeper."""
+
+    def __init__(self, run: FlowRun) -> None:
+        import copy
+
+        self.run = copy.copy(run)
+        self.run.depth += 1
+
+    def discover(self, node: ResolvedNode) -> Any:
+        from tisserand.engine.context import NodeContext
+
+        instance: Any = node.node
+        return instance.discover(NodeContext(self.run, node, self.run.stop), node.config)
+
+    def called(self, node: ResolvedNode) -> Mapping[str, Schema] | None:
+        return {node.outputs[0].name: door_schema(self.run, node)} if node.type.kind == "flow.call" else None
+
+
+def flow_source(run: FlowRun, name: str) -> tuple[str, str]:
+    """Text and file name of a flow of the workspace."""
+    path = run.workspace.find_flow(name)
+    return path.read_text(encoding="utf-8"), str(path.relative_to(run.workspace.root))
+
+
+def _loaded(run: FlowRun, text: str, file: str, values: Mapping[str, Any], load: Any) -> Any:
+    from tisserand.engine.prepare import FlowWrong
+    from tisserand.model.yamlfile import read_flow
+
+    flow = read_flow(text, file).flow
+    given = dict(values) or (typical_values(flow) if flow else {})
+    try:
+        return load(text, file, run.registry, run.workspace, run.environment, given)
+    except FlowWrong as error:
+        first = error.problems[0].message if error.problems else msg("It cannot be read.")
+        raise NodeError("The flow “{flow}” is wrong: {error}", flow=file, error=first, field="flow") from None
+
+
+def run_child(
+    parent: FlowRun, node: str, name: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path], label: str, stop: Stop
+) -> Mapping[str, Any]:
+    """Run a called flow; a call that was done before a resume is not made again."""
+    from tisserand.engine.prepare import FlowWrong, load, prepare
+    from tisserand.engine.run import FlowRun
+    from tisserand.model.yamlfile import read_flow
+
+    if parent.depth >= DEEPEST:
+        raise NodeError("Flows call each other {depth} deep: does one call itself?", depth=parent.depth, field="flow")
+    text, file = flow_source(parent, name)
+    flow = read_flow(text, file).flow
+    values, problems = parameter_values(flow, parameters) if flow else ({}, [])
+    if problems:
+        raise NodeError(problems[0].message, fix=problems[0].fix, field="parameters")
+    loaded = _loaded(parent, text, file, values, load)
+    run_id = _known_child(parent, node, label) or new_run_id()
+    record = parent.journal.run(run_id)
+    folder = parent.folder.parent / run_id
+    if record is not None and record.state == "done":
+        return {"run": run_id, "state": "done", "error": None, "outputs": _outputs(folder)}
+    if record is None:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "flow.yaml", text)
+        asked = {
+            "run": run_id,
+            "workspace": str(parent.workspace.root),
+            "file": file,
+            "parent": parent.id,
+            "parameters": dict(parameters),
+        }
+        write_text(folder / "request.json", json.dumps(asked, default=str), 0o600)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        shown = json.loads(json.dumps(dict(parameters), default=str))
+        parent.journal.create_run(
+            RunRecord(
+                run_id,
+                loaded.flow.id,
+                digest,
+                file,
+                parent.environment.name,
+                parent.options.by,
+                "flow",
+                shown,
+                parent.id,
+                label,
+                created=time.time(),
+            )
+        )
+        parent.note(node, "child.started", {"run": run_id, "flow": loaded.flow.id, "label": label})
+    parent.journal.claim(run_id, *parent.owner)
+    child = FlowRun(
+        run_id, loaded.flow, folder, parent.workspace, parent.environment, parent.connections, parent.registry, parent.journal,
+        parent.options, values, Stop(stop), dict(inputs), depth=parent.depth + 1, owner=parent.owner, started_at=parent.started_at,
+    )  # fmt: skip
+    child.options = _options(parent)
+    error: Message | None = None
+    try:
+        prepare(child, loaded, file)
+        child.execute()
+        problem = child.failure
+    except FlowWrong as wrong:
+        problem = wrong.problems[0]
+    finally:
+        child.stop.release()
+        if hasattr(child, "backend"):
+            child.backend.close()
+        if child.stop.pulled():
+            parent.journal.set_state(run_id, "cancelled")
+    if problem is not None:
+        error = problem.message
+        parent.journal.set_state(run_id, "failed", problem)
+    else:
+        parent.journal.set_state(run_id, "done")
+    state = "failed" if problem is not None else "done"
+    parent.note(node, "child.done", {"run": run_id, "state": state, "label": label})
+    return {"run": run_id, "state": state, "error": error, "outputs": _outputs(folder)}
+
+
+def _options(parent: FlowRun) -> Any:
+    from dataclasses import replace
+
+    return replace(parent.options, until=None)
+
+
+def _known_child(parent: FlowRun, node: str, label: str) -> str | None:
+    for event in parent.journal.all_events(parent.id):
+        if event.kind == "child.started" and event.node == node and event.data.get("label") == label:
+            return str(event.data["run"])
+    return None
+
+
+def _outputs(folder: Path) -> dict[str, Path]:
+    return {
+        path.name.removeprefix("door.").removesuffix(".parquet"): path
+        for path in sorted((folder / "spool").glob("door.*.parquet"))
+    }

@@ -1,0 +1,190 @@
+"""Before a run: the flow read, sources looked at, the plan made, and what an interrupted attempt already did taken over."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tisserand.engine.backends.duckdb import DuckDB
+from tisserand.engine.context import NodeContext
+from tisserand.engine.memory import share, thread_count
+from tisserand.engine.plan import make_plan, plan_json
+from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
+from tisserand.engine.run import FlowRun
+from tisserand.files import write_text
+from tisserand.model.check import check_flow
+from tisserand.model.flow import Flow
+from tisserand.model.problem import Problem
+from tisserand.model.schema import Schema
+from tisserand.model.yamlfile import Reading, read_flow
+from tisserand.sdk.node import Discovery
+from tisserand.sdk.registry import Registry
+from tisserand.texts import msg
+from tisserand.workspace.folder import Environment, Workspace
+
+SMALL_MEMORY = 2_000_000_000
+"""Below this, blocking nodes are staged from the start."""
+
+
+class FlowWrong(Exception):  # noqa: N818 - the flow is wrong, not the program
+    """The flow cannot run as it stands; `problems` say why."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problem.line() for problem in problems))
+
+
+@dataclass(frozen=True)
+class Loaded:
+    flow: Flow
+    reading: Reading
+    values: Mapping[str, Any]
+
+
+def load(
+    text: str, file: str | None, registry: Registry, workspace: Workspace, environment: Environment, parameters: Mapping[str, Any]
+) -> Loaded:
+    """Read and check a flow's text; raises `FlowWrong` with all its problems."""
+    reading = read_flow(text, file)
+    values = {**workspace.values(environment), "env": environment.name, **parameters}
+    problems = list(reading.problems)
+    if reading.flow is not None:
+        problems += check_flow(reading.flow, registry, reading.positions, values, file)
+    if reading.flow is None or any(problem.severity == "error" for problem in problems):
+        raise FlowWrong(problems)
+    return Loaded(reading.flow, reading, values)
+
+
+def placed(problems: list[Problem], reading: Reading, file: str | None) -> list[Problem]:
+    """Problems with the file, line and column of their node and field."""
+    found = []
+    for problem in problems:
+        place = reading.positions.of(problem.place.node, problem.place.field) if problem.place.node else None
+        line, column = place if place else (None, None)
+        found.append(problem.at(file=file, line=line, column=column))
+    return found
+
+
+def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
+    """Resolve, look at sources, plan, and take over what is already done; raises `FlowWrong`."""
+    memory = run.options.memory
+    threads = thread_count(memory, run.options.threads)
+    spill = run.folder / "tmp"
+    spill.mkdir(parents=True, exist_ok=True)
+    known = _Discoveries(run.folder / "discovery.json")
+    values = {**loaded.values, "run": run.id, "__now": run.started_at}
+    resolution = resolve(
+        run.flow, run.registry, values, lambda node: known.of(run, node), lambda node, schemas: called_schemas(run, node)
+    )
+    if not resolution.ok:
+        raise FlowWrong(placed(resolution.problems, loaded.reading, file))
+    _drop_disabled(run, resolution)
+    run.resolution = resolution
+    run.backend = DuckDB(share(memory) if memory else None, threads, spill)
+    scan_natively(run)
+    staged = memory is not None and memory < SMALL_MEMORY
+    run.plan = make_plan(resolution, run.scans, run.sinks, run.options.keep, staged, run.options.until)
+    write_text(run.folder / "plan.json", json.dumps(plan_json(run.plan), indent=1))
+    run.note(None, "plan.ready", {"units": [unit.id for unit in run.plan.units]})
+    _take_over(run)
+
+
+def scan_natively(run: FlowRun) -> None:
+    """Ask readers and writers what the backend can do by itself."""
+    from tisserand.sdk.scan import fingerprint
+
+    for node in run.resolution.nodes.values():
+        instance: Any = node.node
+        if node.role == "reader" and node.spec.pinned is None and node.found is not None:
+            scan = instance.scan(NodeContext(run, node, run.stop), node.config, node.found)
+            run.scans[node.id] = scan
+            if scan is not None:
+                run.fingerprints[node.id] = fingerprint(scan.paths)
+                if not scan.rejects:
+                    run.bases[node.id, node.outputs[0].name] = scan
+        elif node.role == "writer" and node.inputs:
+            source = next(iter(node.inputs.values()))[0]
+            schema = run.resolution.nodes[source[0]].schemas[source[1]]
+            wants_rejects = node.rejects_port() is not None and run.rejects_wanted(node)
+            run.sinks[node.id] = None if wants_rejects else instance.sink(NodeContext(run, node, run.stop), node.config, schema)
+
+
+class _Discoveries:
+    """What was found out about sources, kept with the run: a resume does not call them again."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+    def of(self, run: FlowRun, node: ResolvedNode) -> Discovery:
+        raw = json.dumps([node.spec.kind, dict(node.spec.config)], sort_keys=True, default=str)
+        key = hashlib.sha256(raw.encode()).hexdigest()[:16]
+        kept = self.known.get(node.id)
+        if kept is not None and kept["config"] == key:
+            return Discovery(Schema.from_json(kept["schema"]), kept["detected"], kept["fingerprint"], kept["rows"])
+        instance: Any = node.node
+        found: Discovery = instance.discover(NodeContext(run, node, run.stop), node.config)
+        self.known[node.id] = {
+            "config": key,
+            "schema": found.schema.to_json(),
+            "detected": dict(found.detected),
+            "fingerprint": found.fingerprint,
+            "rows": found.rows,
+        }
+        write_text(self.path, json.dumps(self.known, indent=1, default=str))
+        run.note(node.id, "discovery.done", {"detected": json.loads(json.dumps(dict(found.detected), default=str))})
+        return found
+
+
+def called_schemas(run: FlowRun, node: ResolvedNode) -> Mapping[str, Schema] | None:
+    """The columns that a called flow gives: those that arrive at its output door."""
+    if node.type.kind != "flow.call":
+        return None
+    from tisserand.engine.children import door_schema
+
+    return {node.outputs[0].name: door_schema(run, node)}
+
+
+def _drop_disabled(run: FlowRun, resolution: Resolution) -> None:
+    """Leave out disabled nodes and all that need their rows."""
+    gone: set[str] = set()
+    for node in list(resolution.nodes.values()):
+        behind = next((source for ports in node.inputs.values() for source, _ in ports if source in gone), None)
+        if not node.spec.disabled and behind is None:
+            continue
+        gone.add(node.id)
+        del resolution.nodes[node.id]
+        reason = msg("It is switched off.") if node.spec.disabled else msg("“{source}” gave nothing.", source=behind)
+        run.states[node.id] = "skipped"
+        run.note(node.id, "node.skipped", {"reason": reason.to_json()})
+
+
+def _take_over(run: FlowRun) -> None:
+    """Units that an earlier attempt of the same run finished, where their files are still there."""
+    units = {unit.id: unit for unit in run.plan.units}
+    for event in run.journal.all_events(run.id):
+        if event.kind.startswith("sink.") and event.node:
+            run.earlier.setdefault(event.node, []).append(event)
+        if event.kind != "segment.done" or event.data.get("unit") not in units:
+            continue
+        unit = units[event.data["unit"]]
+        files = {tuple(name.split(".", 1)): Path(path) for name, path in event.data["files"].items()}
+        if not all(path.exists() for path in files.values()):
+            continue
+        for port, path in files.items():
+            run.bases[port[0], port[1]] = path
+        run.closed.update((str(port).split(".", 1)[0], str(port).split(".", 1)[1]) for port in event.data["closed"])
+        run.ended[unit.id] = "done"
+        for name, rows in event.data["rows"].items():
+            node, _, port_name = name.partition(".")
+            run.rows.setdefault(node, {})[port_name] = rows
+    for name in {name for unit in run.plan.units if unit.id in run.ended for name in (*unit.covers, unit.node)}:
+        run.states[name] = "done"
+    if run.ended:
+        run.log(msg("Resumed: {done} of {all} steps were done already.", done=len(run.ended), all=len(units)))
+        # Followers of what is done must not wait for it: the plan keeps only what is still to do.
+        run.plan = replace(run.plan, units=tuple(unit for unit in run.plan.units if unit.id not in run.ended))
