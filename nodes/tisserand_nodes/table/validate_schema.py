@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from tisserand.sdk import Config, Context, FilePath, NodeError, Out, Schema, Step
@@ -24,7 +24,7 @@ _ROWS = 1000
 
 
 class ValidateSchemaConfig(Config):
-    schema_: dict[str, Any] | None = Field(None, alias="schema")
+    json_schema: dict[str, Any] | None = None
     """The JSON Schema of one row (draft 2020-12 unless it names another)."""
     path: FilePath | None = None
     """A file with the JSON Schema, instead."""
@@ -33,11 +33,11 @@ class ValidateSchemaConfig(Config):
 
     @model_validator(mode="after")
     def _one_schema(self) -> ValidateSchemaConfig:
-        if (self.schema_ is None) == (self.path is None):
+        if (self.json_schema is None) == (self.path is None):
             raise PydanticCustomError("schema_one", "Give a schema or a file with one, and not both.")
-        if self.schema_ is not None:
+        if self.json_schema is not None:
             try:
-                _validator(self.schema_)
+                _validator(self.json_schema)
             except NodeError as error:
                 message = error.message
                 raise PydanticCustomError(
@@ -65,7 +65,7 @@ class ValidateSchema(Step[ValidateSchemaConfig]):
     ) -> Iterator[pa.RecordBatch | tuple[str, pa.RecordBatch]]:
         import pyarrow as pa
 
-        validator = _validator(config.schema_ if config.schema_ is not None else self._read(ctx, config))
+        validator = _validator(config.json_schema if config.json_schema is not None else self._read(ctx, config))
         number = 0
         for whole in batches:
             for start in range(0, whole.num_rows, _ROWS):
@@ -105,7 +105,7 @@ def _validator(schema: dict[str, Any]) -> Validator:
     except SchemaError as error:
         place = "/".join(str(part) for part in error.absolute_path) or "/"
         raise NodeError(
-            "This is no valid JSON Schema: at {place}: {reason}", place=place, reason=error.message, field="schema"
+            "This is no valid JSON Schema: at {place}: {reason}", place=place, reason=error.message, field="json_schema"
         ) from None
     # An empty registry: a `$ref` to the network is never followed.
     return kind(schema, format_checker=kind.FORMAT_CHECKER, registry=Registry())
@@ -120,7 +120,7 @@ def _errors(validator: Validator, instance: Any) -> list[Any]:
         raise NodeError(
             "The schema refers to “{reference}”, which is not in it. It may refer to its own parts only.",
             reference=str(error.ref),
-            field="schema",
+            field="json_schema",
         ) from None
 
 

@@ -127,7 +127,7 @@ def test_call_hands_over_parameters_and_rows_and_takes_the_result(tmp_path: Path
     assert seen == [{"parameters": {"month": 5, "country": "FR"}, "inputs": {"table": "table"}, "label": "call"}]
     assert result.outcome is not None
     assert result.outcome.passes == {"table": tmp_path / "x.parquet"}
-    with pytest.raises(NodeError, match="no output “wat”. Its outputs: table"):
+    with pytest.raises(NodeError, match="no output “wat”"):
         run_control(Call, {"flow": "other", "output": "wat"}, flows={"other": flow})
     with pytest.raises(NodeError, match=r"The flow “other” failed \(run r1\): no luck"):
         run_control(Call, {"flow": "other"}, flows={"other": called(state="failed")[1]})

@@ -93,7 +93,7 @@ def test_clashes_between_two_tables_are_sentences() -> None:
         ("table.split", {"rules": [{"name": "a", "where": "x"}, {"name": "A", "where": "x"}]}, "two outputs named “A”"),
         ("table.split", {"rules": [{"name": "otherwise", "where": "x"}]}, "two outputs named “otherwise”"),
         ("table.validate_schema", {}, "Give a schema or a file"),
-        ("table.validate_schema", {"schema": {"type": "wat"}}, "This is no valid JSON Schema: at type"),
+        ("table.validate_schema", {"json_schema": {"type": "wat"}}, "This is no valid JSON Schema: at type"),
     ],
 )
 def test_a_wrong_config_is_a_sentence(kind: str, config: dict[str, Any], line: str) -> None:
@@ -186,7 +186,7 @@ def test_json_schema_rejects_rows_with_reason_and_place() -> None:
             "tags": {"uniqueItems": True},
         },
     }
-    result = run_step(ValidateSchema, {"schema": schema}, table)
+    result = run_step(ValidateSchema, {"json_schema": schema}, table)
     assert result["valid"]["id"].to_pylist() == [1, 3]
     (reject,) = result.rejects
     assert reject.place == "row 2"
@@ -203,7 +203,7 @@ def test_json_schema_from_a_file_and_never_from_the_network(tmp_path: Any) -> No
     with pytest.raises(NodeError, match="is not JSON"):
         run_step(ValidateSchema, {"path": "s.json"}, TABLE, tmp_path)
     with pytest.raises(NodeError, match="refers to"):
-        run_step(ValidateSchema, {"schema": {"$ref": "http://127.0.0.1:9/schema.json"}}, TABLE)
+        run_step(ValidateSchema, {"json_schema": {"$ref": "http://127.0.0.1:9/schema.json"}}, TABLE)
 
 
 def test_sql_sees_its_inputs_only() -> None:
