@@ -193,3 +193,29 @@ def test_used_by_is_exact(connections: Connections) -> None:
         ("put-files", "three", "config.connection"),
     ]
     assert [(use.node, use.field) for use in connections.used_by("other")] == [("two", "config.server")]
+
+
+def test_referred_secrets_are_known_before_they_are_used(connections: Connections) -> None:
+    connections.path.write_text(FILE)
+    (connections.workspace.root / "environments" / "prod.yaml").write_text("connections: {other: {password: secret:prod_pw}}\n")
+    for name in ("office_pw", "prod_pw", "unused_pw"):
+        connections.store.set(name, f"planted-{name}")
+    assert connections.know_secrets().redact("planted-office_pw planted-prod_pw planted-unused_pw") == "••• ••• planted-unused_pw"
+
+
+def test_no_store_is_opened_where_nothing_refers_to_a_secret(tmp_path: Path) -> None:
+    class Closed:
+        where = "nowhere"
+
+        def get(self, name: str) -> str | None:
+            raise NodeError("The keyring is locked.")
+
+        set = delete = names = get
+
+    workspace = Workspace.create(tmp_path / "home")
+    connections = Connections(workspace, Registry(), Closed())  # type: ignore[arg-type]
+    assert connections.know_secrets().redact("text") == "text"
+    connections.path.write_text(FILE)
+    assert connections.know_secrets().redact("text") == "text"
+    with pytest.raises(NodeError, match="locked"):
+        connections.secret("office_pw")

@@ -34,6 +34,7 @@ from tisserand.workspace.folder import Environment, Workspace, raw_flows, yaml_l
 from tisserand.workspace.secrets import Redactor, SecretStore, secret_store
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_REFERRED = re.compile(r"secret:\s*([A-Za-z0-9_][A-Za-z0-9_.-]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class Connections:
         self.redactor = redactor or Redactor()
         self._registry = registry
         self._store = store
+        self._secrets_known = False
 
     @property
     def store(self) -> SecretStore:
@@ -126,12 +128,24 @@ class Connections:
         return value
 
     def know_secrets(self) -> Redactor:
-        """The redactor with every secret of the workspace in it, whether used or not."""
-        for name in self.store.names():
-            value = self.store.get(name)
-            if value is not None:
-                self.redactor.add(value)
+        """The redactor with every secret in it that a connection of any environment refers to, whether used yet or not. Cheap
+        after the first call; without such references no keyring is asked at all."""
+        if not self._secrets_known:
+            self._secrets_known = True
+            for name in sorted(self._referred()):
+                try:
+                    value = self.store.get(name)
+                except NodeError:
+                    break  # a store that does not open gives no secret away, here or later; who needs one is told then
+                if value is not None:
+                    self.redactor.add(value)
         return self.redactor
+
+    def _referred(self) -> set[str]:
+        texts = [self._text()]
+        for name in self.workspace.environments():
+            texts.append((self.workspace.root / "environments" / f"{name}.yaml").read_text(encoding="utf-8", errors="replace"))
+        return {match[1] for text in texts for match in _REFERRED.finditer(text)}
 
     def missing_secrets(self, name: str, environment: Environment | None = None) -> list[str]:
         """The secrets that a connection refers to and the store lacks."""
