@@ -134,7 +134,7 @@ class LocalExecutor:
         return Checked(tuple(result.problems), schemas)
 
     def explain(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> dict[str, Any]:
-        from tisserand.engine.plan import explain
+        from tisserand.engine.explain import explain
 
         content = flow_text(self.root, file, text)
         return dict(self._asked(lambda: explain(self._workspace(), content, env, file=file)))

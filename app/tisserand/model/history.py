@@ -1,0 +1,119 @@
+"""Undo and redo of edit commands over one flow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tisserand.model.command import Command
+from tisserand.model.flow import Flow
+from tisserand.texts import Message
+
+Listener = Callable[[Flow, Flow, Command], None]
+
+
+@dataclass
+class _Step:
+    command: Command
+    before: Flow
+    after: Flow
+
+
+class History:
+    """The flow being edited, with everything done to it since it was opened."""
+
+    def __init__(self, flow: Flow) -> None:
+        self._flow = flow
+        self._saved: Flow | None = flow
+        self._done: list[_Step] = []
+        self._undone: list[_Step] = []
+        self._sealed = True
+        self._listeners: list[Listener] = []
+
+    @property
+    def flow(self) -> Flow:
+        """The flow as it is now."""
+        return self._flow
+
+    def do(self, command: Command) -> Flow:
+        """Apply a command; raises `EditError` and changes nothing where it cannot be done. An edit that changes nothing
+        leaves no step behind."""
+        before = self._flow
+        after = command.apply(before)
+        if after is before or after == before:
+            return before
+        last = self._done[-1] if self._done and not self._undone and not self._sealed else None
+        joined = last.command.merged(command) if last is not None and last.after is not self._saved else None
+        if last is not None and joined is not None:
+            last.command, last.after = joined, after
+        else:
+            self._done.append(_Step(command, before, after))
+        self._undone.clear()
+        self._sealed = False
+        self._become(after, command)
+        return after
+
+    def seal(self) -> None:
+        """The next command begins a step of its own (the pointer was released, the field left)."""
+        self._sealed = True
+
+    def undo(self) -> Flow:
+        """Take the last step back; nothing happens where there is none."""
+        if self._done:
+            step = self._done.pop()
+            self._undone.append(step)
+            self._sealed = True
+            self._become(step.before, step.command.undo(step.before, step.after))
+        return self._flow
+
+    def redo(self) -> Flow:
+        if self._undone:
+            step = self._undone.pop()
+            self._done.append(step)
+            self._sealed = True
+            self._become(step.after, step.command)
+        return self._flow
+
+    @property
+    def can_undo(self) -> bool:
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        return bool(self._undone)
+
+    @property
+    def undo_name(self) -> Message | None:
+        return self._done[-1].command.name if self._done else None
+
+    @property
+    def redo_name(self) -> Message | None:
+        return self._undone[-1].command.name if self._undone else None
+
+    def mark_saved(self) -> None:
+        """What there is now is what the file holds. Undo and redo go on across it."""
+        self._saved = self._flow
+        self._sealed = True
+
+    def mark_unsaved(self) -> None:
+        """The file holds something else (it was changed or removed on the disk)."""
+        self._saved = None
+
+    @property
+    def is_saved(self) -> bool:
+        return self._flow is self._saved
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener(before, after, command)` after every change; returns a function that ends it."""
+        self._listeners.append(listener)
+
+        def stop() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return stop
+
+    def _become(self, flow: Flow, command: Command) -> None:
+        before, self._flow = self._flow, flow
+        for listener in list(self._listeners):
+            listener(before, flow, command)
