@@ -141,3 +141,43 @@ def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
         speaking.kill()
         sleeping.wait()
         speaking.wait()
+
+
+def test_a_run_leaves_no_secret_behind(web: Any, tmp_path: Path) -> None:
+    """The whole way: set through the command line, used by a run's own process, kept edges, journal, logs, errors."""
+    root = tmp_path / "workspace"
+    (root / "flows").mkdir(parents=True)
+    (root / "tisserand.yaml").write_text("id: planted\n")
+    (root / "connections.yaml").write_text(f"api: {{type: http, base_url: '{web.url}', auth: bearer, secret: secret:api_key}}\n")
+    config = "config: {connection: api, url: %s, attempts: 1, timeout: 2s, types: {a: string}}"
+    flow = "tisserand: 1\nid: asks\nnodes:\n  asked:\n    kind: http.request\n    %s\n  see:\n    kind: flow.log\n    inputs: {table: asked}\n"
+    flow += "    config: {message: seen}\n"
+    for name in ("private", "none", "slow"):
+        text = (flow % (config % name)).replace("id: asks", f"id: asks-{name}")
+        (root / "flows" / f"asks-{name}.yaml").write_text(text)
+    environment = {**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config"), "TISSERAND_SECRETS": "file", "HOME": str(tmp_path),
+                   "TMPDIR": str(tmp_path)}  # fmt: skip
+    cli = [sys.executable, "-c", "from tisserand.cli.main import main; main()"]
+    where = ["--workspace", str(root)]
+    done = subprocess.run(
+        [*cli, "secret", "set", "api_key", *where], input=PLANTED + "\n", env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    said = ""
+    for name, good in (("private", True), ("none", False), ("slow", False)):
+        run = subprocess.Popen(
+            [*cli, "run", f"asks-{name}", "--keep", "all", *where], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True,
+        )  # fmt: skip
+        assert run.stdout is not None
+        if name == "slow" and Path("/proc").is_dir():
+            while run.poll() is None and not any(asked.path == "/slow" for asked in web.asked):
+                time.sleep(0.02)
+            assert processes_with_it() == []
+        said += run.stdout.read()
+        run.stdout.close()
+        assert (run.wait() == 0) is good, said
+    assert {asked.headers["authorization"] for asked in web.asked} == {f"Bearer {PLANTED}"}
+    assert {asked.path for asked in web.asked} == {"/private", "/none", "/slow"}
+    assert not holds(said.encode()) and (root / ".tisserand" / "journal.sqlite").is_file()
+    assert files_with_it(tmp_path) == []
