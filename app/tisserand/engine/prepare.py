@@ -13,14 +13,16 @@ from tisserand.engine.backends.duckdb import DuckDB
 from tisserand.engine.context import NodeContext
 from tisserand.engine.memory import share, thread_count
 from tisserand.engine.plan import make_plan, plan_json
-from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
+from tisserand.engine.resolve import Resolution, ResolvedNode, problem_of, resolve
 from tisserand.engine.run import FlowRun
 from tisserand.files import write_text
+from tisserand.model import units
 from tisserand.model.check import check_flow
 from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
 from tisserand.model.yamlfile import Reading, read_flow
+from tisserand.sdk.errors import NodeError
 from tisserand.sdk.node import Discovery
 from tisserand.sdk.registry import Registry
 from tisserand.texts import msg
@@ -127,7 +129,7 @@ class _Discoveries:
         if kept is not None and kept["config"] == key:
             return Discovery(Schema.from_json(kept["schema"]), kept["detected"], kept["fingerprint"], kept["rows"])
         instance: Any = node.node
-        found: Discovery = instance.discover(NodeContext(run, node, run.stop), node.config)
+        found = _looked_at(run, node, instance)
         self.known[node.id] = {
             "config": key,
             "schema": found.schema.to_json(),
@@ -138,6 +140,24 @@ class _Discoveries:
         write_text(self.path, json.dumps(self.known, indent=1, default=str))
         run.note(node.id, "discovery.done", {"detected": json.loads(json.dumps(dict(found.detected), default=str))})
         return found
+
+
+def _looked_at(run: FlowRun, node: ResolvedNode, instance: Any) -> Discovery:
+    """Discover, as often as the node's `retry` says."""
+    retry = node.spec.retry
+    pause = units.seconds(retry.wait) if retry else 0.0
+    for attempt in range(1, (retry.attempts if retry else 1) + 1):
+        try:
+            found: Discovery = instance.discover(NodeContext(run, node, run.stop, attempt), node.config)
+            return found
+        except NodeError as error:
+            if retry is None or attempt == retry.attempts or not error.retry:
+                raise
+            wait = error.retry_after if error.retry_after is not None else pause
+            run.note(node.id, "node.retry", {"attempt": attempt, "wait": wait, "error": run.problem_json(problem_of(error))})
+            run.stop.wait(wait)
+            pause *= retry.factor
+    raise AssertionError("a node is tried at least once")
 
 
 def called_schemas(run: FlowRun, node: ResolvedNode) -> Mapping[str, Schema] | None:

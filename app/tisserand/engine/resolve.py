@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -130,6 +130,14 @@ def _inputs(node: ResolvedNode, resolution: Resolution) -> dict[str, tuple[Port,
     return inputs
 
 
+class SourceError(Exception):
+    """A source could not be looked at: the flow may be right, the world is not."""
+
+    def __init__(self, error: NodeError) -> None:
+        self.error = error
+        super().__init__(str(error))
+
+
 def _columns(node: ResolvedNode, resolution: Resolution, discover: Discover | None, called: CalledOutput | None) -> list[Problem]:
     """Fill in `node.schemas`; gives the problems found."""
     schemas: dict[str, tuple[Schema, ...]] = {}
@@ -146,6 +154,8 @@ def _columns(node: ResolvedNode, resolution: Resolution, discover: Discover | No
         if any(problem.severity == "error" for problem in extra):
             return extra
         _settle(node, schemas, single, discover, called)
+    except SourceError as error:
+        return [replace(problem_of(error.error), code="source.error")]
     except NodeError as error:
         return [problem_of(error)]
     except Exception as error:  # noqa: BLE001 - a node author's mistake must read as a problem of that node
@@ -169,7 +179,10 @@ def _settle(
         _build(node, schemas)
     elif role == "reader":
         if discover is not None:
-            node.found = discover(node)
+            try:
+                node.found = discover(node)
+            except NodeError as error:
+                raise SourceError(error) from error
             main = next(out.name for out in node.outputs if out.kind == "rows")
             node.schemas[main] = node.found.schema
     elif role == "step":

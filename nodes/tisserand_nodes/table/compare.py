@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import ibis
 from pydantic import Field
 
 from tisserand.sdk import Config, In, NodeError, Out, Picks, Relation, Transform
@@ -31,6 +30,8 @@ class Compare(Transform[CompareConfig]):
     outputs = (Out("added", "Added"), Out("removed", "Removed"), Out("changed", "Changed"), Out("unchanged", "Unchanged"))
 
     def build(self, config: CompareConfig, **relations: Relation) -> dict[str, Relation]:
+        import ibis
+
         before, after = relations["before"], relations["after"]
         for index, name in enumerate(config.keys):
             self._comparable(before, after, name, f"keys.{index}")
@@ -71,6 +72,8 @@ class Compare(Transform[CompareConfig]):
 
     def _numbered(self, table: Relation, shared: list[str], keys: tuple[str, ...], place: str) -> Relation:
         """The rows of one key counted, so that a key that stands several times pairs row with row instead of all with all."""
+        import ibis
+
         number = ibis.row_number().over(
             group_by=[table[name] for name in keys],
             order_by=settled([table[name].asc(nulls_first=False) for name in shared], table),
@@ -78,6 +81,8 @@ class Compare(Transform[CompareConfig]):
         return table.mutate(number.name(place))
 
     def _changed(self, both: Relation, keys: tuple[str, ...], differs: dict[str, Any], inner: dict[str, str]) -> Relation:
+        import ibis
+
         taken = list(keys)
 
         def named(value: Any, name: str) -> Any:

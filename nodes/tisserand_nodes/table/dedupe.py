@@ -2,8 +2,6 @@
 
 from typing import Literal
 
-import ibis
-
 from tisserand.sdk import ColumnName, Config, Out, Relation, Transform
 from tisserand.sdk.columns import SortBy, columns, free_name, order, settled, sort_keys
 
@@ -28,6 +26,8 @@ class Dedupe(Transform[DedupeConfig]):
     outputs = (Out("table", "Unique"), Out("duplicates", "Duplicates"))
 
     def build(self, config: DedupeConfig, **relations: Relation) -> dict[str, Relation]:
+        import ibis
+
         table = relations["table"]
         keys = columns(config.keys, table, "keys") or [table[name] for name in table.columns]
         wanted = sort_keys(config.by)

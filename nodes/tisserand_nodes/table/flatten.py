@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import ibis
 from pydantic import Field
 
 from tisserand.sdk import ColumnName, Config, NodeError, Relation, Transform
@@ -105,6 +104,8 @@ class Flatten(Transform[FlattenConfig]):
 
 def _from_json(json: Any, target: Any, lenient: bool) -> Any:
     """A JSON value as `target`, part by part: parts that are not asked for may be there, those missing give empty values."""
+    import ibis
+
     if target.is_json():
         return json
     if target.is_struct():

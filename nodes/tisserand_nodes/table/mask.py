@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-import ibis
 from pydantic import Field
 
 from tisserand.sdk import ColumnName, Config, NodeError, Relation, Transform, When
@@ -49,6 +48,8 @@ class Mask(Transform[MaskConfig]):
         )
 
     def _masked(self, one: MaskedColumn, value: Relation) -> Relation:
+        import ibis
+
         if one.method == "empty":
             return ibis.null(value.type())
         text = value.cast("string")

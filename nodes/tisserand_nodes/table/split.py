@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import ibis
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
@@ -45,6 +44,8 @@ class Split(Transform[SplitConfig]):
         return (*(Out(rule.name, rule.name) for rule in config.rules), *self.outputs)
 
     def build(self, config: SplitConfig, **relations: Relation) -> dict[str, Relation]:
+        import ibis
+
         table = relations["table"]
         conditions = []
         for index, rule in enumerate(config.rules):

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-import ibis
 from pydantic import Field
 
 from tisserand.sdk import ColumnName, Config, Relation, Transform, Unit
@@ -29,6 +28,8 @@ class TopRows(Transform[TopRowsConfig]):
     kind, title, icon = "table.top_n", "Top rows", "list-ordered"
 
     def build(self, config: TopRowsConfig, **relations: Relation) -> Relation:
+        import ibis
+
         table = relations["table"]
         wanted = order(config.by, table)
         per = columns(config.per, table, "per")

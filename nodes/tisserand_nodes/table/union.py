@@ -2,8 +2,6 @@
 
 from typing import Any, Literal
 
-import ibis
-
 from tisserand.sdk import Config, In, NodeError, Relation, Transform
 from tisserand.sdk.columns import common_type, twice
 
@@ -23,6 +21,8 @@ class Union(Transform[UnionConfig]):
     inputs = (In("tables", "Tables", many=True),)
 
     def build(self, config: UnionConfig, **relations: Any) -> Relation:
+        import ibis
+
         tables: tuple[Relation, ...] = relations["tables"]
         names = list(dict.fromkeys(name for table in tables for name in table.columns))
         if config.columns == "common":

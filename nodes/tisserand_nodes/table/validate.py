@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-import ibis
 from pydantic import Field
 
 from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Transform
@@ -36,6 +35,8 @@ class Validate(Transform[ValidateConfig]):
     outputs = (Out("valid", "Valid"), Out("rejected", "Rejected"))
 
     def build(self, config: ValidateConfig, **relations: Relation) -> dict[str, Relation]:
+        import ibis
+
         table = relations["table"]
         broken = [self._broken(rule, index, table) for index, rule in enumerate(config.rules)]
         any_broken = ibis.or_(*broken)
@@ -60,6 +61,8 @@ class Validate(Transform[ValidateConfig]):
 
 def _joined(broken: list[Relation], texts: list[str], separator: str) -> Relation:
     """The texts of the rules that are broken, with the separator between them."""
+    import ibis
+
     parts = [condition.ifelse(ibis.literal(separator + text), "") for condition, text in zip(broken, texts, strict=True)]
     whole = parts[0]
     for part in parts[1:]:
