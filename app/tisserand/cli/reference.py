@@ -54,7 +54,7 @@ def schema(what: str, kind: str | None, as_json: bool) -> int:
 
     known = registry()
     if what == "flow":
-        from tisserand.model.jsonschema import flow_schema
+        from tisserand.model.flowschema import flow_schema
 
         session.print_json(flow_schema(known))
         return 0
