@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 @click.command(cls=Command, help=N_("Say everything that is wrong with each FLOW, or with all flows of the workspace."))
 @click.argument("flows", nargs=-1, metavar="[FLOW]…")
 @env_option
-@option("--discover", is_flag=True, help=N_("Look at the sources too, and check against their columns of today."))
+@option("--offline", is_flag=True, help=N_("Do not look at the sources: columns that come from them stay unchecked."))
 @workspace_option
 @json_option
-def check(flows: tuple[str, ...], env: str | None, discover: bool, workspace: str | None, as_json: bool) -> int:
+def check(flows: tuple[str, ...], env: str | None, offline: bool, workspace: str | None, as_json: bool) -> int:
     place = session.workspace(workspace, flows[0] if flows else None)
     files = [session.flow_file(place, flow) for flow in flows]
     if not flows:
@@ -28,10 +28,10 @@ def check(flows: tuple[str, ...], env: str | None, discover: bool, workspace: st
     problems: list[Problem] = []
     with session.executor(place) as executor:
         for file in files:
-            if discover:
-                found = list(executor.schemas(file=file, env=env).problems)
-            else:
+            if offline:
                 found = executor.check(file=file, env=env)
+            else:
+                found = list(executor.schemas(file=file, env=env).problems)
             problems += [problem.at(file=file) for problem in found]
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:

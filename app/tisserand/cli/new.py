@@ -15,7 +15,7 @@ from tisserand.files import shipped, write_text
 from tisserand.texts import N_, msg
 from tisserand.workspace.folder import MARKER, Workspace
 
-_DATA = re.compile(r"(?<![\w/])data/[\w.@/-]+")
+_DATA = re.compile(r"(?<!\w)data/[\w.@/-]+")
 
 _FIRST = """\
 tisserand: 1
@@ -25,7 +25,7 @@ nodes:
   numbers:
     kind: data.table
     config:
-      columns: {{name: string, amount: int64}}
+      columns: {{name: text, amount: integer}}
       rows:
         - [apples, 3]
         - [pears, 12]
@@ -83,7 +83,11 @@ def _flow(path: str, template: str | None, workspace: str | None) -> list[Path]:
 
 def _write(place: Workspace, target: Path, identity: str, source: Path | None) -> list[Path]:
     if source is None:
-        write_text(target, _FIRST.format(id=identity, title=target.stem.replace("-", " ").capitalize()))
+        from tisserand.model.yamlfile import read_flow, write_flow
+
+        first = read_flow(_FIRST.format(id=identity, title=target.stem.replace("-", " ").capitalize())).flow
+        assert first is not None
+        write_text(target, write_flow(first))
         return [target]
     text = source.read_text(encoding="utf-8")
     write_text(target, re.sub(r"(?m)^id: .*$", f"id: {identity}", text, count=1))

@@ -44,13 +44,13 @@ class View:
     def say(self, message: Message) -> None:
         click.echo(message.text(), err=True)
 
-    def summary(self, run: RunInfo) -> None:
-        """The last words, on standard output where all is well."""
+    def summary(self, run: RunInfo, told: bool = False) -> None:
+        """The last words, on standard output where all is well. `told`: the problems were printed already."""
         seconds = (run.finished or 0) - (run.started or run.created)
         if run.state == "done":
             click.echo(msg("Run {run} is done in {seconds} s.", run=run.id, seconds=_short(seconds)).text())
             return
-        if run.error is not None:
+        if run.error is not None and not told:
             click.echo(click.style(run.error.line(), fg="red") if sys.stderr.isatty() else run.error.line(), err=True)
         ended = {
             "failed": msg("Run {run} failed after {seconds} s.", run=run.id, seconds=_short(seconds)),
@@ -81,7 +81,8 @@ class Bars(View):
         rows = sum(found.rows.values())
         shown = msg("{rows} rows", rows=f"{rows:,}").text() if rows else ""
         over = found.state in ("done", "failed", "skipped")
-        self._progress.update(task, total=1 if over else None, completed=1 if over else 0, rows=shown)
+        known = over or found.share is not None
+        self._progress.update(task, total=1 if known else None, completed=1 if over else found.share or 0, rows=shown)
         if kind == "node.failed":
             super().node(name, kind)
 

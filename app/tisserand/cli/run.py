@@ -12,6 +12,7 @@ import click
 
 from tisserand.cli import session
 from tisserand.cli.words import Command, env_option, json_option, option, workspace_option
+from tisserand.model.problem import Problem
 from tisserand.texts import N_, msg
 
 if TYPE_CHECKING:
@@ -78,23 +79,29 @@ def _to_the_end(executor: Executor, run: str, after: int, as_json: bool) -> int:
     from tisserand.cli.progress import view
 
     stopping = threading.Event()
+    wrong: list[Problem] = []
     with _cancelling(executor, run, stopping), view(run, quiet=as_json) as shown:
         for event in executor.events(run, after, follow=True):
+            if event.kind == "problem":
+                wrong.append(Problem.from_json(event.data["error"]))
             shown.event(event)
     found = executor.run(run)
+    never_began = found.state == "failed" and found.error is not None and not found.started_nodes
     if as_json:
-        session.print_json({"run": _run_json(found)})
+        document: dict[str, Any] = {"run": _run_json(found)}
+        session.print_json(document | ({"problems": [session.problem_json(problem) for problem in wrong]} if wrong else {}))
     else:
-        shown.summary(found)
-    if found.state == "failed" and found.error is not None and not found.started_nodes:
-        return 2 if _is_our_fault(found) else 1
+        session.print_problems(wrong)
+        shown.summary(found, told=bool(wrong))
+    if never_began and _is_the_calls_fault(found):
+        return 2
     return _CODES.get(found.state, 1)
 
 
-def _is_our_fault(found: RunInfo) -> bool:
-    """Whether the run never began because the flow or the call is wrong, and not because something broke on the way."""
+def _is_the_calls_fault(found: RunInfo) -> bool:
+    """Whether a run that never began did so because the flow or the call is wrong, and not because something broke."""
     assert found.error is not None
-    return not found.error.code.startswith(("worker.", "internal"))
+    return not found.error.code.startswith(("worker.", "run.", "internal"))
 
 
 def _run_json(found: RunInfo) -> dict[str, Any]:

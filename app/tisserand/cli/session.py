@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tisserand.sdk.errors import NodeError
 from tisserand.workspace.folder import Workspace
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 def workspace(given: str | None, near: str | None = None) -> Workspace:
     """The workspace given, else the one around the flow file `near`, else the one around the current folder."""
     if given is not None:
+        if not Path(given).is_dir():
+            raise NodeError("There is no folder “{path}”.", path=given)
         return Workspace.find(Path(given))
     if near is not None and near.endswith((".yaml", ".yml")) and Path(near).is_file():
         return Workspace.find(Path(near).resolve().parent)

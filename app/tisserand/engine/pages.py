@@ -29,9 +29,9 @@ def page(folder: Path, node: str, port: str | None, offset: int, limit: int, ord
     down = "DESC" if order.startswith("-") else "ASC"
     with duckdb.connect() as connection:
         source = f"read_parquet({literal(str(path))})"
-        total = connection.execute(f"SELECT count(*) FROM {source}").fetchone()
+        total = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
         text = f'SELECT * FROM {source} ORDER BY "{name}" {down} NULLS LAST LIMIT {int(limit)} OFFSET {int(offset)}'
-        return connection.sql(text).to_arrow_table(), int(total[0]) if total else 0
+        return connection.sql(text).to_arrow_table(), int(total)
 
 
 def _kept(folder: Path, node: str, port: str | None) -> Path:

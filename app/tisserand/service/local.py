@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LARGEST_PAGE = 100_000
+_NAME = re.compile(r"[\w-]+")
 
 
 class LocalExecutor:
@@ -147,9 +149,17 @@ class LocalExecutor:
         self._record(run)
         from tisserand.engine.pages import page
 
+        for name in (node, port or "x"):
+            if not _NAME.fullmatch(name):
+                raise refusal("call.name", msg("“{name}” is not a name of a node or port.", name=name), missing=True)
         folder = run_folder(self.root, run)
-        limit = max(0, min(limit, LARGEST_PAGE))
-        table, total = self._asked(lambda: page(folder, node, port, max(0, offset), limit, order))
+        limit, offset = max(0, min(limit, LARGEST_PAGE)), max(0, offset)
+        if order is not None:
+            columns = self._asked(lambda: page(folder, node, port, 0, 0))[0].column_names
+            if order.removeprefix("-") not in columns:
+                message = msg("There is no column “{name}”. Columns: {columns}.", name=order.removeprefix("-"), columns=columns)
+                raise refusal("call.column", message)
+        table, total = self._asked(lambda: page(folder, node, port, offset, limit, order))
         return Page(_ipc(table), total, offset)
 
     def preview(

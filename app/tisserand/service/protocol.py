@@ -46,6 +46,8 @@ class NodeInfo:
     error: Problem | None = None
     reason: Message | None = None
     """Why it was skipped."""
+    share: float | None = None
+    """While running, how much of it is done, from 0 to 1, where that is known."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -56,6 +58,7 @@ class NodeInfo:
             "attempt": self.attempt,
             "error": self.error.to_json() if self.error else None,
             "reason": self.reason.to_json() if self.reason else None,
+            "share": self.share,
         }
 
     @classmethod
@@ -69,6 +72,7 @@ class NodeInfo:
             data["attempt"],
             Problem.from_json(error) if error else None,
             Message.from_json(reason) if reason else None,
+            data.get("share"),
         )
 
 

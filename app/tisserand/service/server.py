@@ -210,7 +210,7 @@ class Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 cast(Any, app),
-                log_level="warning",
+                log_level="critical",  # what goes wrong is written to a crash report, once
                 access_log=False,
                 server_header=False,
                 ws="none",

@@ -35,7 +35,9 @@ def _after(node: NodeInfo, kind: str, data: Mapping[str, Any]) -> NodeInfo:
         case "progress":
             if node.state != "running":
                 return node
-            return replace(node, rows={"": int(data.get("rows") or 0)}, bytes=data.get("bytes"), seconds=data.get("seconds"))
+            rows = {"": int(data["rows"])} if data.get("rows") else node.rows
+            share = data.get("share", node.share)
+            return replace(node, rows=rows, share=share, bytes=data.get("bytes") or node.bytes)
         case "node.done":
             rows = {str(port): int(count) for port, count in (data.get("rows") or {}).items()}
             return NodeInfo("done", rows, data.get("bytes"), data.get("seconds"), node.attempt)
