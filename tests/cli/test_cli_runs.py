@@ -5,6 +5,7 @@ import io
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -278,8 +279,49 @@ def test_a_killed_command_leaves_the_run_alone_and_a_killed_pair_is_interrupted(
     assert state(place, run) == "interrupted"
 
 
-def worker_of(place, run):
-    import sqlite3
+@pytest.mark.skipif(os.name == "nt", reason="pseudo terminals are POSIX")
+def test_a_terminal_gets_bars(place):
+    import pty
 
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen([*COMMAND, "run", "good"], cwd=place, stdout=theirs, stderr=theirs, stdin=theirs, close_fds=True)
+    os.close(theirs)
+    shown = b""
+    try:
+        while part := os.read(ours, 65536):
+            shown += part
+    except OSError:
+        pass  # Linux says "input/output error" when the other side is closed
+    os.close(ours)
+    assert process.wait(60) == 0
+    text = shown.decode()
+    assert "━" in text and "large" in text and "2 rows" in text and "is done in" in text
+    assert "Traceback" not in text
+
+
+def test_a_served_workspace_is_used_over_http(place):
+    serving = subprocess.Popen([*COMMAND, "serve", "--json"], cwd=place, stdout=subprocess.PIPE, text=True)
+    try:
+        assert json.loads(serving.stdout.readline())["url"].startswith("http://127.0.0.1:")
+        found = call(place, "run", "good", "--json")
+        assert (found.returncode, found.stderr) == (0, "")
+        run = json.loads(found.stdout)["run"]
+        assert run["state"] == "done"
+        assert call(place, "data", run["id"], "orders", "--json").returncode == 0
+        assert call(place, "check", "wrong").returncode == 2
+        process, waiting = started(place, "run", "waits")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+        process.communicate()
+        assert state(place, waiting) == "cancelled"
+        twice = call(place, "serve")
+        assert twice.returncode == 2 and "already serves" in twice.stderr
+    finally:
+        serving.terminate()
+        assert serving.wait(30) == 0
+        serving.stdout.close()
+
+
+def worker_of(place, run):
     with sqlite3.connect(place / ".tisserand" / "journal.sqlite") as db:
         return db.execute("SELECT owner_pid FROM runs WHERE id = ?", (run,)).fetchone()[0]

@@ -14,12 +14,16 @@ from tisserand.service.local import LocalExecutor
 FLOW = "tisserand: 1\nid: sample\ntitle: Sample\nnodes:\n  wait:\n    kind: flow.wait\n    config: {seconds: 60}\n"
 
 
+def workspace(folder):
+    (folder / "tisserand.yaml").write_text("id: test-workspace\n")
+    (folder / "flows").mkdir()
+    (folder / "flows" / "sample.yaml").write_text(FLOW)
+    return folder
+
+
 @pytest.fixture
 def root(tmp_path):
-    (tmp_path / "tisserand.yaml").write_text("id: test-workspace\n")
-    (tmp_path / "flows").mkdir()
-    (tmp_path / "flows" / "sample.yaml").write_text(FLOW)
-    return tmp_path
+    return workspace(tmp_path)
 
 
 HEAD = """
@@ -84,9 +88,10 @@ class Served:
         assert not self.thread.is_alive()
 
 
-@pytest.fixture
-def served(root):
-    found = Served(root)
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """One for all tests of a module: they only ask."""
+    found = Served(workspace(tmp_path_factory.mktemp("served")))
     yield found
     found.stop()
 
