@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -82,14 +80,14 @@ class NodeContext:
         for staged in self.staged:
             if staged.final == final:
                 return staged.temporary
+        # Journalled before it exists, under a name of this run: whatever a kill leaves behind is found again.
+        temporary = final.with_name(f".{final.name}.{self._run.id}.{self._node.id}.part")
+        self._run.note(self._node.id, "sink.begun", {"temporary": str(temporary), "final": str(final)})
         try:
             final.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(prefix=f".{final.name}.", suffix=".part", dir=final.parent)
+            temporary.write_bytes(b"")
         except OSError as error:
             raise NodeError("“{path}” cannot be written: {reason}", path=text, reason=error.strerror or str(error)) from None
-        os.close(handle)
-        temporary = Path(name)
-        self._run.note(self._node.id, "sink.begun", {"temporary": str(temporary), "final": str(final)})
         self.staged.append(Staged(temporary, final))
         return temporary
 
