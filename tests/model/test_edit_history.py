@@ -85,7 +85,7 @@ class Editing(RuleBasedStateMachine):
         self.history.seal()
         self.history.do(command)
         if self.history.flow is not before:
-            self.texts = self.texts[: self._position()] + [write_flow(self.history.flow)]
+            self.texts = [*self.texts[: self._position()], write_flow(self.history.flow)]
         assert len(self.texts) <= depth + 1
 
     def _position(self) -> int:
