@@ -40,7 +40,7 @@ class Message:
         """Render in `language`, or in the language in use."""
         template = translate(self.id, language)
         try:
-            return template.format_map(_Shown(self.args))
+            return template.format_map(_Shown(self.args, language))
         except (ValueError, IndexError, KeyError, AttributeError):
             return f"{template} {dict(self.args)}" if self.args else template
 
@@ -59,14 +59,20 @@ class Message:
 class _Shown(dict[str, Any]):
     """Arguments as a template sees them: nested messages rendered, a missing one shown by its name."""
 
+    def __init__(self, args: Mapping[str, Any], language: str | None) -> None:
+        super().__init__(args)
+        self._language = language
+
     def __getitem__(self, name: str) -> Any:
-        value = super().__getitem__(name)
+        return self._shown(super().__getitem__(name))
+
+    def _shown(self, value: Any) -> Any:
         if isinstance(value, Message):
-            return value.text()
+            return value.text(self._language)
         if isinstance(value, Mapping) and value.keys() == {"id", "args"}:
-            return Message.from_json(value).text()
+            return Message.from_json(value).text(self._language)
         if isinstance(value, list | tuple):
-            return ", ".join(str(item) for item in value)
+            return ", ".join(str(self._shown(item)) for item in value)
         return value
 
     def __missing__(self, name: str) -> str:

@@ -12,7 +12,7 @@ from tisserand.cli import session
 from tisserand.cli.words import Command, json_option, option, workspace_option
 from tisserand.engine.launch import refusal
 from tisserand.files import shipped, write_text
-from tisserand.texts import N_, msg
+from tisserand.texts import N_, msg, translate
 from tisserand.workspace.folder import MARKER, Workspace
 
 _DATA = re.compile(r"(?<!\w)data/[\w.@/-]+")
@@ -130,7 +130,7 @@ def _list(as_json: bool) -> int:
     rows = []
     for name, path in _templates().items():
         title = re.search(r"(?m)^title: *(.*)$", path.read_text(encoding="utf-8"))
-        rows.append([name, title[1].strip("\"'") if title else ""])
+        rows.append([name, translate(title[1].strip("\"'")) if title else ""])
     if as_json:
         session.print_json({"templates": [{"name": name, "title": title} for name, title in rows]})
     else:

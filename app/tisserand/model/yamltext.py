@@ -12,7 +12,7 @@ import yaml
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from tisserand.model.problem import Place, Problem
-from tisserand.texts import Message, msg
+from tisserand.texts import N_, Message, msg
 
 Path = tuple[str, ...]
 
@@ -142,7 +142,7 @@ def compose(text: str) -> tuple[yaml.Node | None, Problem | None]:
     except yaml.YAMLError as error:
         return None, _malformed(str(error), None, None)
     except UnicodeEncodeError as error:
-        return None, _malformed("characters that are no Unicode text", text.count("\n", 0, error.start) + 1, None)
+        return None, _malformed(msg("characters that are no Unicode text"), text.count("\n", 0, error.start) + 1, None)
     finally:
         if loader is not None:
             loader.dispose()
@@ -150,10 +150,32 @@ def compose(text: str) -> tuple[yaml.Node | None, Problem | None]:
             gc.enable()
 
 
-def _malformed(reason: str, line: int | None, column: int | None) -> Problem:
+_REASONS = (
+    N_("could not find expected ':'"),
+    N_("found unexpected end of stream"),
+    N_("found undefined alias"),
+    N_("found unexpected ':'"),
+    N_("found unknown escape character"),
+    N_("did not find expected key"),
+    N_("did not find expected ',' or ']'"),
+    N_("did not find expected ',' or '}'"),
+    N_("did not find expected '-' indicator"),
+    N_("did not find expected <document start>"),
+    N_("did not find expected node content"),
+    N_("did not find expected alphabetic or numeric character"),
+    N_("found character that cannot start any token"),
+    N_("found a tab character that violates indentation"),
+    N_("block sequence entries are not allowed in this context"),
+    N_("mapping values are not allowed in this context"),
+    N_("control characters are not allowed"),
+)
+"""What libyaml says most, so that it is translated; its other reasons stay as they are."""
+
+
+def _malformed(reason: str | Message, line: int | None, column: int | None) -> Problem:
     return Problem(
         "yaml.malformed",
-        msg("This is not well-formed YAML: {reason}.", reason=reason.rstrip(".")),
+        msg("This is not well-formed YAML: {reason}.", reason=Message(reason.rstrip(".")) if isinstance(reason, str) else reason),
         msg("Look at this line and the one above: indentation, a missing colon, quote or bracket."),
         Place(line=line, column=column),
     )

@@ -12,6 +12,7 @@ from typing import Any
 from tisserand.sdk.arrow import to_duckdb
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.node import Scan
+from tisserand.texts import N_
 
 REJECTED_SQL = """
 SELECT any_value(csv_line) AS "row",
@@ -120,36 +121,40 @@ def scan_error(error: Exception, scan: Scan) -> NodeError:
 _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (
         re.compile(r"not utf-8 encoded|Invalid unicode|unicode", re.IGNORECASE),
-        "{where}: the text is not valid UTF-8.",
-        "Choose the file's encoding, or let bad rows be rejected.",
+        N_("{where}: the text is not valid UTF-8."),
+        N_("Choose the file's encoding, or let bad rows be rejected."),
     ),
     (
         re.compile(r"unterminated quote|quote should be followed|Value with unterminated", re.IGNORECASE),
-        "{where}: a quoted value does not end where it should.",
-        "Correct the line, choose another quote character, or let bad rows be rejected.",
+        N_("{where}: a quoted value does not end where it should."),
+        N_("Correct the line, choose another quote character, or let bad rows be rejected."),
     ),
     (
         re.compile(r"maximum line size|max_line_size", re.IGNORECASE),
-        "{where}: the line is longer than the longest that is allowed.",
-        "Raise “Longest line”, or check the quote character: one that never closes swallows the rest of the file.",
+        N_("{where}: the line is longer than the longest that is allowed."),
+        N_("Raise “Longest line”, or check the quote character: one that never closes swallows the rest of the file."),
     ),
     (
         re.compile(r'"maximum_object_size" of'),
-        "{where}: an object is larger than the largest that is allowed.",
-        "Raise “Largest object”, or check whether a bracket is missing.",
+        N_("{where}: an object is larger than the largest that is allowed."),
+        N_("Raise “Largest object”, or check whether a bracket is missing."),
     ),
     (
         re.compile(r"No magic bytes|too small to be a Parquet|magic", re.IGNORECASE),
-        "{where} is not a Parquet file, or it was cut off.",
-        "Write the file again, or choose another reader.",
+        N_("{where} is not a Parquet file, or it was cut off."),
+        N_("Write the file again, or choose another reader."),
     ),
     (
         re.compile(r"Malformed JSON|JSON", re.IGNORECASE),
-        "{where} holds text that is not valid JSON.",
-        "Correct the file, or choose whether it holds one document or one object a line.",
+        N_("{where} holds text that is not valid JSON."),
+        N_("Correct the file, or choose whether it holds one document or one object a line."),
     ),
-    (re.compile(r"No files found|No such file", re.IGNORECASE), "{where} is gone.", "It was there a moment ago: run again."),
-    (re.compile(r"Permission denied", re.IGNORECASE), "{where} may not be read.", "Change the file's permissions."),
+    (
+        re.compile(r"No files found|No such file", re.IGNORECASE),
+        N_("{where} is gone."),
+        N_("It was there a moment ago: run again."),
+    ),
+    (re.compile(r"Permission denied", re.IGNORECASE), N_("{where} may not be read."), N_("Change the file's permissions.")),
 )
 
 

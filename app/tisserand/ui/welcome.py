@@ -66,7 +66,7 @@ class Welcome(QFrame):
             label.setProperty("role", "muted")
             self._examples.addWidget(label)
         for path, title in found:
-            button = QPushButton(title)
+            button = QPushButton(_(title))
             button.setProperty("example", True)
             button.setToolTip(str(path))
             button.clicked.connect(lambda _checked=False, chosen=path: self.example_asked.emit(chosen))

@@ -16,6 +16,7 @@ import yaml
 
 from tisserand import files
 from tisserand.sdk.errors import OUTSIDE, NodeError
+from tisserand.texts import N_
 
 MARKER = "tisserand.yaml"
 STATE = ".tisserand"
@@ -169,7 +170,7 @@ class Workspace:
             raise NodeError("The path “{path}” cannot be followed: {reason}.", path=text, reason=str(error)) from None
         allowed = environment.allow_folders if environment else ()
         if not any(path.is_relative_to(folder) for folder in (self.root, *allowed)):
-            fix = "Move the file into the workspace, or add its folder to “allow_folders” of the environment."
+            fix = N_("Move the file into the workspace, or add its folder to “allow_folders” of the environment.")
             raise NodeError(OUTSIDE, path=text, fix=fix)
         if path.is_relative_to(self.state):
             raise NodeError("“{path}” lies in “.tisserand”, which is the studio's own.", path=text)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tisserand.sdk import Column, NodeError, Schema
+from tisserand.sdk import Column, NodeError, Schema, msg
 
 NAMES = {
     "text": "string",
@@ -76,7 +76,7 @@ def settle(
                 name=name,
                 columns=list(names)[:30],
                 field=f"columns.{name}",
-                fix=f"Did you mean “{alike[0]}”?" if alike else None,
+                fix=msg("Did you mean “{near}”?", near=alike[0]) if alike else None,
             )
     missing = set(nulls) | {""}
     values: list[set[str]] = [set() for _ in names]

@@ -6,7 +6,7 @@ import difflib
 import os
 from pathlib import Path
 
-from tisserand.sdk import Context, NodeError
+from tisserand.sdk import Context, Message, NodeError, msg
 
 PATTERN = frozenset("*?[")
 
@@ -63,10 +63,8 @@ def check_readable(path: Path, field: str = "path") -> None:
         raise NodeError("The file “{path}” may not be read.", path=path.name, field=field, fix="Change its permissions.")
 
 
-def near(path: Path) -> str | None:
+def near(path: Path) -> Message | None:
     """Names beside a missing file that look like it, as a way out."""
-    from tisserand.sdk import msg
-
     if not path.parent.is_dir():
         return None
     try:
@@ -74,7 +72,7 @@ def near(path: Path) -> str | None:
     except OSError:
         return None
     alike = difflib.get_close_matches(path.name, names, 3, 0.6)
-    return msg("Did you mean “{names}”?", names=alike).text() if alike else None
+    return msg("Did you mean “{near}”?", near=alike) if alike else None
 
 
 def _is_file(path: Path) -> bool:

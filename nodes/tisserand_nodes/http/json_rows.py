@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tisserand.sdk import NodeError, Schema
+from tisserand.sdk import N_, Message, NodeError, Schema, msg
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -116,13 +116,22 @@ def to_batch(rows: Sequence[Mapping[str, Any]], schema: Schema, arrow: pa.Schema
             try:
                 values.append(_fitted(row.get(field.name), field.type, extra))
             except (ValueError, TypeError, OverflowError) as error:
-                raise _drift(number, field.name, row.get(field.name), str(error) or str(field.type)) from None
+                reason = error.message if isinstance(error, _UnfitError) else str(error) or str(field.type)
+                raise _drift(number, field.name, row.get(field.name), reason) from None
         arrays.append(pa.array(values, field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=arrow)
 
 
-def _drift(number: int, column: str, value: Any, reason: str) -> NodeError:
-    fix = "Look at the source again, or state the column's type under “types”."
+class _UnfitError(ValueError):
+    """A value that its type would not hold whole."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message.text("en"))
+        self.message = message
+
+
+def _drift(number: int, column: str, value: Any, reason: str | Message) -> NodeError:
+    fix = N_("Look at the source again, or state the column's type under “types”.")
     if not reason:
         return NodeError(
             "Row {number} has a field “{column}” that the flow does not know.",
@@ -136,7 +145,7 @@ def _drift(number: int, column: str, value: Any, reason: str) -> NodeError:
 
 
 def _fitted(value: Any, type: pa.DataType, extra: bool) -> Any:
-    """A JSON value for an Arrow type; raises ValueError with the reason where it would lose something."""
+    """A JSON value for an Arrow type; raises `_UnfitError` with the reason where it would lose something."""
     import pyarrow.types as of
 
     if value is None:
@@ -151,7 +160,7 @@ def _fitted(value: Any, type: pa.DataType, extra: bool) -> Any:
             # Signed n bits hold −2ⁿ⁻¹ … 2ⁿ⁻¹ − 1.
             if -(2 ** (type.bit_width - 1)) <= value < 2 ** (type.bit_width - 1):
                 return value
-            raise ValueError(f"too large for {type}")
+            raise _UnfitError(msg("too large for {type}", type=str(type)))
     elif of.is_floating(type):
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
@@ -160,7 +169,7 @@ def _fitted(value: Any, type: pa.DataType, extra: bool) -> Any:
             try:
                 return decimal.Decimal(str(value))
             except decimal.InvalidOperation:
-                raise ValueError(f"a number is expected, not {_kind(value)}") from None
+                raise _UnfitError(_other("number", value)) from None
     elif of.is_list(type) or of.is_large_list(type):
         if isinstance(value, list):
             return [_fitted(item, type.value_type, extra) for item in value]
@@ -169,7 +178,7 @@ def _fitted(value: Any, type: pa.DataType, extra: bool) -> Any:
             names = {field.name: field.type for field in type}
             unknown = None if extra else next((name for name in value if name not in names), None)
             if unknown is not None:
-                raise ValueError(f"new field “{unknown}”")
+                raise _UnfitError(msg("new field “{field}”", field=str(unknown)))
             return {name: _fitted(value.get(name), inner, extra) for name, inner in names.items()}
     elif of.is_date(type) or of.is_timestamp(type):
         import datetime
@@ -177,7 +186,11 @@ def _fitted(value: Any, type: pa.DataType, extra: bool) -> Any:
         if isinstance(value, str):
             moment = datetime.datetime.fromisoformat(value)
             return moment.date() if of.is_date(type) else moment
-    raise ValueError(f"{type} is expected, not {_kind(value)}")
+    raise _UnfitError(_other(str(type), value))
+
+
+def _other(expected: str, value: Any) -> Message:
+    return msg("{expected} is expected, not {given}", expected=expected, given=_kind(value))
 
 
 def _kind(value: Any) -> str:

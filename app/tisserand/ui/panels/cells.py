@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from tisserand.texts import N_
+
 if TYPE_CHECKING:
     from tisserand.service.protocol import Page
 
@@ -51,17 +53,17 @@ def _is_number(type: Any) -> bool:
 def _type_name(type: Any) -> str:
     """A type in a word that a person knows, precise where it matters."""
     if pa.types.is_string(type) or pa.types.is_large_string(type) or str(type) == "string_view":
-        return "text"
+        return N_("text")
     if pa.types.is_integer(type):
-        return "integer"
+        return N_("integer")
     if pa.types.is_floating(type):
-        return "number"
+        return N_("number")
     if pa.types.is_boolean(type):
-        return "true/false"
+        return N_("true/false")
     if pa.types.is_date(type):
-        return "date"
+        return N_("date")
     if pa.types.is_timestamp(type):
-        return "timestamp" if type.tz is None else f"timestamp {type.tz}"
+        return N_("timestamp") if type.tz is None else f"timestamp {type.tz}"
     return str(type)
 
 
