@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -155,10 +156,15 @@ def _references(field: Any) -> list[str]:
 
 
 def _first(text: str) -> str:
-    sentence = " ".join(text.split()).partition(". ")[0].rstrip(".")
+    sentence = _joined(text).partition(". ")[0].rstrip(".")
     return sentence if len(sentence) <= 80 else sentence[:79] + "…"
 
 
+def _joined(text: str) -> str:
+    """One line; spaces that must not break (French puts them before a colon) stay."""
+    return re.sub(r"[ \t\n]+", " ", text).strip()
+
+
 def _wrapped(text: str, indent: str) -> str:
-    paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
+    paragraphs = [_joined(part) for part in text.split("\n\n")]
     return "\n\n".join(textwrap.fill(part, 100, initial_indent=indent, subsequent_indent=indent) for part in paragraphs)

@@ -1,0 +1,290 @@
+"""Gather every text that a person reads into the catalogues: `update` them, `compile` them, `check` that they are complete.
+
+Texts are found in two places: literal arguments of the functions that take texts (`msg`, `N_`, `NodeError` …), and the classes
+of the registered nodes and connections, whose docstrings, titles and settings are shown in forms and on reference pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import re
+import string
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+if TYPE_CHECKING:
+    from tisserand.sdk.form import FormField
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("app/tisserand", "nodes/tisserand_nodes")
+LOCALE = ROOT / "resources" / "locale"
+TEMPLATE = LOCALE / "tisserand.pot"
+LANGUAGES = ("fr",)
+TAKERS = {"msg", "Message", "NodeError", "N_", "_", "translate"}
+"""Functions whose first argument is a text; where they take `fix`, that is a text too."""
+PACKAGE = "tisserand_nodes"
+
+Id = str | tuple[str, str]
+Found = dict[Id, set[str]]
+"""Each text (or singular and plural) with the files it stands in."""
+
+
+def po_path(language: str) -> Path:
+    return LOCALE / language / "LC_MESSAGES" / "tisserand.po"
+
+
+# --- finding
+
+
+def gather() -> Found:
+    """Every text, with where it stands."""
+    found: Found = {}
+    for id, place in [*_from_sources(), *_from_registry(), *_from_flows()]:
+        if id:
+            found.setdefault(id, set()).add(place)
+    # gettext keys an entry by its singular: a text that is both is one entry.
+    for id in [id for id in found if isinstance(id, tuple) and id[0] in found]:
+        found[id] |= found.pop(id[0])
+    return found
+
+
+def _from_sources() -> Iterator[tuple[Id, str]]:
+    for folder in SOURCES:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            place = path.relative_to(ROOT).as_posix()
+            for id in texts_in(path.read_text(encoding="utf-8")):
+                yield id, place
+
+
+def texts_in(source: str) -> Iterator[Id]:
+    """The texts that one module names literally."""
+    for call in ast.walk(ast.parse(source)):
+        if not isinstance(call, ast.Call):
+            continue
+        name = called(call)
+        if name in TAKERS and call.args:
+            yield from _literals(call.args[0])
+            yield from (text for keyword in call.keywords if keyword.arg == "fix" for text in _literals(keyword.value))
+        elif name == "PydanticCustomError" and len(call.args) > 1:
+            # Its text is the id where the engine has no sentence of its own for it; one with places always has.
+            yield from (text for text in _literals(call.args[1]) if "{" not in text)
+        elif name == "ngettext" and len(call.args) > 1:
+            yield from zip(_literals(call.args[0]), _literals(call.args[1]), strict=True)
+
+
+def called(call: ast.Call) -> str:
+    """The last name of what is called: `texts.Message(…)` → `Message`."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def _literals(tree: ast.expr) -> Iterator[str]:
+    if isinstance(tree, ast.Constant) and isinstance(tree.value, str):
+        yield tree.value
+    elif isinstance(tree, ast.IfExp):
+        yield from _literals(tree.body)
+        yield from _literals(tree.orelse)
+
+
+def _from_registry() -> Iterator[tuple[Id, str]]:
+    from tisserand.cli.words import CLICK_PLURALS
+    from tisserand.sdk.form import form_of
+    from tisserand.sdk.registry import module_of, registry
+
+    known = registry()
+    if known.problems:
+        raise SystemExit("\n".join(problem.line() for problem in known.problems))
+    for entry in known:
+        if entry.package != PACKAGE:
+            continue
+        place = _file_of(module_of(entry.node).__name__)
+        yield entry.title, place
+        yield entry.help, place
+        for port in (*entry.inputs, *entry.outputs):
+            yield port.title, place
+        if hasattr(entry.node, "Config"):
+            yield from ((text, place) for text in _of_form(form_of(entry.node.Config)))
+    for kind in known.connection_types().values():
+        if not kind.__module__.startswith(PACKAGE):
+            continue
+        place = _file_of(kind.__module__)
+        yield kind.title, place
+        yield from ((text, place) for text in _of_form(form_of(kind)))
+    yield from ((pair, "app/tisserand/cli/words.py") for pair in CLICK_PLURALS)
+
+
+def _of_form(fields: tuple[FormField, ...]) -> Iterator[str]:
+    """What a form shows of its fields, down to the fields of fields."""
+    for field in fields:
+        yield from (field.title, field.help, field.unit or "")
+        yield from (str(choice) for choice in field.choices if re.search("[a-z]", str(choice)))
+        inner: Any = (field.key, field.item, *field.fields, *field.branches)
+        yield from _of_form(tuple(part for part in inner if part is not None))
+
+
+def _file_of(module: str) -> str:
+    return f"nodes/{module.replace('.', '/')}.py"
+
+
+def _from_flows() -> Iterator[tuple[Id, str]]:
+    """The titles of shipped flows: they are offered as beginnings."""
+    for path in sorted((ROOT / "flows").glob("*/flows/*.yaml")):
+        title = re.search(r"(?m)^title: *(.*)$", path.read_text(encoding="utf-8"))
+        if title:
+            yield title[1].strip("\"'"), path.relative_to(ROOT).as_posix()
+
+
+# --- catalogues
+
+
+def template(found: Found) -> Catalog:
+    """The catalogue of all ids: sorted and without line numbers or dates, so that it changes only when a text does."""
+    made = _catalogue(None)
+    for id in sorted(found, key=lambda id: (min(found[id]), id if isinstance(id, str) else id[0])):
+        flags = ["python-brace-format"] if places(id) else []
+        made.add(id, locations=[(place, None) for place in sorted(found[id])], flags=flags)  # type: ignore[list-item]
+    return made
+
+
+def _catalogue(language: str | None) -> Catalog:
+    made = Catalog(locale=language, project="Tisserand", version="1", charset="utf-8", fuzzy=False, domain="tisserand")
+    made.header_comment = "# Texts of Tisserand. Made by packaging/texts.py; translations are written by hand."
+    return made
+
+
+def places(id: Id) -> set[str]:
+    """The names of the `{places}` in a text; a text that is no template has none."""
+    names: set[str] = set()
+    for text in (id,) if isinstance(id, str) else id:
+        try:
+            names |= {part[1] for part in string.Formatter().parse(text) if part[1]}
+        except ValueError:
+            return set()
+    return names
+
+
+def read(language: str) -> Catalog:
+    path = po_path(language)
+    if not path.exists():
+        return _catalogue(language)
+    with path.open("rb") as stream:
+        return read_po(stream, locale=language, domain="tisserand")
+
+
+def merged(language: str, found: Found) -> Catalog:
+    """The ids found now, each with the translation that its language has; what is no longer used is left out."""
+    old, made = read(language), _catalogue(language)
+    for message in template(found):
+        if not message.id:
+            continue
+        known = old.get(message.id if isinstance(message.id, str) else message.id[0])
+        text = known.string if known is not None and isinstance(known.id, str) == isinstance(message.id, str) else None
+        made.add(message.id, text, locations=message.locations, flags=message.flags)
+    return made
+
+
+def po_text(catalogue: Catalog) -> bytes:
+    """A catalogue as a file; the dates that Babel writes are left out."""
+    out = io.BytesIO()
+    write_po(out, catalogue, width=120)
+    return re.sub(
+        rb'(?m)^"(POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Report-Msgid|Generated-By).*\n',
+        b"",
+        out.getvalue(),
+    )
+
+
+def mo_bytes(catalogue: Catalog) -> bytes:
+    """A catalogue as gettext reads it."""
+    bare = Catalog(locale=catalogue.locale, charset="utf-8", fuzzy=False)
+    bare.mime_headers = [  # type: ignore[misc]
+        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Plural-Forms", catalogue.plural_forms),
+    ]
+    for message in catalogue:
+        if message.id:
+            bare.add(message.id, message.string, flags=message.flags)
+    out = io.BytesIO()
+    write_mo(out, bare)
+    return out.getvalue()
+
+
+# --- commands
+
+
+def update() -> None:
+    """Write the template and bring every language up to date, and compile."""
+    found = gather()
+    LOCALE.mkdir(parents=True, exist_ok=True)
+    TEMPLATE.write_bytes(po_text(template(found)))
+    for language in LANGUAGES:
+        path = po_path(language)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(po_text(merged(language, found)))
+    compile_all()
+
+
+def compile_all() -> None:
+    for language in LANGUAGES:
+        po_path(language).with_suffix(".mo").write_bytes(mo_bytes(read(language)))
+
+
+def untranslated(language: str, found: Found | None = None) -> list[Id]:
+    """The ids that have no translation, or one that nobody has looked over."""
+    done = {
+        message.id
+        for message in read(language)
+        if message.id and not message.fuzzy and all([message.string] if isinstance(message.string, str) else message.string)
+    }
+    return sorted((id for id in (gather() if found is None else found) if id not in done), key=str)
+
+
+def problems() -> list[str]:
+    """What keeps the catalogues from being complete and current, as sentences."""
+    found = gather()
+    said = []
+    if po_text(template(found)) != TEMPLATE.read_bytes():
+        said.append("resources/locale/tisserand.pot is not what the sources hold.")
+    for language in LANGUAGES:
+        missing = untranslated(language, found)
+        if missing:
+            said.append(
+                f"{len(missing)} texts have no translation into “{language}”:\n" + "\n".join(f"  {id!r}" for id in missing)
+            )
+        if po_text(merged(language, found)) != po_path(language).read_bytes():
+            said.append(f"The catalogue of “{language}” holds other texts than the sources.")
+        if mo_bytes(read(language)) != po_path(language).with_suffix(".mo").read_bytes():
+            said.append(f"tisserand.mo of “{language}” is not compiled from its tisserand.po.")
+    if said:
+        said.append(
+            "Run “.venv/bin/python packaging/texts.py update”, translate the new texts in resources/locale/<language>/LC_MESSAGES/"
+            "tisserand.po, then run “.venv/bin/python packaging/texts.py compile”."
+        )
+    return said
+
+
+def main(arguments: list[str]) -> int:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("command", choices=["update", "compile", "check"])
+    command = asked.parse_args(arguments).command
+    if command == "update":
+        update()
+    elif command == "compile":
+        compile_all()
+    said = problems()
+    for line in said:
+        print(line, file=sys.stderr)
+    return 1 if said else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
