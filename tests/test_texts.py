@@ -75,8 +75,8 @@ def _both(message) -> Iterator[tuple[str, str]]:
 # --- the catalogue
 
 
-def test_the_catalogue_holds_every_text_translated_and_compiled():
-    said = gathered.problems()
+def test_the_catalogue_holds_every_text_translated_and_compiled(found):
+    said = gathered.problems(found)
     assert not said, "\n".join(said)
 
 
@@ -283,3 +283,36 @@ def test_a_broken_flow_is_refused_in_french_and_in_english(tmp_path):
     assert "There is no" not in said and "“" not in said
     english = _tisserand(tmp_path, "check", "flows/broken.yaml", language="en")
     assert "There is no node kind “table.filtre”." in english.stdout + english.stderr
+
+
+def test_qt_says_its_own_words_in_french_too(catalogues, qapp):
+    from PySide6.QtWidgets import QDialogButtonBox
+
+    from tisserand.ui.app import translate_qt
+
+    texts.set_language("fr")
+    own = translate_qt(qapp)
+    try:
+        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        assert buttons.buttons()[0].text() == "Annuler"
+    finally:
+        qapp.removeTranslator(own)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"LANG": "fr_FR.UTF-8"}, "fr"),
+        ({"LANG": "fr_FR.UTF-8", "LC_ALL": "C"}, "en"),
+        ({"LANG": "de_DE.UTF-8", "TISSERAND_LANG": "fr"}, "fr"),
+        ({"LANG": "de_DE.UTF-8"}, "en"),
+        ({}, "en"),
+    ],
+)
+def test_the_environment_chooses_the_language(monkeypatch, environment, expected):
+    for name in ("TISSERAND_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert texts.set_language(None) == expected
+    texts.set_language("en")

@@ -101,16 +101,17 @@ def add_catalogues(folder: Path) -> None:
         _catalogues.clear()
 
 
+def asked_language() -> str | None:
+    """The language that the environment asks for, if it says anything."""
+    names = ("TISSERAND_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
+    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+
+
 def set_language(language: str | None) -> str:
-    """Choose the language in use; None asks the environment. Returns the language chosen, one of `LANGUAGES`."""
+    """Choose the language in use (`fr`, `fr_CA.UTF-8`); None asks the environment. Gives the one chosen, of `LANGUAGES`."""
     global _language
-    if language is None:
-        asked = next(
-            (os.environ[name] for name in ("TISSERAND_LANG", "LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)),
-            "en",
-        )
-        language = asked[:2].lower()
-    _language = language if language in LANGUAGES else "en"
+    short = (language or asked_language() or "en")[:2].lower()
+    _language = short if short in LANGUAGES else "en"
     return _language
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtCore import QLibraryInfo, QLocale, QSettings, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from tisserand import texts
@@ -47,6 +47,14 @@ def _flow_of(asked: Path | None) -> Path | None:
     return next(iter(sorted((asked / "flows").glob("*.yaml"))), None)
 
 
+def translate_qt(made: QApplication) -> QTranslator:
+    """Qt's own words (file dialogs, the menus of text fields) in the language in use."""
+    own = QTranslator(made)
+    if own.load(f"qtbase_{texts.language()}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        made.installTranslator(own)
+    return own
+
+
 def _follow(made: QApplication) -> None:
     """The system turned light or dark."""
     if theme().mode == "system":
@@ -57,8 +65,10 @@ def main(argv: list[str] | None = None) -> int:
     """`python -m tisserand.ui [FLOW or WORKSPACE]`; gives the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     texts.add_catalogues(shipped("resources") / "locale")
-    texts.set_language(None)
+    # Windows and macOS say the language in their settings, not in the environment.
+    texts.set_language(texts.asked_language() or QLocale.system().name())
     made = application(["tisserand", *arguments])
+    translate_qt(made)
     settings = QSettings()
     mode = str(settings.value("theme", "system"))
     theme().apply(made, next((known for known in MODES if known == mode), "system"))
