@@ -56,7 +56,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("bottom", N_("Data and problems"), "Ctrl+3", "panel-bottom", VIEW, N_("panel table log"), checkable=True),
     Entry("theme", N_("Light, dark or system colours"), "Ctrl+Shift+L", "sun-moon", VIEW, N_("theme appearance night")),
     Entry("run", N_("Run"), "F5", "play", RUN, N_("start execute go"), N_("Run")),
-    Entry("cancel", N_("Cancel the run"), "Shift+F5", "square", RUN, N_("stop abort end"), N_("Cancel")),
+    Entry("cancel", N_("Cancel the run"), "Shift+F5", "square", RUN, N_("stop abort end"), N_("Stop")),
     Entry("data", N_("Show data"), "Ctrl+D", "table", RUN, N_("rows table preview result")),
     Entry("problems", N_("Show problems"), "F8", "triangle-alert", RUN, N_("errors check warnings")),
     Entry("shortcuts", N_("Keyboard shortcuts"), "F1", "keyboard", HELP, N_("keys help list actions")),
