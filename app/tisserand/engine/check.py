@@ -18,6 +18,7 @@ from tisserand.engine.run import FlowRun, Options
 from tisserand.engine.values import typical_values
 from tisserand.model.check import check_flow
 from tisserand.model.flow import Flow
+from tisserand.model.growth import growing
 from tisserand.model.problem import Place, Problem
 from tisserand.model.schema import Schema
 from tisserand.model.yamlfile import read_flow
@@ -37,6 +38,7 @@ class CheckResult:
     resolution: Resolution | None = None
 
 
+@growing()
 def check_text(
     workspace: Workspace, text: str, env: str | None = None, file: str | None = None, discover: bool = True
 ) -> CheckResult:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from tisserand.engine import types
 from tisserand.model.flow import Flow, Node, Out
 from tisserand.model.graph import order
+from tisserand.model.growth import growing
 from tisserand.model.problem import Place, Problem
 from tisserand.model.schema import Schema
 from tisserand.sdk.errors import NodeError
@@ -43,8 +45,8 @@ class ResolvedNode:
     outputs: tuple[Out, ...]
     schemas: dict[str, Schema] = field(default_factory=dict)
     """Output port → its columns; empty while unknown."""
-    relations: dict[str, ibis.Table] = field(default_factory=dict)
-    """Transforms only: output port → expression over placeholders named `node.port`."""
+    arriving: dict[str, tuple[Schema, ...]] = field(default_factory=dict)
+    """Transforms only: the columns at every input, as the placeholders have them."""
     found: Discovery | None = None
     """Readers only."""
 
@@ -55,6 +57,11 @@ class ResolvedNode:
     @property
     def role(self) -> str:
         return self.type.role
+
+    @cached_property
+    def relations(self) -> dict[str, ibis.Table]:
+        """Transforms only: output port → expression over placeholders named `node.port`. Built when first asked for."""
+        return built(self) if self.role == "transform" else {}
 
     def rejects_port(self) -> str | None:
         return next((out.name for out in self.outputs if out.kind == "rejects"), None)
@@ -83,6 +90,7 @@ Discover = Callable[[ResolvedNode], Discovery]
 CalledOutput = Callable[[ResolvedNode, Mapping[str, Schema]], "Mapping[str, Schema] | None"]
 
 
+@growing()
 def resolve(
     flow: Flow,
     registry: Registry,
@@ -176,7 +184,7 @@ def _settle(
     role = node.role
     instance: Any = node.node
     if role == "transform":
-        _build(node, schemas)
+        _transformed(node, schemas)
     elif role == "reader":
         if discover is not None:
             try:
@@ -216,22 +224,46 @@ def isolated_names(name: str, ports: tuple[Port, ...], values: tuple[Any, ...]) 
     return named
 
 
-def _build(node: ResolvedNode, schemas: Mapping[str, tuple[Schema, ...]]) -> None:
+def _transformed(node: ResolvedNode, schemas: Mapping[str, tuple[Schema, ...]]) -> None:
+    """The columns of a transform: as it foretells them, else as what it builds has them."""
+    instance: Any = node.node
+    node.arriving = {name: tuple(types.settled(schema) for schema in found) for name, found in schemas.items()}
+    foretold = instance.columns(node.config, node.arriving)
+    if foretold is not None:
+        node.schemas.update({out.name: foretold[out.name] for out in node.outputs})
+    else:
+        node.schemas.update({name: types.from_ibis(relation.schema()) for name, relation in node.relations.items()})
+
+
+def built(node: ResolvedNode) -> dict[str, ibis.Table]:
+    """The expressions of a transform, compared with the columns that it foretold."""
     instance: Any = node.node
     arguments: dict[str, Any] = {}
+    seen: set[Port] = set()
     for port in node.type.inputs:
-        if port.name not in schemas:
+        if port.name not in node.arriving:
             continue
         tables = tuple(
             types.placeholder(schema, relation_name(source))
-            for source, schema in zip(node.inputs[port.name], schemas[port.name], strict=True)
+            for source, schema in zip(node.inputs[port.name], node.arriving[port.name], strict=True)
         )
+        # A table that arrives at two ports is to be told apart from itself (a join with itself).
+        tables = tuple(
+            table.view() if source in seen else table for source, table in zip(node.inputs[port.name], tables, strict=True)
+        )
+        seen.update(node.inputs[port.name])
         arguments[port.name] = tables if port.many else tables[0]
-    built = instance.build(node.config, **arguments)
-    relations = dict(built) if isinstance(built, Mapping) else {node.outputs[0].name: built}
+    made = instance.build(node.config, **arguments)
+    relations = dict(made) if isinstance(made, Mapping) else {node.outputs[0].name: made}
     for out in node.outputs:
-        node.relations[out.name] = relations[out.name]
-        node.schemas[out.name] = types.from_ibis(relations[out.name].schema())
+        if out.name in node.schemas and types.from_ibis(relations[out.name].schema()) != node.schemas[out.name]:
+            raise NodeError(
+                "“{node}” gives other columns than it announced at its output “{port}”.",
+                fix="This is a mistake in the node's code: tell its author.",
+                node=node.id,
+                port=out.name,
+            )
+    return {out.name: relations[out.name] for out in node.outputs}
 
 
 def relation_name(port: Port) -> str:

@@ -35,6 +35,20 @@ def from_ibis(schema: ibis.Schema) -> Schema:
     return Schema(tuple(Column(name, arrow.type_text(dtype)) for name, dtype in schema.items()))
 
 
+@lru_cache(maxsize=20_000)
+def settled(schema: Schema) -> Schema:
+    """The columns as expressions over them have them: types in Ibis' own notation, all nullable."""
+    found = tuple(_settled_column(column) for column in schema)
+    return schema if found == schema.columns else Schema(found)
+
+
+@lru_cache(maxsize=20_000)
+def _settled_column(column: Column) -> Column:
+    import ibis
+
+    return Column(column.name, arrow.type_text(ibis.dtype(column.type)))
+
+
 @lru_cache(maxsize=5_000)
 def to_arrow(schema: Schema) -> pa.Schema:
     return arrow.to_arrow(schema)

@@ -8,12 +8,14 @@ from typing import Any
 
 from tisserand.model.flow import Flow, Node, Ref
 from tisserand.model.graph import cycles
+from tisserand.model.growth import growing
 from tisserand.model.nodetype import Catalog, NodeType
 from tisserand.model.problem import Place, Problem, Severity
 from tisserand.model.yamltext import Positions
 from tisserand.texts import Message, msg
 
 
+@growing()
 def check_flow(
     flow: Flow,
     catalog: Catalog,

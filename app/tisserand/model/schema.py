@@ -37,6 +37,10 @@ class Schema:
     def type_of(self, name: str) -> str | None:
         return next((column.type for column in self.columns if column.name == name), None)
 
+    def types(self) -> dict[str, str]:
+        """Column name → type."""
+        return {column.name: column.type for column in self.columns}
+
     def to_json(self) -> list[dict[str, Any]]:
         return [{"name": c.name, "type": c.type} | ({} if c.nullable else {"nullable": False}) for c in self.columns]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tisserand.model import migrate
 from tisserand.model.flow import FORMAT_VERSION, Flow
+from tisserand.model.growth import growing
 from tisserand.model.problem import Problem
 from tisserand.model.secrets import secret_problems
 from tisserand.model.yamlread import flow_from_data
@@ -26,6 +27,7 @@ class Reading:
     positions: Positions
 
 
+@growing()
 def read_flow(text: str, file: str | None = None) -> Reading:
     """Read the text of a flow file. Bad input never raises: it becomes problems with lines."""
     data, problems, positions = read_data(text)

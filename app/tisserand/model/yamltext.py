@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
+from tisserand.model.growth import growing
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import N_, Message, msg
 
@@ -115,6 +115,7 @@ def place_of(path: Path, line: int | None = None, column: int | None = None) -> 
     return Place(field=".".join(path) or None, line=line, column=column)
 
 
+@growing()
 def compose(text: str) -> tuple[yaml.Node | None, Problem | None]:
     """Parse; a problem with its line instead of the tree where the text is no YAML."""
     deep = _DEEP.search(text)
@@ -124,9 +125,6 @@ def compose(text: str) -> tuple[yaml.Node | None, Problem | None]:
         return None, Problem(
             "yaml.deep", msg("The file nests too deeply."), msg("Write it flatter."), Place(line=where, column=1)
         )
-    # The tree is large and holds no garbage: collecting while it grows takes three times as long as parsing.
-    collecting = gc.isenabled()
-    gc.disable()
     loader: Any = None
     try:
         loader = _Loader(text)
@@ -146,8 +144,6 @@ def compose(text: str) -> tuple[yaml.Node | None, Problem | None]:
     finally:
         if loader is not None:
             loader.dispose()
-        if collecting:
-            gc.enable()
 
 
 _REASONS = (

@@ -51,6 +51,11 @@ def missing_columns(names: Iterable[tuple[str, str]], schema: Schema) -> Iterato
             yield unknown_column(name, schema.names, field)
 
 
+def all_in(names: Iterable[str], schema: Schema) -> bool:
+    """Whether `schema` has all these columns, for `Transform.columns`."""
+    return set(names) <= set(schema.names)
+
+
 def free_name(name: str, taken: Iterable[str], suffix: str = "_2") -> str:
     """`name`, or `name` with the suffix as often as needed to differ from `taken`; upper and lower case count as the same,
     because backends compare column names that way."""

@@ -67,6 +67,13 @@ class Formula(_Marked, Verbatim):
 
         return compile_formula(self, table, getattr(self, "parameters", {}), aggregate=True)
 
+    def type_over(self, columns: Mapping[str, str], aggregate: bool = False) -> str | None:
+        """The type that `on` (or `over`, with `aggregate`) would give over columns (name → type), for `Transform.columns`; None
+        where only compiling tells."""
+        from tisserand.sdk.formulas import known_type
+
+        return known_type(self, columns, getattr(self, "parameters", {}), aggregate)
+
 
 class SqlText(_Marked, Verbatim):
     """A whole SQL statement; `$name` is a bound parameter, `{{ }}` is refused."""

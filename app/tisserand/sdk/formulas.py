@@ -18,7 +18,16 @@ from tisserand.sdk.errors import NodeError
 if TYPE_CHECKING:
     import ibis
 
-__all__ = ["columns_used", "compile_formula", "complete", "formula_type", "function_reference", "rename_column", "tokens"]
+__all__ = [
+    "columns_used",
+    "compile_formula",
+    "complete",
+    "formula_type",
+    "function_reference",
+    "known_type",
+    "rename_column",
+    "tokens",
+]
 
 NOW = "__now"
 """The parameter that holds the moment at which the run started, for `now()` and `today()`."""
@@ -41,6 +50,21 @@ def formula_type(text: str, columns: Mapping[str, str], parameters: Mapping[str,
     import ibis
 
     return str(compile_formula(text, ibis.table(dict(columns), name="columns"), parameters, aggregate).type())
+
+
+_EXACT = {"integer": "int64", "float": "float64", "boolean": "boolean", "text": "string", "date": "date"}
+"""The families whose column type is always the same, whatever the formula."""
+
+
+def known_type(text: str, columns: Mapping[str, str], parameters: Mapping[str, Any], aggregate: bool = False) -> str | None:
+    """The column type of a formula over `columns` (name → type), found without compiling it; None where only compiling tells
+    the type, or what is wrong."""
+    try:
+        families = {name: types.family(kind) for name, kind in columns.items()}
+        _, family = check(parse(text), families, parameters, aggregate)
+    except FormulaError:
+        return None
+    return _EXACT.get(family)
 
 
 def columns_used(text: str) -> frozenset[str]:

@@ -88,6 +88,12 @@ class Transform(Node[C]):
         Use Ibis expressions only; refer to columns as `table[name]`."""
         raise NotImplementedError
 
+    def columns(self, config: C, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        """The columns of each output port, where they follow from the inputs' without building: planning is then several times
+        faster. None wherever anything is doubtful or wrong: then `build` is asked, and says what is wrong. What is given must be
+        exactly what `build` gives; the engine and the test kit compare."""
+        return None
+
     def needs_order(self, config: C) -> str | None:
         """Name the config field that must declare an order for the result to be defined (`first`, `limit`), if it does not."""
         return None
@@ -119,6 +125,9 @@ class Scan:
     """The columns with their types, where the format does not carry them."""
     rejects: bool = False
     """Rows that cannot be read go to the `rejects` port instead of failing the node (CSV only)."""
+    whole: Literal["", "quick", "exact"] = ""
+    """How fractions are kept out of columns of whole numbers, which DuckDB would round: `quick` reads such columns as float64 and
+    refuses what that cannot hold exactly, `exact` reads them as text; both cast afterwards (CSV only)."""
 
 
 class Reader(Node[C]):

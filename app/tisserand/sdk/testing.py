@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tisserand.model.schema import Schema
-from tisserand.sdk.arrow import from_arrow, to_arrow
+from tisserand.model.schema import Column, Schema
+from tisserand.sdk.arrow import from_arrow, to_arrow, type_text
 from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.errors import OUTSIDE, NodeError
 from tisserand.sdk.node import (
@@ -223,11 +223,29 @@ def run_transform(node: type[Transform[Any]], raw: Mapping[str, Any], **tables: 
         schemas = {port: from_arrow(t.schema) for port, t in tables.items() if not isinstance(t, list | tuple)}
         for problem in transform.check(config, schemas):
             raise problem
-        built = transform.build(config, **relations)
+        foretold = _foretold(transform, config, relations)
+        try:
+            built = transform.build(config, **relations)
+        except NodeError:
+            assert foretold is None, f"{transform.kind} foretells columns that it cannot build"
+            raise
         ports = dict(built) if isinstance(built, Mapping) else {transform.ports(config)[0].name: built}
+        for name, schema in (foretold or {}).items():
+            assert schema == _schema(ports[name]), f"{transform.kind} foretells {schema}, but builds {_schema(ports[name])}"
         return Result({port: connection.to_pyarrow(relation) for port, relation in ports.items()})
     finally:
         connection.disconnect()
+
+
+def _foretold(transform: Transform[Any], config: Any, inputs: Mapping[str, Any]) -> Mapping[str, Schema] | None:
+    arriving = {
+        port: tuple(_schema(one) for one in (found if isinstance(found, tuple) else (found,))) for port, found in inputs.items()
+    }
+    return transform.columns(config, arriving)
+
+
+def _schema(relation: Any) -> Schema:
+    return Schema(tuple(Column(name, type_text(dtype)) for name, dtype in relation.schema().items()))
 
 
 def run_writer(

@@ -1,8 +1,10 @@
 """Aggregate: one row for each group, with sums, counts, averages …"""
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
-from tisserand.sdk import ColumnName, Config, Formula, NodeError, Relation, Transform
+from tisserand.sdk import ColumnName, Config, Formula, NodeError, Relation, Schema, Transform
 from tisserand.sdk.columns import columns, twice
 
 
@@ -42,3 +44,14 @@ class Aggregate(Transform[AggregateConfig]):
         except NodeError as error:
             error.field = f"values.{name}"
             raise
+
+    def columns(self, config: AggregateConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        types = schemas["table"][0].types()
+        found = {
+            **{name: types.get(name) for name in config.by},
+            **{name: formula.type_over(types, aggregate=True) for name, formula in config.values.items()},
+        }
+        known = {name: type for name, type in found.items() if type is not None}
+        if not known or len(known) < len(config.by) + len(config.values) or twice(known):
+            return None
+        return {"table": Schema.of(known)}

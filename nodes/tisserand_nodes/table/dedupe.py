@@ -1,9 +1,10 @@
 """Remove duplicates: one row of each key goes on, the others leave apart."""
 
+from collections.abc import Mapping
 from typing import Literal
 
-from tisserand.sdk import ColumnName, Config, Out, Relation, Transform
-from tisserand.sdk.columns import SortBy, columns, free_name, order, settled, sort_keys
+from tisserand.sdk import ColumnName, Config, Out, Relation, Schema, Transform
+from tisserand.sdk.columns import SortBy, all_in, columns, free_name, order, settled, sort_keys
 
 
 class DedupeConfig(Config):
@@ -38,6 +39,12 @@ class Dedupe(Transform[DedupeConfig]):
         numbered = table.mutate(number.name(place))
         first = numbered[place] == 0
         return {"table": numbered.filter(first).drop(place), "duplicates": numbered.filter(~first).drop(place)}
+
+    def columns(self, config: DedupeConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        schema = schemas["table"][0]
+        if not all_in([*config.keys, *(key.column for key in sort_keys(config.by))], schema):
+            return None
+        return {"table": schema, "duplicates": schema}
 
     def needs_order(self, config: DedupeConfig) -> str | None:
         """Without keys all rows of a group are equal: any of them is the first."""

@@ -1,8 +1,9 @@
 """Filter rows: split a table in two by one condition."""
 
+from collections.abc import Mapping
 from typing import Literal
 
-from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Transform
+from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Schema, Transform
 
 
 class FilterConfig(Config):
@@ -32,3 +33,9 @@ class Filter(Transform[FilterConfig]):
             )
         meets = condition.fill_null(config.empty == "keep")
         return {"kept": table.filter(meets), "rejected": table.filter(~meets)}
+
+    def columns(self, config: FilterConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        schema = schemas["table"][0]
+        if config.where.type_over(schema.types()) != "boolean":
+            return None
+        return {"kept": schema, "rejected": schema}

@@ -1,8 +1,10 @@
 """Formula: compute new columns, or replace columns, row by row."""
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
-from tisserand.sdk import Config, Formula, NodeError, Relation, Transform
+from tisserand.sdk import Config, Formula, NodeError, Relation, Schema, Transform
 from tisserand.sdk.columns import twice
 
 
@@ -33,3 +35,12 @@ class ComputeColumns(Transform[FormulaConfig]):
                 error.field = f"columns.{name}"
                 raise
         return table
+
+    def columns(self, config: FormulaConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        types = schemas["table"][0].types()
+        for name, formula in config.columns.items():
+            found = formula.type_over(types)
+            if found is None:
+                return None
+            types[name] = found
+        return None if twice(types) else {"table": Schema.of(types)}

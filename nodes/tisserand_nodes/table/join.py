@@ -1,10 +1,11 @@
 """Join: bring the columns of two tables together where their keys are equal."""
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from tisserand.sdk import Config, In, NodeError, Out, Picks, Relation, Transform
+from tisserand.sdk import Config, In, NodeError, Out, Picks, Relation, Schema, Transform
 from tisserand.sdk.columns import column, common_type, free_name
 
 LeftColumn = Annotated[str, Picks("column", port="left")]
@@ -92,11 +93,28 @@ class Join(Transform[JoinConfig]):
                 shared = common_type([value.type(), other.type()])
                 value = value.cast(shared).coalesce(other.cast(shared))
             wanted.append(value.name(name))
-        taken = list(left.columns)
-        for name in right.columns:
-            if name in partner.values():
-                continue
-            free = free_name(name, taken, config.suffix)
-            taken.append(free)
-            wanted.append(joined[inner[name]].name(free))
+        wanted += [joined[inner[name]].name(free) for name, free in self._brought(config, left.columns, right.columns).items()]
         return joined.select(wanted)
+
+    def _brought(self, config: JoinConfig, left: Iterable[str], right: Iterable[str]) -> dict[str, str]:
+        """The right columns that are no key, with their names in the result."""
+        taken = list(left)
+        keys = {other for _, other in config.pairs}
+        found = {}
+        for name in right:
+            if name not in keys:
+                found[name] = free_name(name, taken, config.suffix)
+                taken.append(found[name])
+        return found
+
+    def columns(self, config: JoinConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        (left,), (right,) = schemas["left"], schemas["right"]
+        first, second = left.types(), right.types()
+        # Keys of two types are compared, and cast, by rules that `build` knows.
+        if any(one not in first or first[one] != second.get(other) for one, other in config.pairs):
+            return None
+        if config.how in ("semi", "anti"):
+            return {"matched": left, "unmatched": left}
+        brought = self._brought(config, first, second)
+        matched = Schema.of(first | {free: second[name] for name, free in brought.items()})
+        return {"matched": matched, "unmatched": left}

@@ -1,10 +1,11 @@
 """Mask: hide personal data column by column."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tisserand.sdk import ColumnName, Config, NodeError, Relation, Transform, When
+from tisserand.sdk import ColumnName, Config, NodeError, Relation, Schema, Transform, When
 from tisserand.sdk.columns import column, twice
 
 
@@ -62,3 +63,10 @@ class Mask(Transform[MaskConfig]):
         if one.show == 0:
             return stars.repeat(length)
         return (length > one.show).ifelse(stars.repeat(length - one.show) + text.right(one.show), stars.repeat(length))
+
+    def columns(self, config: MaskConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        types = schemas["table"][0].types()
+        if any(one.column not in types for one in config.columns) or twice(one.column for one in config.columns):
+            return None
+        masked = {one.column: "string" for one in config.columns if one.method != "empty"}
+        return {"table": Schema.of(types | masked)}

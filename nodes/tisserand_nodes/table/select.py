@@ -1,11 +1,12 @@
 """Select, rename, cast: which columns go on, under which names and as which types."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from tisserand.sdk import ColumnName, Config, NodeError, Relation, Transform
+from tisserand.sdk import ColumnName, Config, NodeError, Relation, Schema, Transform
 from tisserand.sdk.columns import branch, castable, column, twice, type_named
 
 _WHOLE_LIMIT = 9.2e18
@@ -77,6 +78,22 @@ class Select(Transform[SelectConfig]):
         if clash := twice(name for name, _ in wanted):
             raise NodeError("The result would have the column “{name}” twice. Rename one.", name=clash, field="columns")
         return table.select([value.name(name) for name, value in wanted])
+
+    def columns(self, config: SelectConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        types = schemas["table"][0].types()
+        chosen = config.chosen
+        # What a cast gives, and whether it can be, is for `build` to say.
+        if any(one.type is not None or one.column not in types for one in chosen) or any(n not in types for n in config.drop):
+            return None
+        wanted = [(one.name or one.column, one.column) for one in chosen]
+        if config.keeps_others:
+            of: dict[str, list[tuple[str, str]]] = {}
+            for one, made in zip(chosen, wanted, strict=True):
+                of.setdefault(one.column, []).append(made)
+            wanted = [made for name in types if name not in config.drop for made in of.get(name, [(name, name)])]
+        if not wanted or twice(name for name, _ in wanted):
+            return None
+        return {"table": Schema.of({name: types[source] for name, source in wanted})}
 
     def _with_others(self, table: Relation, config: SelectConfig, wanted: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
         """All columns in their place; of a column that is listed more than once, the copies stand behind each other."""

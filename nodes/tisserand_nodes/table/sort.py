@@ -1,9 +1,11 @@
 """Sort: put the rows in an order."""
 
+from collections.abc import Mapping
+
 from pydantic import Field
 
-from tisserand.sdk import Config, Relation, Transform
-from tisserand.sdk.columns import SortBy, order
+from tisserand.sdk import Config, Relation, Schema, Transform
+from tisserand.sdk.columns import SortBy, all_in, order, sort_keys
 
 
 class SortConfig(Config):
@@ -20,3 +22,7 @@ class Sort(Transform[SortConfig]):
     def build(self, config: SortConfig, **relations: Relation) -> Relation:
         table = relations["table"]
         return table.order_by(order(config.by, table))
+
+    def columns(self, config: SortConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        schema = schemas["table"][0]
+        return {"table": schema} if all_in((key.column for key in sort_keys(config.by)), schema) else None

@@ -1,11 +1,12 @@
 """Split by rules: send each row to the first rule it meets."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Transform, msg
+from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Schema, Transform, msg
 from tisserand.sdk.columns import twice
 
 OTHERWISE = "otherwise"
@@ -65,3 +66,10 @@ class Split(Transform[SplitConfig]):
         way = ibis.cases(*((condition, index) for index, condition in enumerate(conditions)), else_=len(conditions))
         names = [*(rule.name for rule in config.rules), OTHERWISE]
         return {name: table.filter(way == index) for index, name in enumerate(names)}
+
+    def columns(self, config: SplitConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        schema = schemas["table"][0]
+        types = schema.types()
+        if any(rule.where.type_over(types) != "boolean" for rule in config.rules):
+            return None
+        return {**{rule.name: schema for rule in config.rules}, OTHERWISE: schema}

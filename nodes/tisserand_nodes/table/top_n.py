@@ -1,11 +1,12 @@
 """Top rows: the first rows of an order, of the whole table or of each group."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tisserand.sdk import ColumnName, Config, Relation, Transform, Unit
-from tisserand.sdk.columns import SortBy, columns, free_name, order, settled
+from tisserand.sdk import ColumnName, Config, Relation, Schema, Transform, Unit
+from tisserand.sdk.columns import SortBy, all_in, columns, free_name, order, settled, sort_keys
 
 
 class TopRowsConfig(Config):
@@ -42,6 +43,10 @@ class TopRows(Transform[TopRowsConfig]):
             number = ibis.row_number().over(group_by=per, order_by=settled(wanted, table))
         numbered = table.mutate(number.name(place))
         return numbered.filter(numbered[place] < config.n).drop(place)
+
+    def columns(self, config: TopRowsConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        schema = schemas["table"][0]
+        return {"table": schema} if all_in([*config.per, *(key.column for key in sort_keys(config.by))], schema) else None
 
     def needs_order(self, config: TopRowsConfig) -> str | None:
         return None if config.by else "by"

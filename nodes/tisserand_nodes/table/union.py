@@ -1,8 +1,9 @@
 """Union: put the rows of several tables below each other."""
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from tisserand.sdk import Config, In, NodeError, Relation, Transform
+from tisserand.sdk import Config, In, NodeError, Relation, Schema, Transform
 from tisserand.sdk.columns import common_type, twice
 
 
@@ -56,3 +57,14 @@ class Union(Transform[UnionConfig]):
                 types=list(dict.fromkeys(str(type) for type in found)),
             )
         return shared
+
+    def columns(self, config: UnionConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
+        tables = [schema.types() for schema in schemas["tables"]]
+        types: dict[str, str] = {}
+        for table in tables:
+            for name, type in table.items():
+                if types.setdefault(name, type) != type:
+                    return None
+        if config.columns == "common":
+            types = {name: type for name, type in types.items() if all(name in table for table in tables)}
+        return None if not types or twice(types) else {"table": Schema.of(types)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from tisserand.texts import N_, Message
@@ -81,6 +82,7 @@ CAST_TYPES = {
 }
 
 
+@cache
 def family(column_type: str) -> str:
     """The family of a column type as `Column.type` writes it."""
     match = _HEAD.match(column_type)
