@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +9,16 @@ from PySide6.QtCore import QObject, QPointF, Qt
 from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
 
 from tisserand.model.edit import Paste, SetNode, Several, copy_text
+from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
-from tisserand.model.schema import Schema
 from tisserand.texts import Message, msg, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.canvas.tidy import tidy
+from tisserand.ui.findings import Findings
 from tisserand.ui.runs import Runs
-from tisserand.ui.standings import QuickCheck, Standings
+from tisserand.ui.standings import Standings
 
 if TYPE_CHECKING:
     from tisserand.ui.window import Window
@@ -31,9 +31,8 @@ class Desk(QObject):
         super().__init__(window)
         self.window_ = window
         self.standings = Standings()
+        self.findings = Findings(window.kinds, self.standings)
         self.problems: list[Problem] = []
-        self.schemas: Mapping[str, Mapping[str, Schema]] = {}
-        self._quick = QuickCheck(window.kinds)
         self.runs = Runs(self)
         self._bind()
         self._connect()
@@ -231,7 +230,9 @@ class Desk(QObject):
     def _opened(self) -> None:
         w = self.window_
         self.standings.forget()
-        self.problems, self.schemas = [], {}
+        self.findings.forget()
+        self.runs.forget()
+        w.runner.forget_checks()
         w.scene.show_flow(w.document.flow, w.kinds.face)
         w.data.say(_("Run the flow, then select a card or a wire: its rows appear here."))
         w.canvas.first_sight()
@@ -249,10 +250,9 @@ class Desk(QObject):
             w.welcome.fill()
         w.welcome.setVisible(empty)
         w.welcome.centre()
-        quick = self._quick.problems(flow, str(w.runner.root or ""))
-        self.show_problems(quick)
+        self.show_problems()
         if w.runner.root is not None and flow.nodes:
-            w.runner.check_soon(w.document.text, self.file())
+            w.runner.check_soon(flow, self.file())
         self.titles()
 
     def file(self) -> str | None:
@@ -262,20 +262,25 @@ class Desk(QObject):
             return None
         return path.resolve().relative_to(root).as_posix()
 
-    def _checked(self, answer: Any) -> None:
-        if answer.schemas:
-            self.schemas = answer.schemas
-        self.show_problems(list(answer.problems))
+    def _checked(self, flow: Flow, answer: Any) -> None:
+        self.findings.take_check(flow, answer)
+        self.show_problems()
 
-    def show_problems(self, problems: list[Problem]) -> None:
+    def show_problems(self) -> None:
+        """Everything that shows what is wrong, brought up to date."""
         w = self.window_
-        self.problems = problems
-        w.problems.show_problems(problems)
+        problems = self.problems = self.findings.of(w.document.flow, str(w.runner.root or ""))
+        cards = w.scene.cards
+        w.problems.show_problems(problems, {id: cards[id].shown.title for p in problems if (id := p.place.node or "") in cards})
         count = len(problems)
         w.tabs.setTabText(w.tabs.indexOf(w.problems), f"{_('Problems')} ({count})" if count else _("Problems"))
-        w.inspector.show_check(problems, self.schemas)
-        w.scene.show_standings(self.standings.of(w.document.flow, problems))
+        w.inspector.show_check(problems, self.findings.schemas)
+        self.show_standings()
         self._selected()
+
+    def show_standings(self) -> None:
+        w = self.window_
+        w.scene.show_standings(self.standings.of(w.document.flow, self.problems, w.kinds.group))
 
     def titles(self) -> None:
         w = self.window_

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,11 @@ from tisserand.model.problem import Problem
 from tisserand.ui.background import Background
 
 if TYPE_CHECKING:
+    from tisserand.model.flow import Flow
     from tisserand.service.protocol import Executor, RunInfo, RunRequest
 
-PAUSE = 0.08
-"""Seconds between two looks at a run that the window repaints for."""
+PAUSE = 80
+"""Milliseconds between two looks at a run that the window repaints for."""
 DEBOUNCE = 350
 """Milliseconds of quiet before a changed flow is checked."""
 
@@ -25,6 +25,7 @@ DEBOUNCE = 350
 class Runner(QObject):
     """The window's one way to the executor."""
 
+    _news = Signal()
     started = Signal(str)
     progressed = Signal(object)
     """{node: NodeInfo}"""
@@ -34,8 +35,8 @@ class Runner(QObject):
     """RunInfo"""
     refused = Signal(object)
     """[Problem]"""
-    checked = Signal(object)
-    """Checked"""
+    checked = Signal(object, object)
+    """(the flow that was checked, Checked)"""
 
     def __init__(self, background: Background) -> None:
         super().__init__()
@@ -45,13 +46,22 @@ class Runner(QObject):
         self._background = background
         self._executors: dict[Path, Executor] = {}
         self._lock = threading.Lock()
-        self._check_wanted: Callable[[], str] | None = None
+        self._check_wanted: Flow | None = None
         self._checking = False
+        self._cancel_wanted = False
+        self._generation = 0
+        """Counts the flows opened: what was asked of an earlier one is of no interest any more."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(DEBOUNCE)
         self._timer.timeout.connect(self._check_now)
         self._file: str | None = None
+        self._latest: Mapping[str, Any] = {}
+        self._look = QTimer(self)
+        self._look.setSingleShot(True)
+        self._look.setInterval(PAUSE)
+        self._look.timeout.connect(lambda: self.progressed.emit(self._latest))
+        self._news.connect(self._look_soon)
 
     def executor(self) -> Executor:
         """The executor of the workspace in use; made in the thread that first asks."""
@@ -70,17 +80,20 @@ class Runner(QObject):
         self._executors.clear()
 
     # -- runs ----------------------------------------------------------------------------------------------------------
-    def start(self, text: str, file: str | None, parameters: Mapping[str, Any] | None = None) -> None:
+    def start(self, flow: Flow, file: str | None, parameters: Mapping[str, Any] | None = None) -> None:
         """Run a flow as it stands in the window, saved or not."""
         if self.running or self.root is None:
             return
         self.running = True
         self.run_id = None
+        self._cancel_wanted = False
+        self._latest = {}
 
         def work() -> RunInfo:
+            from tisserand.model.yamlwrite import write_flow
             from tisserand.service.protocol import RunRequest
 
-            request = RunRequest(file=file, text=text, parameters=dict(parameters or {}), keep="all", by="designer")
+            request = RunRequest(file=file, text=write_flow(flow), parameters=dict(parameters or {}), keep="all", by="designer")
             return self._follow(request)
 
         self._background.do(work, self._ended, self._failed)
@@ -93,21 +106,25 @@ class Runner(QObject):
         run = executor.start(request)
         self.run_id = run
         self.started.emit(run)
+        if self._cancel_wanted:
+            executor.cancel(run)
         nodes: Mapping[str, Any] = {}
-        last = 0.0
         for event in executor.events(run, follow=True):
-            nodes = fold(nodes, event)
+            self._latest = nodes = fold(nodes, event)
             if event.seq is not None:
                 self.logged.emit(event)
-            now = time.monotonic()
-            if now - last >= PAUSE:
-                last = now
-                self.progressed.emit(nodes)
-        self.progressed.emit(nodes)
+            self._news.emit()
         return executor.run(run)
+
+    def _look_soon(self) -> None:
+        """Something happened: shown within a moment, together with whatever else happens until then."""
+        if not self._look.isActive():
+            self._look.start()
 
     def _ended(self, info: Any) -> None:
         self.running = False
+        self._look.stop()
+        self.progressed.emit(self._latest)
         self.finished.emit(info)
 
     def _failed(self, problems: list[Problem]) -> None:
@@ -116,14 +133,22 @@ class Runner(QObject):
 
     def cancel(self) -> None:
         run = self.run_id
+        # Asked for before the run has a name: it is passed on as soon as there is one.
+        self._cancel_wanted = True
         if self.running and run is not None:
             self._background.do(lambda: self.executor().cancel(run), lambda _answer: None, self.refused.emit)
 
     # -- checks --------------------------------------------------------------------------------------------------------
-    def check_soon(self, text: Callable[[], str], file: str | None) -> None:
+    def check_soon(self, flow: Flow, file: str | None) -> None:
         """Check when the person pauses; only the last wish counts."""
-        self._check_wanted, self._file = text, file
+        self._check_wanted, self._file = flow, file
         self._timer.start()
+
+    def forget_checks(self) -> None:
+        """Another flow was opened: answers about the one before are dropped."""
+        self._generation += 1
+        self._check_wanted = None
+        self._timer.stop()
 
     def _check_now(self) -> None:
         if self._check_wanted is None or self.root is None:
@@ -131,19 +156,27 @@ class Runner(QObject):
         if self._checking:
             self._timer.start()
             return
-        wanted, self._check_wanted = self._check_wanted, None
+        flow, self._check_wanted = self._check_wanted, None
         self._checking = True
-        text, file = wanted(), self._file
-        self._background.do(lambda: self.executor().schemas(text=text, file=file), self._check_done, self._check_failed)
+        file, generation = self._file, self._generation
 
-    def _check_done(self, answer: Any) -> None:
+        def work() -> Any:
+            from tisserand.model.yamlwrite import write_flow
+
+            # A flow is a value: it can be written out here, while the person edits on.
+            return self.executor().schemas(text=write_flow(flow), file=file)
+
+        def failed(problems: list[Problem]) -> None:
+            from tisserand.service.protocol import Checked
+
+            self._check_done(generation, flow, Checked(tuple(problems)))
+
+        self._background.do(work, lambda answer: self._check_done(generation, flow, answer), failed)
+
+    def _check_done(self, generation: int, flow: Flow, answer: Any) -> None:
         self._checking = False
-        self.checked.emit(answer)
-
-    def _check_failed(self, problems: list[Problem]) -> None:
-        from tisserand.service.protocol import Checked
-
-        self._check_done(Checked(tuple(problems)))
+        if generation == self._generation:
+            self.checked.emit(flow, answer)
 
     # -- data ----------------------------------------------------------------------------------------------------------
     def page(

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, QTimer
 from tisserand.model.problem import Problem
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
+from tisserand.ui.canvas.state import seconds
 
 if TYPE_CHECKING:
     from tisserand.ui.desk import Desk
@@ -22,11 +23,13 @@ class Runs(QObject):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.desk = desk
+        self._shown = False
+        """Whether the flow in the window is the one whose run is under way."""
         self._words: dict[str, str] = {
             "done": _("Done"),
             "failed": _("Failed"),
             "cancelled": _("Cancelled"),
-            "interrupted": _("Broke off"),
+            "interrupted": _("Broken off"),
         }
         runner = desk.window_.runner
         runner.started.connect(self._started)
@@ -49,10 +52,19 @@ class Runs(QObject):
         if w.runner.root is None:
             w.runner.root = self._home()
         self.desk.standings.begin(flow)
+        self.desk.findings.take_refusal([])
+        self._shown = True
         w.log.clear()
         self._state(_("Starting …"))
-        w.runner.start(w.document.text(), self.desk.file(), parameters)
+        w.runner.start(flow, self.desk.file(), parameters)
+        self.desk.show_problems()
         self.desk.titles()
+
+    def forget(self) -> None:
+        """Another flow was opened: a run that is under way goes on, but is not shown on its cards."""
+        self._shown = False
+        if not self.desk.window_.runner.running:
+            self._state("")
 
     def _home(self) -> Path:
         """A workspace for flows that have none yet."""
@@ -64,29 +76,38 @@ class Runs(QObject):
         self.desk.window_.state.setText(text)
 
     def _started(self, run: str) -> None:
-        self.desk.standings.run = run
+        if self._shown:
+            self.desk.standings.run = run
         self._state(_("Running …"))
         self.desk.titles()
 
     def _progressed(self, infos: Any) -> None:
-        self.desk.standings.infos = infos
-        self.desk.window_.scene.show_standings(self.desk.standings.of(self.desk.window_.document.flow, self.desk.problems))
+        if self._shown:
+            self.desk.standings.infos = infos
+            self.desk.show_standings()
 
     def _finished(self, info: Any) -> None:
         w = self.desk.window_
         word = self._words.get(info.state, info.state)
         spent = (info.finished or 0) - (info.started or info.created)
-        self._state(f"{word} · {spent:.1f} s" if info.finished else word)
-        if info.error is not None:
-            self.desk.show_problems([*self.desk.problems, info.error])
+        self._state(f"{word} · {seconds(spent)}" if info.finished else word)
+        self.desk.titles()
+        if not self._shown:
+            return
+        self.desk.standings.over = True
+        if info.error is not None and not self.desk.standings.problems(w.document.flow):
+            self.desk.findings.take_refusal([info.error])
+        self.desk.show_problems()
+        if info.state == "failed":
             w.show_side("bottom", w.problems)
         elif info.state == "done":
             w.tabs.setCurrentWidget(w.data)
-        self.desk.titles()
         QTimer.singleShot(0, self, self.desk.show_edge)
 
     def _refused(self, problems: list[Problem]) -> None:
+        w = self.desk.window_
         self._state(_("The run was refused"))
-        self.desk.show_problems(problems)
-        self.desk.window_.show_side("bottom", self.desk.window_.problems)
+        self.desk.findings.take_refusal(problems)
+        self.desk.show_problems()
+        w.show_side("bottom", w.problems)
         self.desk.titles()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tisserand.model.flow import Flow, Node
+from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
-from tisserand.ui.canvas.state import READY, WRONG, Standing, standing
-from tisserand.ui.kinds import Kinds
+from tisserand.ui.canvas.state import READY, STOPPED, WRONG, Standing, standing
 
 
 class Standings:
@@ -18,13 +17,15 @@ class Standings:
         self.run: str | None = None
         self.infos: Mapping[str, Any] = {}
         self._ran: Flow | None = None
+        self.over = False
+        """Whether the run has ended: what is said to be running then was stopped."""
 
     def forget(self) -> None:
-        self.run, self.infos, self._ran = None, {}, None
+        self.run, self.infos, self._ran, self.over = None, {}, None, False
 
     def begin(self, flow: Flow) -> None:
         """A run of this flow starts."""
-        self.run, self.infos, self._ran = None, {}, flow
+        self.run, self.infos, self._ran, self.over = None, {}, flow, False
 
     def fresh(self, flow: Flow, id: str) -> bool:
         """Whether what the run said of a node still holds: the node was not changed since."""
@@ -35,36 +36,34 @@ class Standings:
         info = self.infos.get(id)
         return info is not None and info.state == "done"
 
-    def of(self, flow: Flow, problems: Sequence[Problem]) -> dict[str, Standing]:
+    def problems(self, flow: Flow) -> list[Problem]:
+        """What failed in the run, as far as its nodes are still what they were."""
+        failed = [(id, info.error) for id, info in self.infos.items() if info.error is not None and info.state == "failed"]
+        return [error.at(node=id) for id, error in failed if id in flow.nodes and self.fresh(flow, id)]
+
+    def of(self, flow: Flow, problems: Sequence[Problem], group: Callable[[str], str]) -> dict[str, Standing]:
         wrong = {problem.place.node for problem in problems if problem.severity == "error"}
         found: dict[str, Standing] = {}
         for id in flow.nodes:
             info = self.infos.get(id)
-            if info is not None and self.fresh(flow, id):
-                found[id] = standing(info)
+            if info is not None and self.over and info.state in {"running", "waiting"}:
+                found[id] = STOPPED if info.state == "running" else WRONG if id in wrong else READY
+            elif info is not None and self.fresh(flow, id):
+                written = self._written(flow, id) if info.state == "done" and group(flow.nodes[id].kind) == "write" else None
+                found[id] = standing(info, written)
             else:
                 found[id] = WRONG if id in wrong else READY
         return found
 
-
-class QuickCheck:
-    """What a look at the configs alone finds, at once: shown until the executor has checked the whole flow."""
-
-    def __init__(self, kinds: Kinds) -> None:
-        self._kinds = kinds
-        self._known: dict[str, tuple[Node, list[Problem]]] = {}
-        """Node → its value and what was found: a node that did not change is not looked at again."""
-
-    def problems(self, flow: Flow, workspace: str) -> list[Problem]:
-        values: dict[str, Any] = {name: parameter.default for name, parameter in flow.parameters.items()}
-        values["workspace"] = workspace
-        found: list[Problem] = []
-        for id, node in flow.nodes.items():
-            kept = self._known.get(id)
-            if kept is None or kept[0] is not node:
-                type = self._kinds.get(node.kind)
-                problems = type.check_config(node.config, values) if type is not None else []
-                # A name that only the environment knows is no problem here.
-                kept = self._known[id] = (node, [p.at(node=id) for p in problems if p.code != "config.template"])
-            found.extend(kept[1])
-        return found
+    def _written(self, flow: Flow, id: str) -> int | None:
+        """The rows that went into a writer: what it did, where its own output is only a report of one row."""
+        counts: list[int] = []
+        for _port, ref in flow.nodes[id].refs():
+            info = self.infos.get(ref.node)
+            if info is None or not info.rows:
+                return None
+            count = info.rows.get(ref.port) if ref.port else next(iter(info.rows.values()))
+            if count is None:
+                return None
+            counts.append(count)
+        return sum(counts) if counts else None

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from tisserand.model.flow import In, Out
 from tisserand.texts import translate
 from tisserand.ui.canvas.look import HEIGHT, PORT, PORT_PITCH, TEXT_FROM, TILE, WIDTH, Look, look
-from tisserand.ui.canvas.state import READY, Standing, face, second_line
+from tisserand.ui.canvas.state import READY, Standing, face, second_lines
 from tisserand.ui.icons import pixmap
 from tisserand.ui.kinds import Face
 
@@ -171,8 +171,9 @@ class Card(QGraphicsItem):
                 style.title_metrics.elidedText(self.shown.title, Qt.TextElideMode.ElideRight, space), style.title
             )
         if self._detail is None:
-            text = face("disabled")[2] if self.disabled else second_line(self.standing)
             space = WIDTH - _TEXT_X - 10
+            texts = (face("disabled")[2],) if self.disabled else second_lines(self.standing)
+            text = next((text for text in texts if style.small_metrics.horizontalAdvance(text) <= space), texts[-1])
             self._detail = _static(style.small_metrics.elidedText(text, Qt.TextElideMode.ElideRight, space), style.small)
             self._title = None
             self._paint_texts(painter, style, step)

@@ -19,6 +19,7 @@ class Standing:
 
 READY = Standing()
 WRONG = Standing("wrong")
+STOPPED = Standing("stopped")
 
 _FACES: dict[str, tuple[str, str, str]] = {
     "ready": ("circle", "waiting", N_("Ready")),
@@ -29,6 +30,7 @@ _FACES: dict[str, tuple[str, str, str]] = {
     "failed": ("circle-x", "failed", N_("Failed")),
     "skipped": ("skip-forward", "skipped", N_("Skipped")),
     "uncertain": ("circle-alert", "warning", N_("Uncertain")),
+    "stopped": ("circle-stop", "warning", N_("Stopped")),
     "disabled": ("ban", "skipped", N_("Switched off")),
     "paused": ("pause", "warning", N_("Paused")),
 }
@@ -47,7 +49,9 @@ def number(value: int) -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration for a card: `0.4 s`, `3 min 05 s`."""
+    """A duration for a card: `40 ms`, `0.4 s`, `3 min 05 s`."""
+    if value < 0.0995:
+        return f"{max(1, round(value * 1000))} ms"
     if value < 60:
         text = f"{value:.1f}" if value < 9.95 else f"{value:.0f}"
         return (text.replace(".", ",") if language() == "fr" else text) + " s"
@@ -58,13 +62,14 @@ def rows(count: int) -> str:
     return ngettext("{count} row", "{count} rows", count).format(count=number(count))
 
 
-def standing(info: Any) -> Standing:
-    """From the executor's answer about one node to what its card shows."""
+def standing(info: Any, written: int | None = None) -> Standing:
+    """From the executor's answer about one node to what its card shows; `written` is what went into a writer."""
     counts = tuple(info.rows.items())
     parts: list[str] = []
-    if counts:
-        main = dict(counts).get("", counts[0][1])
-        parts.append(rows(main))
+    if written is not None or counts:
+        parts.append(rows(written if written is not None else dict(counts).get("", counts[0][1])))
+    if info.share is not None and info.state == "running":
+        parts.append(f"{round(info.share * 100)} %")
     if info.seconds is not None:
         parts.append(seconds(info.seconds))
     if info.attempt > 1:
@@ -77,11 +82,10 @@ def standing(info: Any) -> Standing:
     return Standing(info.state, detail, counts)
 
 
-def second_line(standing: Standing) -> str:
-    """The card's second line: the word, then what is known."""
+def second_lines(standing: Standing) -> tuple[str, ...]:
+    """The card's second line, the fullest first: a card shows the first that has room. The word always stands in it."""
     word = face(standing.state)[2]
     if not standing.detail:
-        return word
-    if standing.state == "done":
-        return standing.detail
-    return f"{word} · {standing.detail}"
+        return (word,)
+    parts = [word, *standing.detail.split(" · ")] if standing.state in {"done", "running"} else [word, standing.detail]
+    return tuple(" · ".join(parts[:count]) for count in range(len(parts), 1, -1))

@@ -21,11 +21,16 @@ _WORDS = {
     "node.failed": N_("failed"),
     "node.skipped": N_("skipped"),
     "sink.uncertain": N_("uncertain"),
+    "discovery.done": N_("source looked at"),
+    "log": N_("says"),
     "run.done": N_("Run done"),
     "run.failed": N_("Run failed"),
     "run.cancelled": N_("Run cancelled"),
-    "run.crashed": N_("Run broke off"),
+    "run.interrupted": N_("Run broke off"),
+    "child.started": N_("started a flow"),
+    "child.done": N_("flow ended"),
 }
+_UNSAID = frozenset({"segment.started", "segment.done", "sink.begun", "sink.staged", "sink.done"})
 
 
 class Log(QPlainTextEdit):
@@ -41,7 +46,9 @@ class Log(QPlainTextEdit):
         self.setPlaceholderText(_("What a run does is written here."))
 
     def add_event(self, event: Any) -> None:
-        """One event of a run as a line."""
+        """One event of a run as a line; how the engine cut the flow into pieces is of no interest here."""
+        if event.kind in _UNSAID:
+            return
         clock = time.strftime("%H:%M:%S", time.localtime(event.time))
         word = _(_WORDS[event.kind]) if event.kind in _WORDS else event.kind
         said = _said(event.data)
