@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import gettext
 import importlib.util
+import math
 import os
 import re
 import subprocess
@@ -14,9 +15,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from pydantic import ValidationError
 
 from tisserand import texts
+from tisserand.sdk.problems import config_problems
+from tisserand.sdk.registry import registry
 from tisserand.texts import msg
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 ROOT = Path(__file__).resolve().parent.parent
 NBSP = "\u00a0"
@@ -153,6 +159,27 @@ def test_texts_of_nodes_and_their_forms_are_gathered(found):
     assert {"Read CSV", "Rejects", "Delimiter", "The character between two values.", "lines"} <= set(found)
 
 
+BAD = (None, "", 0, -1, 10**30, 1.5, True, "x", [], [1], ["a", "b"], {}, {"a": 1}, {"a": ["b"]}, [[1]], [{"a": 1}], math.nan)
+
+
+def test_whatever_is_wrong_with_settings_is_said_in_french(french):
+    """Problems that pydantic finds come with its own English words, unless there is a sentence of ours for their kind."""
+    known = {english for message in french for english, _text in _both(message)}
+    models = [node.node.Config for node in registry()] + list(registry().connection_types().values())
+    told = 0
+    for model in models:
+        for name in model.model_fields:
+            for value in BAD:
+                try:
+                    model.model_validate({name: value, "no such setting": 1})
+                except ValidationError as error:
+                    for problem in config_problems(error, model):
+                        told += 1
+                        assert problem.message.id in known, (model, name, value)
+                        assert problem.fix is None or problem.fix.id in known
+    assert told > 1000
+
+
 # --- the sources
 
 
@@ -272,7 +299,7 @@ def test_a_broken_flow_is_refused_in_french_and_in_english(tmp_path):
     broken.write_text(
         "tisserand: 1\nid: broken\nnodes:\n"
         "  a: {kind: table.filtre}\n"
-        "  b: {kind: table.filter, inputs: {table: nowhere}, config: {where: 'amount >', colour: red}}\n"
+        "  b: {kind: table.filter, inputs: {table: nowhere}, config: {where: 'amount >', colour: '{{ nowhere }}'}}\n"
     )
     french = _tisserand(tmp_path, "check", "flows/broken.yaml")
     assert french.returncode == 2

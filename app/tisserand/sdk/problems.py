@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from typing import TYPE_CHECKING, Any
 
 from tisserand.model.problem import Place, Problem
@@ -10,6 +11,9 @@ from tisserand.texts import Message, msg
 
 if TYPE_CHECKING:
     from pydantic import BaseModel, ValidationError
+
+_UNDEFINED = re.compile(r"'([^']*)' is undefined")
+"""The reason that Jinja2 gives most often; its others, about syntax, stay as they are."""
 
 _LACKING = {"missing", "missing_when"}
 
@@ -52,12 +56,11 @@ def _problem(finding: Any, extra: dict[str, Any], field: str, path: list[Any], m
         return Problem(f"config.{kind}", Message.from_json(extra["message"]), None, place)
     template = _SENTENCES.get(kind)
     if template is not None:
-        return Problem(
-            f"config.{kind}",
-            Message(template.id, {**template.args, **extra, "value": _short(finding["input"]), "field": name}),
-            None,
-            place,
-        )
+        args = {**template.args, **extra, "value": _short(finding["input"]), "field": name}
+        unknown = _UNDEFINED.fullmatch(str(extra.get("reason", "")))
+        if unknown:
+            args["reason"] = msg("“{name}” is not a name that is known here", name=unknown[1])
+        return Problem(f"config.{kind}", Message(template.id, args), None, place)
     return Problem(f"config.{kind}", Message(finding["msg"]), None, place)
 
 
@@ -82,6 +85,7 @@ _SENTENCES: dict[str, Message] = {
     "int_from_float": _WHOLE,
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
+    "finite_number": msg("“{value}” is not a finite number."),
     "bool_type": _SWITCH,
     "bool_parsing": _SWITCH,
     "list_type": _LIST,
