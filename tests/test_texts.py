@@ -71,11 +71,9 @@ def french():
 
 
 def _both(message) -> Iterator[tuple[str, str]]:
-    """(English, French), and each plural form beside the English it stands for."""
-    if isinstance(message.id, str):
-        yield message.id, message.string
-    else:
-        yield from zip(message.id, message.string, strict=True)
+    """(English, French) where there is French, and each plural form beside the English it stands for."""
+    ids, strings = ([message.id], [message.string]) if isinstance(message.id, str) else (message.id, message.string)
+    yield from ((id, text) for id, text in zip(ids, strings, strict=True) if text)
 
 
 # --- the catalogue
