@@ -136,6 +136,7 @@ def main(folder: Path, language: str = "en") -> None:
         for mode in ("light", "dark"):
             shoot(window, folder / f"empty-{mode}.png", mode)
         window.desk.load(flow)
+        until(lambda: not window.desk.disk.loading)
         shoot(window, folder / "opened-light.png", "light")
         window.desk.runs.start()
         until(lambda: not window.runner.running)

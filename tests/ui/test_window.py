@@ -24,6 +24,12 @@ def at(window: Window, point: QPointF) -> QPoint:
     return window.canvas.mapFromScene(point)
 
 
+def load(window: Window, path: Path) -> None:
+    window.desk.load(path)
+    while window.desk.disk.loading:
+        QApplication.processEvents()
+
+
 def drag(window: Window, start: QPoint, end: QPoint) -> None:
     port = window.canvas.viewport()
     QTest.mousePress(port, LEFT, pos=start)
@@ -192,26 +198,26 @@ def test_lists_and_mappings_are_edited_in_place(window: Window) -> None:
 
 def test_open_and_save_leave_the_bytes(window: Window, demo: Path) -> None:
     before = demo.read_bytes()
-    window.desk.load(demo)
+    load(window, demo)
     assert len(window.scene.cards) == 7 and len(window.scene.wires) == 6
-    assert window.desk.save()
+    assert window.desk.disk.save()
     first = demo.read_bytes()
-    window.desk.load(demo)
+    load(window, demo)
     window.document.move({"lake": (1000, 16)})
     assert "•" in window.heading.text()
     window.document.undo()
     assert "•" not in window.heading.text()
-    assert window.desk.save()
+    assert window.desk.disk.save()
     assert demo.read_bytes() == first
     assert before.count(b"\n") - 20 < first.count(b"\n")
 
 
 def test_a_move_changes_one_line(window: Window, demo: Path) -> None:
-    window.desk.load(demo)
-    window.desk.save()
+    load(window, demo)
+    window.desk.disk.save()
     before = demo.read_text().splitlines()
     window.document.move({"lake": (1008, 24)})
-    window.desk.save()
+    window.desk.disk.save()
     after = demo.read_text().splitlines()
     assert [line for line in after if line not in before] == ["  lake: [1008, 24]"]
 
@@ -219,7 +225,7 @@ def test_a_move_changes_one_line(window: Window, demo: Path) -> None:
 def test_a_broken_file_says_why_and_is_left_alone(window: Window, tmp_path: Path) -> None:
     path = tmp_path / "broken.yaml"
     path.write_text("tisserand: 1\nnodes: [\n")
-    window.desk.load(path)
+    load(window, path)
     dialog = window.findChild(QDialog, "broken")
     assert dialog is not None and dialog.isVisible()
     assert window.document.path is None and not window.document.flow.nodes
@@ -230,7 +236,7 @@ def test_a_broken_file_says_why_and_is_left_alone(window: Window, tmp_path: Path
 @pytest.mark.parametrize("name", ["missing.yaml", "folder"])
 def test_a_file_that_cannot_be_read(window: Window, tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()
-    window.desk.load(tmp_path / name)
+    load(window, tmp_path / name)
     dialog = window.findChild(QDialog, "broken")
     assert dialog is not None
     dialog.accept()
@@ -240,16 +246,16 @@ def test_an_unknown_kind_keeps_its_settings(window: Window, tmp_path: Path) -> N
     path = tmp_path / "f.yaml"
     text = "tisserand: 1\nid: f\nnodes:\n  odd:\n    kind: acme.weave\n    config: {depth: 3}\nlayout:\n  odd: [0, 0]\n"
     path.write_text(text)
-    window.desk.load(path)
+    load(window, path)
     assert not window.scene.cards["odd"].shown.known
     window.scene.select(["odd"])
     window.document.move({"odd": (10, 10)})
-    window.desk.save()
+    window.desk.disk.save()
     assert path.read_text() == text.replace("[0, 0]", "[10, 10]")
 
 
 def test_tidy_is_one_step_and_leaves_no_overlap(window: Window, demo: Path) -> None:
-    window.desk.load(demo)
+    load(window, demo)
     before = dict(window.document.flow.layout)
     window.actions_["tidy"].trigger()
     frames = [card.frame() for card in window.scene.cards.values()]
@@ -298,7 +304,7 @@ def test_letters_typed_in_a_field_do_not_trigger_the_canvas(window: Window) -> N
 
 
 def test_themes_repaint_without_a_word(window: Window, demo: Path) -> None:
-    window.desk.load(demo)
+    load(window, demo)
     made = QApplication.instance()
     assert isinstance(made, QApplication)
     for mode in ("dark", "light"):

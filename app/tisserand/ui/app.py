@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QLibraryInfo, QLocale, QSettings, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from tisserand import texts
 from tisserand.files import shipped
+from tisserand.model.problem import Problem
 from tisserand.ui.theme import MODES, load_fonts, theme
 from tisserand.ui.window import Window
 
@@ -30,15 +32,44 @@ def furnish(window: Window, asked: Path | None) -> None:
     """Load the node types, and open what was asked for: a flow file, or a workspace (its first flow)."""
     from tisserand.sdk.registry import registry
 
-    window.kinds.catalog = registry()
+    _furnished(window, registry(), asked)
+
+
+def furnish_later(window: Window, asked: Path | None) -> None:
+    """The same beside the window, which shows at once and answers meanwhile."""
+
+    def work() -> Any:
+        from tisserand.sdk.registry import registry
+
+        return registry()
+
+    def failed(problems: list[Problem]) -> None:
+        window.notice.tell("\n".join(problem.message.text() for problem in problems), [])
+
+    window.background.do(work, lambda found: _furnished(window, found, asked), failed)
+
+
+def _furnished(window: Window, found: Any, asked: Path | None) -> None:
+    window.kinds.catalog = found
     window.palette_panel.fill()
     flow = _flow_of(asked)
     if flow is not None:
         window.desk.load(flow)
-    else:
-        if asked is not None and asked.is_dir():
-            window.runner.root = asked.resolve()
-        window.document.new()
+        return
+    if asked is not None and asked.is_dir():
+        window.runner.root = asked.resolve()
+    window.document.new()
+
+
+def in_another_language(window: Window) -> Window:
+    """A window that shows what this one showed, every text of it in the language in use."""
+    made = Window(window.settings)
+    made.kinds.catalog = window.kinds.catalog
+    made.palette_panel.fill()
+    made.succeed(window)
+    made.show()
+    window.retire()
+    return made
 
 
 def _flow_of(asked: Path | None) -> Path | None:
@@ -73,8 +104,15 @@ def main(argv: list[str] | None = None) -> int:
     mode = str(settings.value("theme", "system"))
     theme().apply(made, next((known for known in MODES if known == mode), "system"))
     made.styleHints().colorSchemeChanged.connect(lambda _scheme: _follow(made))
-    window = Window(settings)
-    window.show()
+    windows: list[Window] = []
+    """Kept here, or Python would take the window away."""
+
+    def stand(window: Window) -> None:
+        windows[:] = [window]
+        window.language_changed.connect(lambda: stand(in_another_language(window)))
+
+    stand(Window(settings))
+    windows[0].show()
     asked = next((Path(text) for text in arguments if not text.startswith("-")), None)
-    QTimer.singleShot(0, window, lambda: furnish(window, asked))
+    QTimer.singleShot(0, windows[0], lambda: furnish_later(windows[0], asked))
     return made.exec()

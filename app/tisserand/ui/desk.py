@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QPointF, Qt
-from PySide6.QtWidgets import QApplication, QFileDialog, QMenu
+from PySide6.QtWidgets import QApplication, QMenu
 
 from tisserand.model.edit import Paste, SetNode, Several, copy_text
 from tisserand.model.flow import Flow
@@ -16,6 +16,7 @@ from tisserand.texts import translate as _
 from tisserand.ui import dialogs
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.canvas.tidy import tidy
+from tisserand.ui.disk import Disk
 from tisserand.ui.findings import Findings
 from tisserand.ui.runs import Runs
 from tisserand.ui.standings import Standings
@@ -33,6 +34,7 @@ class Desk(QObject):
         self.standings = Standings()
         self.findings = Findings(window.kinds, self.standings)
         self.problems: list[Problem] = []
+        self.disk = Disk(window)
         self.runs = Runs(self)
         self._bind()
         self._connect()
@@ -41,10 +43,10 @@ class Desk(QObject):
     def _bind(self) -> None:
         w, d = self.window_, self.window_.document
         calls: dict[str, Any] = {
-            "new": self.new,
-            "open": self.open,
-            "save": self.save,
-            "save_as": self.save_as,
+            "new": self.disk.new,
+            "open": self.disk.open,
+            "save": self.disk.save,
+            "save_as": self.disk.save_as,
             "quit": w.close,
             "undo": d.undo,
             "redo": d.redo,
@@ -60,6 +62,7 @@ class Desk(QObject):
             "zoom_out": lambda: w.canvas.set_zoom(w.canvas.zoom() / 1.25),
             "zoom_one": lambda: w.canvas.set_zoom(1.0),
             "theme": w.next_theme,
+            "language": w.next_language,
             "run": self.runs.start,
             "cancel": w.runner.cancel,
             "data": self.show_data,
@@ -93,66 +96,16 @@ class Desk(QObject):
         w.palette_panel.chosen.connect(lambda kind: self.add(kind, None))
         w.problems.chosen.connect(self.go_to)
         w.welcome.add_asked.connect(self.ask_node)
-        w.welcome.example_asked.connect(self.open_path)
+        w.welcome.flow_asked.connect(self.disk.open_path)
+        w.welcome.open_asked.connect(self.disk.open)
         w.runner.checked.connect(self._checked)
+        w.runner.surveyed.connect(self._surveyed)
 
-    # -- files ---------------------------------------------------------------------------------------------------------
     def say(self, text: str) -> None:
         self.window_.statusBar().showMessage(text, 8000)
 
-    def may_leave(self) -> bool:
-        """Whether the open flow may be left: saved, or the person says so."""
-        d = self.window_.document
-        if d.is_saved:
-            return True
-        answer = dialogs.ask_to_save(self.window_, d.title)
-        return self.save() if answer == "save" else answer == "discard"
-
-    def new(self) -> None:
-        if self.may_leave():
-            self.window_.document.new()
-
-    def open(self) -> None:
-        if not self.may_leave():
-            return
-        start = str(self.window_.document.path or self.window_.runner.root or Path.home())
-        chosen, _filter = QFileDialog.getOpenFileName(self.window_, _("Open a flow"), start, _("Flows") + " (*.yaml *.yml)")
-        if chosen:
-            self.load(Path(chosen))
-
-    def open_path(self, path: Path) -> None:
-        if self.may_leave():
-            self.load(path)
-
     def load(self, path: Path) -> None:
-        """Open a flow file, and the workspace around it."""
-        from tisserand.sdk.errors import NodeError
-        from tisserand.workspace.folder import Workspace
-
-        try:
-            self.window_.runner.root = Workspace.find(path).root
-        except NodeError:
-            self.window_.runner.root = path.resolve().parent
-        self.window_.inspector.context.workspace = self.window_.runner.root
-        problems = self.window_.document.open(path)
-        if self.window_.document.broken:
-            dialogs.tell_broken(self.window_, path.name, problems)
-
-    def save(self) -> bool:
-        path = self.window_.document.path
-        return self.save_as() if path is None else self._write(path)
-
-    def save_as(self) -> bool:
-        d = self.window_.document
-        root = self.window_.runner.root
-        start = d.path or ((root / "flows" if root else Path.home()) / f"{d.flow.id}.yaml")
-        chosen, _filter = QFileDialog.getSaveFileName(self.window_, _("Save the flow"), str(start), _("Flows") + " (*.yaml)")
-        return self._write(Path(chosen).with_suffix(".yaml")) if chosen else False
-
-    def _write(self, path: Path) -> bool:
-        wrong = self.window_.document.save(path)
-        self.say(wrong.text() if wrong else _("Saved as {file}").format(file=path.name))
-        return wrong is None
+        self.disk.load(path)
 
     # -- edits ---------------------------------------------------------------------------------------------------------
     def ask_node(self) -> None:
@@ -229,6 +182,7 @@ class Desk(QObject):
     # -- keeping in step -----------------------------------------------------------------------------------------------
     def _opened(self) -> None:
         w = self.window_
+        w.notice.hide()
         self.standings.forget()
         self.findings.forget()
         self.runs.forget()
@@ -247,7 +201,7 @@ class Desk(QObject):
         flow = w.document.flow
         empty = not flow.nodes
         if empty:
-            w.welcome.fill()
+            w.welcome.fill(w.recent.paths())
         w.welcome.setVisible(empty)
         w.welcome.centre()
         self.show_problems()
@@ -265,6 +219,12 @@ class Desk(QObject):
     def _checked(self, flow: Flow, answer: Any) -> None:
         self.findings.take_check(flow, answer)
         self.show_problems()
+
+    def _surveyed(self, connections: Any, flows: Any) -> None:
+        """What there is in the workspace: offered wherever a setting names one."""
+        context = self.window_.inspector.context
+        context.connections = lambda: connections
+        context.flows = lambda: flows
 
     def show_problems(self) -> None:
         """Everything that shows what is wrong, brought up to date."""

@@ -74,6 +74,20 @@ def ask_to_save(parent: QWidget, title: str) -> str:
     return "save" if clicked is save else "discard" if clicked is discard else "stay"
 
 
+def ask_to_overwrite(parent: QWidget, name: str) -> str:
+    """What to do where the file holds what another program wrote: `mine`, `theirs` or `stay`."""
+    box = QMessageBox(parent)
+    box.setWindowTitle(_("Changed on disk"))
+    box.setText(_("“{file}” was changed by another program since it was opened here.").format(file=name))
+    mine = box.addButton(_("Write mine over it"), QMessageBox.ButtonRole.DestructiveRole)
+    theirs = box.addButton(_("Load theirs"), QMessageBox.ButtonRole.AcceptRole)
+    stay = box.addButton(_("Go on editing"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(stay)
+    box.exec()
+    clicked = box.clickedButton()
+    return "mine" if clicked is mine else "theirs" if clicked is theirs else "stay"
+
+
 _WIDGETS: dict[str, Widget] = {"integer": "integer", "number": "number", "boolean": "boolean", "choice": "choice", "file": "file"}
 
 

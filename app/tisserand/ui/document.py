@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,36 @@ from tisserand.ui.kinds import Kinds, unused_id
 Wire = tuple[str, str, str, str]
 
 
+@dataclass(frozen=True)
+class Opened:
+    """What came of reading a flow file; `flow` is None where it could not be read."""
+
+    path: Path
+    flow: Flow | None
+    raw: bytes | None = None
+    positions: Positions = field(default_factory=Positions)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def read(path: Path) -> Opened:
+    """Read a flow file. Touches no window, so that any thread may do it."""
+    try:
+        raw = path.read_bytes()
+        text = raw.decode("utf-8")
+    except FileNotFoundError:
+        return _unreadable(path, msg("There is no file “{file}”.", file=str(path)), msg("Open another flow."))
+    except OSError as error:
+        return _unreadable(path, msg("“{file}” cannot be read: {reason}.", file=str(path), reason=error.strerror or ""), None)
+    except UnicodeDecodeError:
+        return _unreadable(path, msg("“{file}” is not a text in UTF-8.", file=path.name), msg("Save it as UTF-8 text."))
+    reading = read_flow(text, str(path))
+    return Opened(path, reading.flow, raw, reading.positions, list(reading.problems))
+
+
+def _unreadable(path: Path, message: Message, fix: Message | None) -> Opened:
+    return Opened(path, None, problems=[Problem("flow.unreadable", message, fix, Place(file=str(path)))])
+
+
 class Document(QObject):
     """One open flow."""
 
@@ -49,6 +80,8 @@ class Document(QObject):
         self.positions = Positions()
         self.broken: list[Problem] = []
         """Why the file could not be read; the document is empty then and is not written over it."""
+        self.raw: bytes | None = None
+        """What the file held when it was last read or written here."""
         self._history = History(_empty())
         self._history.listen(self._became)
 
@@ -65,39 +98,46 @@ class Document(QObject):
         return self.flow.title or (self.path.stem if self.path else msg("Untitled flow").text())
 
     def new(self) -> None:
+        self.raw = None
         self._start(_empty(), None, Positions(), [])
 
     def open(self, path: Path) -> list[Problem]:
-        """Open a file. What cannot be read leaves an empty document and its problems; nothing is ever written over it unasked."""
-        try:
-            text = path.read_bytes().decode("utf-8")
-        except FileNotFoundError:
-            return self._refuse(path, msg("There is no file “{file}”.", file=str(path)), msg("Open another flow."))
-        except OSError as error:
-            return self._refuse(
-                path, msg("“{file}” cannot be read: {reason}.", file=str(path), reason=error.strerror or ""), None
-            )
-        except UnicodeDecodeError:
-            fix = msg("Save it as UTF-8 text.")
-            return self._refuse(path, msg("“{file}” is not a text in UTF-8.", file=path.name), fix)
-        reading = read_flow(text, str(path))
-        if reading.flow is None:
-            self._start(_empty(), None, reading.positions, reading.problems)
-            return reading.problems
-        self._start(reading.flow, path, reading.positions, [])
+        """Open a file here and now. What cannot be read leaves an empty document and its problems."""
+        opened = read(path)
+        self.take(opened)
+        return opened.problems
+
+    def take(self, opened: Opened) -> None:
+        """Become what was read; nothing is ever written over a file that could not be."""
+        if opened.flow is None:
+            self._start(_empty(), None, opened.positions, opened.problems)
+            return
         # A file that cannot be read in full would lose what was not understood: saving it asks for another name.
-        if any(problem.severity == "error" and problem.code.startswith("yaml") for problem in reading.problems):
-            self.path = None
-        return reading.problems
+        partly = any(problem.severity == "error" and problem.code.startswith("yaml") for problem in opened.problems)
+        self.raw = None if partly else opened.raw
+        self._start(opened.flow, None if partly else opened.path, opened.positions, [])
+
+    def adopt(self, other: Document) -> None:
+        """Go on where another window left off: the flow, its history and its file."""
+        self._history = other._history
+        self._history.listen(self._became)
+        self.path, self.positions, self.broken, self.raw = other.path, other.positions, other.broken, other.raw
+        self.opened.emit()
+        self.state_changed.emit()
+
+    def differs_on_disk(self) -> bool:
+        """Whether the file holds something else than what was read from it or written to it last."""
+        if self.path is None or self.raw is None:
+            return False
+        try:
+            return self.path.read_bytes() != self.raw
+        except OSError:
+            return True
 
     def show(self, flow: Flow) -> None:
         """Show a flow that has no file yet (an example, a benchmark)."""
+        self.raw = None
         self._start(flow, None, Positions(), [])
-
-    def _refuse(self, path: Path, message: Message, fix: Message | None) -> list[Problem]:
-        problem = Problem("flow.unreadable", message, fix, Place(file=str(path)))
-        self._start(_empty(), None, Positions(), [problem])
-        return [problem]
 
     def _start(self, flow: Flow, path: Path | None, positions: Positions, broken: list[Problem]) -> None:
         self._history = History(flow)
@@ -113,10 +153,11 @@ class Document(QObject):
     def save(self, path: Path) -> Message | None:
         """Write the file at once; gives the sentence why it could not be."""
         try:
-            write_text(path, self.text())
+            text = self.text()
+            write_text(path, text)
         except OSError as error:
             return msg("“{file}” cannot be written: {reason}.", file=str(path), reason=error.strerror or str(error))
-        self.path = path
+        self.path, self.raw = path, text.encode()
         self._history.mark_saved()
         self.state_changed.emit()
         return None

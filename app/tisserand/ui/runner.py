@@ -35,6 +35,8 @@ class Runner(QObject):
     """RunInfo"""
     refused = Signal(object)
     """[Problem]"""
+    surveyed = Signal(object, object)
+    """([(connection, type)], [flow])"""
     checked = Signal(object, object)
     """(the flow that was checked, Checked)"""
 
@@ -177,6 +179,23 @@ class Runner(QObject):
         self._checking = False
         if generation == self._generation:
             self.checked.emit(flow, answer)
+
+    def survey(self) -> None:
+        """Ask what connections and flows the workspace has."""
+        root = self.root
+
+        def work() -> Any:
+            from tisserand.workspace.folder import Workspace
+
+            connections = [(found.name, found.type) for found in self.executor().connections()]
+            return connections, [path.stem for path in Workspace(self.root or Path()).flow_files()]
+
+        def come(answer: Any) -> None:
+            if self.root == root:
+                self.surveyed.emit(*answer)
+
+        # What is wrong with the workspace is told by the check of the flow.
+        self._background.do(work, come, lambda _problems: None)
 
     # -- data ----------------------------------------------------------------------------------------------------------
     def page(

@@ -20,6 +20,10 @@ class Standings:
         self.over = False
         """Whether the run has ended: what is said to be running then was stopped."""
 
+    def take_over(self, other: Standings) -> None:
+        """Know what another knew."""
+        self.run, self.infos, self._ran, self.over = other.run, other.infos, other._ran, other.over
+
     def forget(self) -> None:
         self.run, self.infos, self._ran, self.over = None, {}, None, False
 

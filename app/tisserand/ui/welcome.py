@@ -1,11 +1,13 @@
-"""The empty canvas: one sentence, a few flows to start from, and one big plus."""
+"""The start page, over an empty canvas: one sentence, one big plus, the flows of last time and a few examples."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QFontMetrics
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from tisserand.files import shipped
 from tisserand.texts import translate as _
@@ -13,13 +15,15 @@ from tisserand.ui.icons import icon
 from tisserand.ui.theme import theme
 
 MOST = 3
+NARROW, WIDE = 420, 620
 
 
 class Welcome(QFrame):
     """Lies over the canvas while the flow has no node."""
 
     add_asked = Signal()
-    example_asked = Signal(object)
+    open_asked = Signal()
+    flow_asked = Signal(object)
     """The path of a flow file."""
 
     def __init__(self, parent: QWidget) -> None:
@@ -27,8 +31,8 @@ class Welcome(QFrame):
         self.setObjectName("welcome")
         self.setAccessibleName(_("Start"))
         box = QVBoxLayout(self)
-        box.setContentsMargins(24, 24, 24, 24)
-        box.setSpacing(10)
+        box.setContentsMargins(16, 14, 16, 14)
+        box.setSpacing(8)
         self._plus = QPushButton()
         self._plus.setProperty("primary", True)
         self._plus.setObjectName("plus")
@@ -40,51 +44,95 @@ class Welcome(QFrame):
         title = QLabel(_("Weave your first flow"))
         title.setProperty("role", "title")
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        title.setWordWrap(True)
         box.addWidget(title)
         said = QLabel(_("Bring data in from the left, transform it, send it out on the right."))
         said.setProperty("role", "muted")
         said.setAlignment(Qt.AlignmentFlag.AlignCenter)
         said.setWordWrap(True)
         box.addWidget(said)
-        self._examples = QVBoxLayout()
-        self._examples.setSpacing(6)
-        box.addSpacing(8)
-        box.addLayout(self._examples)
-        self._buttons: list[QPushButton] = []
+        box.addSpacing(6)
+        self._lists = QHBoxLayout()
+        self._lists.setSpacing(20)
+        box.addLayout(self._lists)
+        self._open = QPushButton(_("Open another flow…"))
+        self._open.setProperty("quiet", True)
+        self._open.clicked.connect(self.open_asked)
+        box.addWidget(self._open, 0, Qt.AlignmentFlag.AlignHCenter)
+        self._columns: list[QWidget] = []
+        self.buttons: list[QPushButton] = []
+        self._shown: object = None
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
-        self.setFixedWidth(420)
         theme().changed.connect(self._recolour)
         self._recolour()
 
-    def fill(self) -> None:
-        """Offer the shipped examples (their titles are read from the first lines only)."""
-        if self._buttons:
+    def fill(self, recent: Sequence[Path]) -> None:
+        """Offer the flows of last time and the shipped examples (their titles are read from the first lines only)."""
+        last = [(path, path.parent.parent.name or str(path.parent), _title(path)) for path in recent[:MOST]]
+        found = [(path, "", _(title)) for path, title in examples()]
+        if (last, found) == self._shown:
             return
-        found = examples()
+        self._shown = (last, found)
+        for column in self._columns:
+            self._lists.removeWidget(column)
+            column.deleteLater()
+        self._columns, self.buttons = [], []
+        if last:
+            self._add_column(_("Where you left off"), last, "clock")
         if found:
-            label = QLabel(_("Or start from an example:"))
-            label.setProperty("role", "muted")
-            self._examples.addWidget(label)
-        for path, title in found:
-            button = QPushButton(_(title))
-            button.setProperty("example", True)
-            button.setToolTip(str(path))
-            button.clicked.connect(lambda _checked=False, chosen=path: self.example_asked.emit(chosen))
-            self._examples.addWidget(button)
-            self._buttons.append(button)
+            self._add_column(_("Start from an example"), found, "workflow")
         self._recolour()
-        self.adjustSize()
+        self.centre()
+
+    def _add_column(self, heading: str, entries: Sequence[tuple[Path, str, str]], sign: str) -> None:
+        column = QWidget()
+        box = QVBoxLayout(column)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(6)
+        label = QLabel(heading)
+        label.setProperty("role", "muted")
+        box.addWidget(label)
+        for path, where, title in entries:
+            button = _Elided(title)
+            button.setProperty("example", True)
+            button.setProperty("sign", sign)
+            button.setToolTip(f"{title}\n{where or path.stem}")
+            button.clicked.connect(lambda _checked=False, chosen=path: self.flow_asked.emit(chosen))
+            box.addWidget(button)
+            self.buttons.append(button)
+        box.addStretch(1)
+        self._lists.addWidget(column, 1)
+        self._columns.append(column)
 
     def _recolour(self) -> None:
         self._plus.setIcon(icon("plus", "on_accent"))
-        for button in self._buttons:
-            button.setIcon(icon("workflow", "accent"))
+        self._open.setIcon(icon("folder-open", "accent"))
+        for button in self.buttons:
+            button.setIcon(icon(button.property("sign"), "accent"))
 
     def centre(self) -> None:
+        """In the middle of the canvas, never wider than it."""
         parent = self.parentWidget()
         assert parent is not None
+        self.setFixedWidth(max(200, min(WIDE if len(self._columns) > 1 else NARROW, parent.width() - 16)))
         self.adjustSize()
         self.move(max(0, (parent.width() - self.width()) // 2), max(0, (parent.height() - self.height()) // 2))
+
+
+class _Elided(QPushButton):
+    """A button that shortens its text rather than the window."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._whole = text
+        self.setAccessibleName(text)
+        self.setMinimumWidth(80)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def resizeEvent(self, event: object) -> None:
+        super().resizeEvent(event)  # type: ignore[arg-type]
+        room = self.width() - 58
+        self.setText(QFontMetrics(self.font()).elidedText(self._whole, Qt.TextElideMode.ElideRight, room))
 
 
 def examples() -> list[tuple[Path, str]]:
@@ -99,7 +147,8 @@ def examples() -> list[tuple[Path, str]]:
 
 
 def _title(path: Path) -> str:
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines()[:12]:
-        if line.startswith("title:"):
-            return line.partition(":")[2].strip().strip("\"'") or path.stem
+    with path.open(encoding="utf-8", errors="replace") as lines:
+        for _number, line in zip(range(12), lines, strict=False):
+            if line.startswith("title:"):
+                return line.partition(":")[2].strip().strip("\"'") or path.stem
     return path.stem

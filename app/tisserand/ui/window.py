@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, Qt
+from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, Qt, Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
     QApplication,
@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tisserand.texts import language, set_language
 from tisserand.texts import translate as _
 from tisserand.ui.actions import TOOLBAR, Actions
 from tisserand.ui.background import Background
@@ -30,12 +31,14 @@ from tisserand.ui.desk import Desk
 from tisserand.ui.document import Document
 from tisserand.ui.icons import ICON, icon
 from tisserand.ui.kinds import Kinds
+from tisserand.ui.notice import Notice
 from tisserand.ui.panels.data import DataPane
 from tisserand.ui.panels.editors import FormContext
 from tisserand.ui.panels.inspector import Inspector
 from tisserand.ui.panels.log import Log
 from tisserand.ui.panels.palette import Palette
 from tisserand.ui.panels.problems import Problems
+from tisserand.ui.recent import Recent
 from tisserand.ui.runner import Runner
 from tisserand.ui.theme import MODES, Mode, theme
 from tisserand.ui.welcome import Welcome
@@ -43,6 +46,8 @@ from tisserand.ui.welcome import Welcome
 
 class Window(QMainWindow):
     """One window on one flow. What its actions do is in `desk`."""
+
+    language_changed = Signal()
 
     def __init__(self, settings: QSettings | None = None) -> None:
         super().__init__()
@@ -61,6 +66,8 @@ class Window(QMainWindow):
         self.problems = Problems()
         self.log = Log()
         self.welcome = Welcome(self.canvas)
+        self.notice = Notice()
+        self.recent = Recent(settings)
         self._lay_out()
         self._make_toolbar()
         self.desk = Desk(self)
@@ -81,13 +88,19 @@ class Window(QMainWindow):
         left.setMinimumWidth(170)
         right.setMinimumWidth(230)
         self._upper = QSplitter(Qt.Orientation.Horizontal)
-        for widget in (left, self.canvas, right):
+        centre = QWidget()
+        middle = QVBoxLayout(centre)
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.setSpacing(0)
+        middle.addWidget(self.notice)
+        middle.addWidget(self.canvas, 1)
+        for widget in (left, centre, right):
             self._upper.addWidget(widget)
         self._upper.setSizes([216, 760, 304])
         self._outer = QSplitter(Qt.Orientation.Vertical)
         self._outer.addWidget(self._upper)
         self._outer.addWidget(self.tabs)
-        self._outer.setSizes([560, 200])
+        self._outer.setSizes([500, 250])
         for splitter in (self._upper, self._outer):
             splitter.setHandleWidth(1)
             splitter.setChildrenCollapsible(False)
@@ -178,6 +191,35 @@ class Window(QMainWindow):
         words: dict[Mode, str] = {"system": _("Colours of the system"), "light": _("Light colours"), "dark": _("Dark colours")}
         self.desk.say(words[mode])
 
+    def next_language(self) -> None:
+        """English → French → English. Every text is made anew, so whoever opened this window opens another in its place."""
+        if self.runner.running:
+            self.desk.say(_("The language can be changed when the run is over."))
+            return
+        chosen = set_language("fr" if language() == "en" else "en")
+        if self.settings is not None:
+            self.settings.setValue("language", chosen)
+        self.language_changed.emit()
+
+    def succeed(self, other: Window) -> None:
+        """Take over what another window showed: its flow with the history, its run, its place on the screen."""
+        self.runner.root = other.runner.root
+        self.inspector.context.workspace = other.runner.root
+        self.setGeometry(other.geometry())
+        self.document.adopt(other.document)
+        self.desk.standings.take_over(other.desk.standings)
+        self.desk.show_problems()
+        self.scene.select(other.scene.selection)
+        if self.runner.root is not None:
+            self.runner.survey()
+
+    def retire(self) -> None:
+        """Go without a question: another window has taken over."""
+        self.background.close()
+        self.runner.close()
+        self.hide()
+        self.deleteLater()
+
     def _restore(self) -> None:
         self.resize(1280, 800)
         if self.settings is None:
@@ -195,7 +237,7 @@ class Window(QMainWindow):
         }
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self.desk.may_leave():
+        if not self.desk.disk.may_leave():
             event.ignore()
             return
         if self.settings is not None:

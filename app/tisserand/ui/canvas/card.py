@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from tisserand.ui.canvas.scene import FlowScene
 
 _MARGIN = 12.0
+_NAMES = 130.0
+"""How far the names of ports may reach out."""
 _TEXT_X = 54.0
 
 
@@ -67,7 +69,22 @@ class Card(QGraphicsItem):
             wire.reroute()
 
     def boundingRect(self) -> QRectF:
-        return QRectF(-_MARGIN, -_MARGIN, WIDTH + 2 * _MARGIN, self.height + 2 * _MARGIN)
+        aside = _NAMES if self.hovered else _MARGIN
+        return QRectF(-aside, -_MARGIN, WIDTH + 2 * aside, self.height + 2 * _MARGIN)
+
+    def show_hover(self, on: bool) -> None:
+        """Under the pointer or not: the names of its ports stand beside it, instead of what its wires say."""
+        self.prepareGeometryChange()
+        self.hovered = on
+        self.update()
+        for wire in self.wires:
+            wire.update()
+
+    def names_ports(self, side: str) -> bool:
+        """Whether the names of the ports of one side (`in`, `out`) are to be read beside them."""
+        scene: FlowScene = self.scene()  # type: ignore[assignment]
+        ports = self.shown.inputs if side == "in" else self.shown.outputs
+        return (self.hovered or scene.drafting) and len(ports) > 1
 
     def frame(self) -> QRectF:
         """The card itself, in scene coordinates."""
@@ -192,15 +209,12 @@ class Card(QGraphicsItem):
         painter.setPen(style.port)
         painter.setBrush(style.brush["canvas"])
         hot = scene.hot_port if scene.hot_port and scene.hot_port[0] == self.id else None
-        names = self.hovered or self.selected or scene.drafting
-        wired = {wire.key[1] for wire in self.wires if wire.source is self} if names else set()
-        if "" in wired and self.shown.outputs:
-            wired.add(self.shown.outputs[0].name)  # its wire says the name already
         sides: tuple[tuple[str, Sequence[In | Out], float], ...] = (
             ("in", self.shown.inputs, 0.0),
             ("out", self.shown.outputs, WIDTH),
         )
         for side, ports, x in sides:
+            names = self.names_ports(side)
             for index, port in enumerate(ports):
                 y = self._port_y(index, len(ports)) if side == "in" else self._output_y(index)
                 if isinstance(port, Out) and port.kind == "rejects":
@@ -213,11 +227,12 @@ class Card(QGraphicsItem):
                     painter.setBrush(style.brush["canvas"])
                 else:
                     painter.drawEllipse(QPointF(x, y), PORT, PORT)
-                if names and len(ports) > 1 and not (side == "out" and port.name in wired and not scene.drafting):
+                if names:
                     self._paint_port_name(painter, style, translate(port.title) or port.name, side, x, y)
 
     def _paint_port_name(self, painter: QPainter, style: Look, name: str, side: str, x: float, y: float) -> None:
         painter.setFont(style.tiny)
+        name = style.tiny_metrics.elidedText(name, Qt.TextElideMode.ElideRight, _NAMES - 20)
         width = style.tiny_metrics.horizontalAdvance(name) + 8
         left = x - width - 8 if side == "in" else x + 8
         box = QRectF(left, y - 8, width, 16)

@@ -257,8 +257,7 @@ class Canvas(CanvasView):
         if id != self._hover_card:
             for other in (self._hover_card, id):
                 if other is not None and other in scene.cards:
-                    scene.cards[other].hovered = other == id
-                    scene.cards[other].update()
+                    scene.cards[other].show_hover(other == id)
             self._hover_card = id
         if key != self._hover_wire:
             for one in (self._hover_wire, key):

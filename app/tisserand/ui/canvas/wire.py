@@ -134,7 +134,7 @@ class Wire(QGraphicsItem):
 
     def _paint_label(self, painter: QPainter) -> None:
         text = self.label()
-        if not text:
+        if not text or self.source.names_ports("out") or self.target.names_ports("in"):
             return
         style = look()
         width = style.tiny_metrics.horizontalAdvance(text) + 12

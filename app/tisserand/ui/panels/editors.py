@@ -256,7 +256,7 @@ class PickEditor(Editor):
         self._context = context
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        self.combo = QComboBox()
+        self.combo = _Offers(self.offer)
         self.combo.setEditable(True)
         self.combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
         self.combo.installEventFilter(_NoWheel(self.combo))
@@ -302,6 +302,18 @@ class PickEditor(Editor):
 
     def _tell_text(self, text: str) -> None:
         self._tell(text if text or self.asked.default == "" or self.asked.required else None)
+
+
+class _Offers(QComboBox):
+    """A combo box that takes its offers when it opens: what arrives, and what there is, changes while the form stands."""
+
+    def __init__(self, renew: Callable[[], None]) -> None:
+        super().__init__()
+        self._renew = renew
+
+    def showPopup(self) -> None:
+        self._renew()
+        super().showPopup()
 
 
 class SwitchEditor(Editor):

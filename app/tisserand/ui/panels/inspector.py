@@ -49,6 +49,8 @@ class Inspector(QWidget):
         self._fields: dict[str, tuple[Editor, QWidget, QLabel]] = {}
         self._form: tuple[FormField, ...] = ()
         self._kind = ""
+        self._general: QLabel | None = None
+        """What is wrong with the node as a whole."""
         self._name: QLineEdit | None = None
         self._more: QWidget | None = None
         self._more_button: QPushButton | None = None
@@ -71,7 +73,7 @@ class Inspector(QWidget):
             return
         self._document.seal()
         self._fields.clear()
-        self._name = self._more = self._more_button = None
+        self._name = self._more = self._more_button = self._general = None
         self.node, self._kind = (node.id, node.kind) if node else (None, "")
         page = QWidget()
         page.setObjectName("page")
@@ -132,6 +134,11 @@ class Inspector(QWidget):
             told.setWordWrap(True)
             told.setTextFormat(Qt.TextFormat.PlainText)
             box.addWidget(told)
+        self._general = QLabel()
+        self._general.setProperty("role", "error")
+        self._general.setWordWrap(True)
+        self._general.hide()
+        box.addWidget(self._general)
         line = QFrame()
         line.setObjectName("line")
         line.setFixedHeight(1)
@@ -216,14 +223,20 @@ class Inspector(QWidget):
 
     def _show_problems(self) -> None:
         by_field: dict[str, list[str]] = {}
+        general: list[str] = []
         for problem in self.problems:
-            if problem.place.node != self.node or not problem.place.field:
+            if problem.place.node != self.node:
                 continue
-            parts = problem.place.field.split(".")
-            if parts[0] == "config" and len(parts) > 1:
-                text = problem.message.text() + (f" {problem.fix.text()}" if problem.fix else "")
+            text = problem.message.text() + (f" {problem.fix.text()}" if problem.fix else "")
+            parts = (problem.place.field or "").split(".")
+            if parts[0] == "config" and len(parts) > 1 and parts[1] in self._fields:
                 where = ".".join(parts[2:])
                 by_field.setdefault(parts[1], []).append(f"{where}: {text}" if where else text)
+            elif self.node is not None:
+                general.append(text)
+        if self._general is not None:
+            self._general.setText("\n".join(general))
+            self._general.setVisible(bool(general))
         for name, (editor, _holder, wrong) in self._fields.items():
             lines = by_field.get(name, [])
             wrong.setText("\n".join(lines))

@@ -1,0 +1,152 @@
+"""The open flow's file: opening it beside the window, saving it at once, and noticing when someone else changes it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer
+from PySide6.QtWidgets import QFileDialog
+
+from tisserand.model.problem import Problem
+from tisserand.texts import msg
+from tisserand.texts import translate as _
+from tisserand.ui import dialogs
+from tisserand.ui.document import Opened, read
+
+if TYPE_CHECKING:
+    from tisserand.ui.window import Window
+
+SETTLE = 150
+"""Milliseconds: whoever writes a file in several steps has finished by then."""
+
+
+class Disk(QObject):
+    """What the window does with files."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self.window_ = window
+        self.loading = False
+        self._wanted: Path | None = None
+        self._settle = QTimer(self)
+        self._settle.setSingleShot(True)
+        self._settle.setInterval(SETTLE)
+        self._settle.timeout.connect(self.look)
+        self._watcher = QFileSystemWatcher(self)
+        self._watcher.fileChanged.connect(lambda _path: self._settle.start())
+        window.document.opened.connect(self._watch)
+
+    def may_leave(self) -> bool:
+        """Whether the open flow may be left: saved, or the person says so."""
+        d = self.window_.document
+        if d.is_saved:
+            return True
+        answer = dialogs.ask_to_save(self.window_, d.title)
+        return self.save() if answer == "save" else answer == "discard"
+
+    # -- opening -------------------------------------------------------------------------------------------------------
+    def new(self) -> None:
+        if self.may_leave():
+            self.window_.document.new()
+
+    def open(self) -> None:
+        if not self.may_leave():
+            return
+        start = str(self.window_.document.path or self.window_.runner.root or Path.home())
+        chosen, _filter = QFileDialog.getOpenFileName(self.window_, _("Open a flow"), start, _("Flows") + " (*.yaml *.yml)")
+        if chosen:
+            self.load(Path(chosen))
+
+    def open_path(self, path: Path) -> None:
+        if self.may_leave():
+            self.load(path)
+
+    def load(self, path: Path) -> None:
+        """Open a flow file, and the workspace around it. It is read elsewhere: a large one must not hold up the window."""
+        self.loading, self._wanted = True, path
+
+        def come(opened: Opened) -> None:
+            if self._wanted == path:
+                self.loading = False
+                self._take(opened)
+
+        def failed(problems: list[Problem]) -> None:
+            come(Opened(path, None, problems=problems))
+
+        self.window_.background.do(lambda: read(path), come, failed)
+
+    def _take(self, opened: Opened) -> None:
+        from tisserand.sdk.errors import NodeError
+        from tisserand.workspace.folder import Workspace
+
+        w = self.window_
+        try:
+            w.runner.root = Workspace.find(opened.path).root
+        except NodeError:
+            w.runner.root = opened.path.resolve().parent
+        w.inspector.context.workspace = w.runner.root
+        w.runner.survey()
+        w.document.take(opened)
+        if opened.flow is None:
+            dialogs.tell_broken(w, opened.path.name, opened.problems)
+        else:
+            w.recent.add(opened.path)
+
+    # -- saving --------------------------------------------------------------------------------------------------------
+    def save(self) -> bool:
+        d = self.window_.document
+        if d.path is None:
+            return self.save_as()
+        if not d.differs_on_disk():
+            return self.write(d.path)
+        answer = dialogs.ask_to_overwrite(self.window_, d.path.name)
+        if answer == "theirs":
+            self.load(d.path)
+        return answer == "mine" and self.write(d.path)
+
+    def save_as(self) -> bool:
+        d = self.window_.document
+        root = self.window_.runner.root
+        start = d.path or ((root / "flows" if root else Path.home()) / f"{d.flow.id}.yaml")
+        chosen, _filter = QFileDialog.getSaveFileName(self.window_, _("Save the flow"), str(start), _("Flows") + " (*.yaml)")
+        return self.write(Path(chosen).with_suffix(".yaml")) if chosen else False
+
+    def write(self, path: Path) -> bool:
+        w = self.window_
+        wrong = w.document.save(path)
+        if wrong is not None:
+            w.notice.tell(wrong.text(), [(_("Save as…"), w.actions_["save_as"].trigger)])
+            return False
+        w.notice.hide()
+        w.desk.say(_("Saved as {file}").format(file=path.name))
+        w.recent.add(path)
+        self._watch()
+        return True
+
+    # -- noticing ------------------------------------------------------------------------------------------------------
+    def _watch(self) -> None:
+        watched = self._watcher.files()
+        if watched:
+            self._watcher.removePaths(watched)
+        path = self.window_.document.path
+        if path is not None and path.is_file():
+            self._watcher.addPath(str(path))
+
+    def look(self) -> None:
+        """The file was touched: take what stands in it now, or say so where that would lose changes."""
+        w = self.window_
+        d = w.document
+        self._watch()  # a file that was replaced is another one to the watcher
+        if d.path is None or not d.differs_on_disk():
+            return
+        path = d.path
+        if not path.is_file():
+            w.notice.tell(msg("“{file}” is gone from the disk. Saving writes it again.", file=path.name).text(), [])
+        elif d.is_saved:
+            self.load(path)
+            w.desk.say(msg("“{file}” was changed by another program and has been loaded again.", file=path.name).text())
+        else:
+            text = msg("“{file}” was changed by another program. You have changes here that are not saved.", file=path.name)
+            choices = [(_("Load theirs"), lambda: self.load(path)), (_("Keep mine"), w.notice.hide)]
+            w.notice.tell(text.text(), choices)
