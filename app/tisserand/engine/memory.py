@@ -13,6 +13,7 @@ from tisserand.engine.plan import Unit, blocking
 from tisserand.engine.resolve import Port
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.scan import fingerprint
+from tisserand.sdk.scan_whole import too_wide
 from tisserand.texts import msg
 
 if TYPE_CHECKING:
@@ -43,10 +44,17 @@ def thread_count(budget: int | None, asked: int | None) -> int | None:
 
 def guarded(run: FlowRun, unit: Unit, port: Port, do: Callable[[Query, DuckDB], T]) -> T:
     """Run a query; when it does not fit into memory, staged at its blocking nodes, and then with one thread."""
+    import duckdb
+
     with run.query_lock:
         run.querying = unit
         try:
-            result = _within(run, unit, port, do)
+            try:
+                result = _within(run, unit, port, do)
+            except duckdb.InvalidInputException as error:
+                if not too_wide(str(error)):
+                    raise
+                result = _within(run, unit, port, lambda query, backend: do(query.exact(), backend))
         finally:
             run.querying = None
     unchanged(run, unit)
@@ -111,7 +119,8 @@ def _staged(run: FlowRun, unit: Unit, port: Port, backend: DuckDB, extra: list[P
             path = run.folder / "tmp" / f"stage.{name}.{out.name}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.name not in done:
-                backend.spool(Query(run.resolution, here, bases), path, "lz4")
+                # What is staged is not tried again: it takes numbers of any width at once.
+                backend.spool(Query(run.resolution, here, bases).exact(), path, "lz4")
                 extra.append(path)
             bases[here] = path
     return bases

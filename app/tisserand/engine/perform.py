@@ -143,7 +143,7 @@ def _arriving(run: FlowRun, unit: Unit, source: Port | None, context: NodeContex
     """The rows that come into a node, counted, stoppable."""
     if source is None:
         return
-    query = Query(run.resolution, source, run.bases)
+    query = Query(run.resolution, source, run.bases).exact()  # what was handed over cannot be taken back for a second try
     for batch in run.backend.batches(query):
         context.progress(rows=batch.num_rows, bytes=batch.nbytes)
         yield batch
@@ -198,7 +198,7 @@ def _file(run: FlowRun, port: Port) -> Path:
     if isinstance(base, Path):
         return base
     with run.spools.writing(port) as part:
-        run.backend.spool(Query(run.resolution, port, run.bases), part, "lz4")
+        run.backend.spool(Query(run.resolution, port, run.bases).exact(), part, "lz4")
     run.bases[port] = run.spools.path(port)
     return run.spools.path(port)
 

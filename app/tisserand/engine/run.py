@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tisserand.engine import failures
 from tisserand.engine.backends.base import Base
+from tisserand.engine.blame import guilty
 from tisserand.engine.control import Cancelled, Stop
 from tisserand.engine.failures import Failure
 from tisserand.engine.journal import Event, Journal
@@ -24,6 +25,8 @@ from tisserand.engine.spool import Spools
 from tisserand.model import units as texts_of_units
 from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
+from tisserand.sdk.errors import NodeError
+from tisserand.sdk.scan import scan_error
 from tisserand.texts import Message, msg
 from tisserand.workspace.connections import Connections
 from tisserand.workspace.folder import Environment, Workspace
@@ -221,9 +224,9 @@ class FlowRun:
             except Cancelled:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever a node raises ends that node, told as a problem
-                failure = self._told(error, stop, unit)
                 if self.stop.pulled():
-                    raise Cancelled from None
+                    raise self.stop.reason from None
+                failure = self._told(error, stop, unit)
                 if attempt == attempts or not (failure.retry or _worth_retrying(failure)):
                     self._failed(unit, failure)
                     return
@@ -239,28 +242,28 @@ class FlowRun:
     def _told(self, error: Exception, stop: Stop, unit: Unit) -> Failure:
         if stop.pulled() and isinstance(stop.reason, Exception):
             error = stop.reason  # the time limit, whatever the interrupted call made of it
-        node = self._culprit(error, unit)
+        node, scan = self._culprit(error, unit)
+        if scan is not None and not isinstance(error, NodeError):
+            error = scan_error(error, scan)
         failure = failures.explain(error, self.flow.id, node)
+        if failure.problem.code == "data.error" and node == unit.node and any(name != node for name in unit.covers):
+            failure = failures.explain(error, self.flow.id, guilty(self, unit) or node)
         if failure.problem.code in ("run.unexpected", "data.error"):
             text = "".join(traceback.format_exception(error))
             print(self.connections.know_secrets().redact(text), flush=True)  # the worker's log, for whoever repairs it
         return failure
 
-    def _culprit(self, error: Exception, unit: Unit) -> str:
-        """The node that a failed query is told for: the reader whose file it names, else the unit's own."""
+    def _culprit(self, error: Exception, unit: Unit) -> tuple[str, Scan | None]:
+        """The node that a failed query is told for: the reader whose file it names, with its scan; else the unit's own."""
         text = str(error)
         for name in unit.covers:
-            base = (
-                self.bases.get((name, self.resolution.nodes[name].outputs[0].name))
-                if self.resolution.nodes[name].outputs
-                else None
-            )
-            paths = getattr(base, "paths", ())
-            if any(str(path) in text for path in paths) or (
-                paths and text.startswith(("Conversion Error: CSV", "Invalid Input Error: CSV"))
-            ):
-                return name
-        return unit.node
+            outputs = self.resolution.nodes[name].outputs
+            base = self.bases.get((name, outputs[0].name)) if outputs else None
+            if not isinstance(base, Path) and base is not None:
+                csv = text.startswith(("Conversion Error: CSV", "Invalid Input Error: CSV"))
+                if csv or any(str(path) in text for path in base.paths):
+                    return name, base
+        return unit.node, None
 
     def _begin(self, unit: Unit) -> None:
         with self._lock:
@@ -307,23 +310,23 @@ class FlowRun:
 
     def _failed(self, unit: Unit, failure: Failure) -> None:
         problem = failure.problem
-        guilty = problem.place.node or unit.node
+        culprit = problem.place.node or unit.node
         with self._lock:
             self.ended[unit.id] = "failed"
-            self.note(guilty, "node.failed", {"error": self.problem_json(problem), "unit": unit.id})
+            self.note(culprit, "node.failed", {"error": self.problem_json(problem), "unit": unit.id})
             for name in dict.fromkeys((*unit.covers, unit.node)):
-                if name == guilty or (name == unit.node and guilty not in self.resolution.nodes):
+                if name == culprit or (name == unit.node and culprit not in self.resolution.nodes):
                     self.states[name] = "failed"
                 elif name not in self.states and self._only_in(name, unit):
                     self.states[name] = "skipped"
-                    self.note(name, "node.skipped", {"reason": msg("“{source}” failed.", source=guilty).to_json()})
-            rule = self.resolution.nodes[guilty].spec.on_error or "stop"
+                    self.note(name, "node.skipped", {"reason": msg("“{source}” failed.", source=culprit).to_json()})
+            rule = self.resolution.nodes[culprit].spec.on_error or "stop"
             if rule == "stop":
                 self.stopping = True
                 if self.failure is None:
                     self.failure = problem
             elif rule == "route":
-                self._route(guilty, problem)
+                self._route(culprit, problem)
 
     def _route(self, name: str, problem: Problem) -> None:
         """A node that failed as a whole gives its error to those who listen at its rejects port."""

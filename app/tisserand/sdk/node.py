@@ -135,6 +135,8 @@ class Reader(Node[C]):
 
     role = "reader"
     outputs: ClassVar[tuple[Out, ...]] = (Out("rows"),)
+    columns_in_settings: ClassVar[bool] = False
+    """The columns follow from the config alone: nothing outside can change them, so the flow's lock file need not hold them."""
 
     def discover(self, ctx: Context, config: C) -> Discovery:
         """Look at the source without reading it all. Must not change anything."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from tisserand.sdk.arrow import to_duckdb
 from tisserand.sdk.errors import NodeError
+from tisserand.sdk.literals import literal as literal
 from tisserand.sdk.node import Scan
+from tisserand.sdk.scan_whole import checked_whole, whole_columns, whole_error
 from tisserand.texts import N_
 
 REJECTED_SQL = """
@@ -29,29 +29,17 @@ It stays empty until the scan has run to its end."""
 def scan_sql(scan: Scan) -> str:
     """The SELECT statement of a scan; `columns` are cast to exactly the types they declare."""
     options = dict(scan.options)
+    whole = whole_columns(scan) if scan.whole else []
     if scan.columns is not None and scan.format != "parquet":
         options["columns"] = {column.name: to_duckdb(column.type) for column in scan.columns}
+        options["columns"].update(dict.fromkeys(whole, "DOUBLE" if scan.whole == "quick" else "VARCHAR"))
         if options.get("filename"):
             options["columns"].pop(options["filename"], None)
     if scan.rejects:
         options["store_rejects"] = True
     arguments = [literal([str(path) for path in scan.paths]), *(f"{name}={literal(value)}" for name, value in options.items())]
-    return f"SELECT * FROM read_{scan.format}({', '.join(arguments)})"  # noqa: S608 - made of literals only
-
-
-def literal(value: Any) -> str:
-    """A plain value as a DuckDB literal."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return str(value)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{literal(str(name))}: {literal(item)}" for name, item in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(literal(item) for item in value) + "]"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return literal(json.dumps(value))
+    columns = f"* REPLACE ({', '.join(checked_whole(scan, name) for name in whole)})" if whole else "*"
+    return f"SELECT {columns} FROM read_{scan.format}({', '.join(arguments)})"  # noqa: S608 - made of literals only
 
 
 def fingerprint(paths: Iterable[Path]) -> str:
@@ -70,19 +58,24 @@ def fingerprint(paths: Iterable[Path]) -> str:
 def scan_error(error: Exception, scan: Scan) -> NodeError:
     """DuckDB's error of a scan as a sentence with file, line and column."""
     text = str(error)
+    broken = whole_error(text, scan)
+    if broken is not None:
+        return broken
     file = _file(text, scan)
     at = re.search(r"on Line: (\d+)|in line (\d+)", text)
     line = int(at[1] or at[2]) if at else None
     where = f"{file}:{line}" if line else file
     clash = re.search(r"""converting column "(.*?)"\. Could not convert string "(.*?)" to '(.*?)'""", text, re.DOTALL)
+    if clash and len(clash[2]) > scan.options.get("max_line_size", len(clash[2])):
+        text, clash = "maximum line size", None
     if clash:
         return NodeError(
-            "{where}: “{value}” in column “{column}” is not a {type}.",
+            "{where}: “{value}” in column “{column}” cannot be read as {type}.",
             fix="Give the column another type in “Column types”, or let bad rows be rejected.",
             where=where,
             value=_short(clash[2]),
             column=clash[1],
-            type=clash[3],
+            type=_declared(scan, clash[1]) or clash[3],
             line=line,
             field="columns",
         )
@@ -156,6 +149,10 @@ _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
     ),
     (re.compile(r"Permission denied", re.IGNORECASE), N_("{where} may not be read."), N_("Change the file's permissions.")),
 )
+
+
+def _declared(scan: Scan, name: str) -> str | None:
+    return next((column.type for column in scan.columns or () if column.name == name), None)
 
 
 def _file(text: str, scan: Scan) -> str:

@@ -12,7 +12,7 @@ import contextlib
 import itertools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,7 @@ from tisserand.sdk.node import (
     Written,
 )
 from tisserand.sdk.scan import REJECTED_SQL, literal, scan_error, scan_sql
+from tisserand.sdk.scan_whole import too_wide
 from tisserand.sdk.templates import Templates
 from tisserand.texts import Message
 
@@ -369,6 +370,8 @@ def _scan(scan: Scan, ctx: LoneContext) -> pa.Table:
         try:
             rows = connection.sql(scan_sql(scan)).to_arrow_table()
         except duckdb.Error as error:
+            if too_wide(str(error)):
+                return _scan(replace(scan, whole="exact"), ctx)
             raise scan_error(error, scan) from None
         if scan.rejects:
             for text, reason, place in connection.sql(REJECTED_SQL).fetchall():

@@ -31,6 +31,7 @@ class Table(Reader[TableConfig]):
     """A small table whose rows stand in the flow itself: exchange rates, codes, test data."""
 
     kind, title, icon = "data.table", "Table", "table"
+    columns_in_settings = True
 
     def check(self, config: TableConfig, schemas: Mapping[str, Schema]) -> Iterator[Exception]:
         try:
@@ -110,7 +111,7 @@ def _row(row: list[Any], number: int, schema: Schema) -> list[Any]:
             values.append(_value(value, column.type))
         except (ValueError, TypeError, ArithmeticError):
             raise NodeError(
-                "Row {at}: “{value}” in column “{column}” is not a {type}.",
+                "Row {at}: “{value}” in column “{column}” cannot be read as {type}.",
                 at=number + 1,
                 value=str(value)[:60],
                 column=column.name,

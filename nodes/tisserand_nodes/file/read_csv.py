@@ -120,29 +120,22 @@ class ReadCsv(Reader[ReadCsvConfig]):
     def scan(self, ctx: Context, config: ReadCsvConfig, found: Discovery) -> Scan | None:
         if config.file_column:
             return None
-        scan = self._scan(ctx, config, found, sources.files(ctx, config.path))
-        broken = whole_numbers.broken(scan, 0 if config.columns else SAMPLE)
-        if broken is None:
-            return scan
-        if config.bad_rows == "stop":
-            raise broken
-        return None
+        scan = self._scan(ctx, config, found, sources.files(ctx, config.path), "quick")
+        return None if scan.rejects and whole_numbers.has_fraction(scan) else scan
 
     def read(self, ctx: Context, config: ReadCsvConfig, found: Discovery) -> Iterator[pa.RecordBatch]:
         import duckdb
         import pyarrow as pa
 
         for path in sources.files(ctx, config.path):
-            scan = self._scan(ctx, config, found, (path,))
-            broken = whole_numbers.broken(scan, 0 if config.columns or config.bad_rows == "reject" else SAMPLE)
-            if broken is not None and config.bad_rows == "stop":
-                raise broken
+            scan = self._scan(ctx, config, found, (path,), "exact")
+            fraction = scan.rejects and whole_numbers.has_fraction(scan)
             with private() as connection:
                 try:
-                    if broken is None:
-                        batches = stream(connection, scan_sql(scan))
-                    else:
+                    if fraction:
                         batches = whole_numbers.checked(ctx, connection, scan, path.name)
+                    else:
+                        batches = stream(connection, scan_sql(scan))
                     for batch in batches:
                         ctx.progress(rows=batch.num_rows)
                         if config.file_column:
@@ -151,11 +144,13 @@ class ReadCsv(Reader[ReadCsvConfig]):
                         yield batch
                 except duckdb.Error as error:
                     raise scan_error(error, scan) from None
-                if scan.rejects and broken is None:
+                if scan.rejects and not fraction:
                     for row, reason, place in connection.sql(REJECTED_SQL).fetchall():
                         ctx.reject(row, reason, place)
 
-    def _scan(self, ctx: Context, config: ReadCsvConfig, found: Discovery, paths: tuple[Path, ...]) -> Scan:
+    def _scan(
+        self, ctx: Context, config: ReadCsvConfig, found: Discovery, paths: tuple[Path, ...], whole: Literal["quick", "exact"]
+    ) -> Scan:
         seen = found.detected
         options: dict[str, Any] = {
             "auto_detect": False,
@@ -183,7 +178,9 @@ class ReadCsv(Reader[ReadCsvConfig]):
             # The copy keeps the file's name, so that errors and rejects name it.
             readable.append(encodings.as_utf8(ctx, path, encoding, f"{ctx.node}-utf8/{number}/{path.name}"))
         columns = Schema(tuple(column for column in found.schema if column.name != config.file_column or not config.file_column))
-        return Scan("csv", tuple(readable), options, columns, rejects=config.bad_rows == "reject")
+        rejects = config.bad_rows == "reject"
+        # Rejected rows are found by DuckDB's own conversion, which a check after it would come too late for.
+        return Scan("csv", tuple(readable), options, columns, rejects=rejects, whole="" if rejects else whole)
 
 
 def _encoding(config: ReadCsvConfig, path: Path) -> str:

@@ -211,7 +211,7 @@ def _batch(ctx: Context, gathered: list[list[Any]], schema: pa.Schema, path: Pat
 
 def _unfit(path: Path, number: int, column: str, value: Any, type: str) -> NodeError:
     return NodeError(
-        "{file}, row {at}: “{value}” in column “{column}” is not a {type}.",
+        "{file}, row {at}: “{value}” in column “{column}” cannot be read as {type}.",
         file=path.name,
         at=number,
         row=number,

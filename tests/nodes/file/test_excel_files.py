@@ -80,7 +80,7 @@ def test_title_above_the_header(tmp_path):
         ({"sheet": "No"}, "Sheets: Data, Empty"),
         ({"range": "zz9z"}, "not a range"),
         ({"columns": {"n": "integer"}}, "row 2: “1.5” in column “n”"),
-        ({"columns": {"id": "date"}}, "is not a date"),
+        ({"columns": {"id": "date"}}, "cannot be read as date"),
         ({"columns": {"q": "text"}}, "no column “q”"),
     ],
 )

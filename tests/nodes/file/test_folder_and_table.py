@@ -76,7 +76,7 @@ def test_a_table_in_the_flow(tmp_path):
         ({"a": "wibble"}, [], "not a type"),
         ({"a": "text", "A": "text"}, [], "stands there twice"),
         ({"a": "integer"}, [[1, 2]], "Row 1 has 2 values for 1 columns"),
-        ({"a": "integer"}, [[1], [1.5]], "Row 2: “1.5” in column “a” is not a int64"),
+        ({"a": "integer"}, [[1], [1.5]], "Row 2: “1.5” in column “a” cannot be read as int64"),
         ({"a": "date"}, [["31/12/2024"]], "Row 1: “31/12/2024”"),
     ],
 )

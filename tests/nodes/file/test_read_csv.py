@@ -156,7 +156,7 @@ def long_file(last):
 
 
 def test_a_clash_far_down_is_a_sentence(tmp_path):
-    assert "t.csv:80002: “oops” in column “n” is not a" in fails(tmp_path, long_file("oops,x\n"))
+    assert "t.csv:80002: “oops” in column “n” cannot be read as int64" in fails(tmp_path, long_file("oops,x\n"))
 
 
 def test_a_fraction_far_down_is_never_rounded(tmp_path):
@@ -167,6 +167,27 @@ def test_a_fraction_far_down_is_never_rounded(tmp_path):
         assert got["rows"].num_rows == 80_001
         assert got["rows"]["n"].to_pylist()[-1] == 7
         assert len(got.rejects) == 1 and "1.5" in got.rejects[0].row
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_whole_numbers_of_any_width_far_down(tmp_path, native):
+    # 2**53 + 1 is the first whole number that float64, which the quick check reads by, does not hold.
+    got = read(tmp_path, long_file("9007199254740993,x\n-9223372036854775808,y\n1e3,z\n4.0,z\n 5 ,z\n"), native)
+    assert got["rows"]["n"].to_pylist()[-5:] == [9007199254740993, -9223372036854775808, 1000, 4, 5]
+
+
+@pytest.mark.parametrize("native", [True, False])
+@pytest.mark.parametrize("last", ["9223372036854775808", "nan", "inf", "1e300", "15e-1", "2.50"])
+def test_what_is_no_whole_number_far_down_is_told_with_its_line(tmp_path, native, last):
+    (tmp_path / "t.csv").write_text(long_file(f"{last},x\n"))
+    with pytest.raises(NodeError, match=f"^t.csv:80002: “{last}” in column “n” is not a whole number.$"):
+        run_reader(ReadCsv, {"path": "t.csv"}, tmp_path, native=native)
+
+
+def test_whole_numbers_with_thousands(tmp_path):
+    for native in (True, False):
+        got = read(tmp_path, "n;x\n1.234;1,5\n12;2\n", native, columns={"n": "integer"}, thousands=".", decimal=",")
+        assert got["rows"]["n"].to_pylist() == [1234, 12]
 
 
 def test_a_fraction_under_a_chosen_integer(tmp_path):

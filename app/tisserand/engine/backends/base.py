@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -25,6 +25,14 @@ class Query:
     resolution: Resolution
     port: Port
     bases: Mapping[Port, Base]
+
+    def exact(self) -> Query:
+        """The same with scans that take whole numbers of any width: slower, and no second try is needed."""
+        exact = {
+            port: replace(base, whole="exact") if isinstance(base, Scan) and base.whole else base
+            for port, base in self.bases.items()
+        }
+        return Query(self.resolution, self.port, exact)
 
 
 class Backend(Protocol):
