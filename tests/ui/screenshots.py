@@ -1,17 +1,20 @@
-"""Writes pictures of the designer (light and dark, full and small, empty) into a folder: `screenshots.py [FOLDER]`."""
+"""Pictures of every screen, light and dark, English and French, in three sizes: `screenshots.py [FOLDER [LANGUAGES]]`."""
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
 from tisserand import texts
 from tisserand.files import shipped
+from tisserand.model.flow import Flow, Node, Parameter
+from tisserand.ui import dialogs
 from tisserand.ui.app import application, furnish
 from tisserand.ui.theme import Mode, theme
 from tisserand.ui.window import Window
@@ -110,52 +113,148 @@ def until(ready: Callable[[], bool], seconds: float = 60) -> bool:
     return ready()
 
 
-def shoot(window: Window, file: Path, mode: Mode, width: int = 1280, height: int = 800) -> None:
-    made = QApplication.instance()
-    assert isinstance(made, QApplication)
-    theme().apply(made, mode)
-    window.resize(width, height)
-    until(lambda: False, 0.15)
-    window.canvas.first_sight()
-    until(lambda: False, 0.15)
-    window.grab().save(str(file))
-    print(file)
+SIZES = ((1280, 800), (1920, 1080), (1024, 640))
+README = ("designer", "light", "en", (1280, 800))
 
 
-def main(folder: Path, language: str = "en") -> None:
+class Shooter:
+    """Takes each screen in every colour and size, in one language."""
+
+    def __init__(self, application: QApplication, folder: Path, sizes: Sequence[tuple[int, int]]) -> None:
+        self.application = application
+        self.folder = folder
+        self.sizes = sizes
+
+    def take(self, window: Window, screen: str, dialog: QWidget | None = None) -> None:
+        """One screen; a dialog over it is taken on its own."""
+        modes: tuple[Mode, Mode] = ("light", "dark")
+        for mode in modes:
+            theme().apply(self.application, mode)
+            for size in self.sizes if dialog is None else self.sizes[:1]:
+                window.resize(*size)
+                until(lambda: False, 0.1)
+                if dialog is None:
+                    window.canvas.first_sight()
+                until(lambda: False, 0.1)
+                name = f"{screen}-{mode}-{texts.language()}-{size[0]}x{size[1]}.png"
+                (dialog or window).grab().save(str(self.folder / name))
+                print(self.folder / name)
+
+
+def empty(window: Window, shooter: Shooter, flow: Path) -> None:
+    shooter.take(window, "start")
+    window.recent.add(flow)
+    window.document.new()
+    shooter.take(window, "start-again")
+
+
+def opened(window: Window, flow: Path) -> None:
+    window.desk.load(flow)
+    until(lambda: not window.desk.disk.loading)
+    until(lambda: bool(window.desk.findings.schemas))
+
+
+def edited(window: Window, shooter: Shooter, flow: Path) -> None:
+    opened(window, flow)
+    shooter.take(window, "opened")
+    window.scene.select(["paid"])
+    window.document.set_config("paid", "where", "amont >= ")
+    window.document.set_config("by_country", "by", ["contry"])
+    until(lambda: any(p.place.node == "paid" for p in window.desk.problems), 15)
+    window.show_side("bottom", window.problems)
+    shooter.take(window, "problems")
+    window.document.undo()
+    window.document.undo()
+    window.document.set_config("orders", "path", "data/missing.csv")
+    window.scene.select(["by_country"])
+    until(lambda: False, 1)
+    flow.write_text(flow.read_text() + "# changed\n")
+    until(window.notice.isVisible, 5)
+    shooter.take(window, "changed-on-disk")
+    window.document.undo()
+    window.notice.hide()
+
+
+def ran(window: Window, shooter: Shooter, flow: Path) -> None:
+    opened(window, flow)
+    window.desk.runs.start()
+    until(lambda: not window.runner.running)
+    window.scene.select(["named"])
+    until(lambda: window.data.grid.total > 0, 10)
+    shooter.take(window, "designer")
+    window.show_side("bottom", window.log)
+    shooter.take(window, "log")
+    window.show_side("bottom", window.data)
+    window.scene.cards["paid"].show_hover(True)
+    shooter.take(window, "hover")
+    window.scene.cards["paid"].show_hover(False)
+
+
+def failed(window: Window, shooter: Shooter, flow: Path) -> None:
+    with (flow.parent.parent / "data" / "orders.csv").open("a") as lines:
+        lines.write("99999,1,2,not a day,too,many\n")
+    opened(window, flow)
+    window.desk.runs.start()
+    until(lambda: not window.runner.running)
+    window.scene.select(["orders"])
+    until(lambda: False, 0.5)
+    shooter.take(window, "failed")
+
+
+def asked(window: Window, shooter: Shooter, flow: Path) -> None:
+    page = dialogs.show_shortcuts(window, window.actions_)
+    shooter.take(window, "shortcuts", page)
+    page.accept()
+    broken = flow.parent / "broken.yaml"
+    broken.write_text("tisserand: 1\nnodes:\n  a: {kind: file.read_csv\n  b: [\n")
+    window.desk.load(broken)
+    until(lambda: not window.desk.disk.loading)
+    told = window.findChild(QDialog, "broken")
+    assert told is not None
+    shooter.take(window, "broken", told)
+    told.accept()
+    form = dialogs.parameter_form(window, FORM, window.inspector.context, lambda _values: None)
+    until(lambda: False, 0.1)
+    shooter.take(window, "parameters", form)
+    form.reject()
+
+
+FORM = Flow(
+    "form",
+    nodes={"start": Node("start", "trigger.manual", config={"prompt": "Which month shall be reported?"})},
+    parameters={
+        "month": Parameter("month", type="text", required=True, help="As year and month, for example 2026-11."),
+        "limit": Parameter("limit", type="number", default=1000, unit="EUR"),
+        "all": Parameter("all", type="boolean", default=False, title="Cancelled orders too"),
+    },
+)
+
+
+def main(folder: Path, languages: Sequence[str] = ("en", "fr"), sizes: Sequence[tuple[int, int]] = SIZES) -> None:
+    """All screens. The picture in the README is kept in the repository, everything else outside it."""
     texts.add_catalogues(shipped("resources") / "locale")
-    texts.set_language(language)
     folder.mkdir(parents=True, exist_ok=True)
     made = application(["tisserand"])
-    with tempfile.TemporaryDirectory() as temporary:
-        flow = workspace(Path(temporary) / "demo")
-        theme().apply(made, "light")
-        window = Window()
-        window.show()
-        furnish(window, None)
-        for mode in ("light", "dark"):
-            shoot(window, folder / f"empty-{mode}.png", mode)
-        window.desk.load(flow)
-        until(lambda: not window.desk.disk.loading)
-        shoot(window, folder / "opened-light.png", "light")
-        window.desk.runs.start()
-        until(lambda: not window.runner.running)
-        window.scene.select(["named"])
-        until(lambda: window.data.grid.total > 0, 10)
-        for mode in ("light", "dark"):
-            shoot(window, folder / f"designer-{mode}.png", mode)
-        window.scene.select(["paid"])
-        window.document.set_config("paid", "where", "amont >= ")
-        until(lambda: any(p.place.node == "paid" for p in window.desk.problems), 15)
-        window.show_side("bottom", window.problems)
-        shoot(window, folder / "problems-light.png", "light")
-        window.scene.select(["by_country"])
-        shoot(window, folder / "small-dark.png", "dark", 1024, 640)
-        window.document.undo()
-        window.background.close()
-        window.runner.close()
-        window.deleteLater()
+    shooter = Shooter(made, folder, sizes)
+    for language in languages:
+        texts.set_language(language)
+        with tempfile.TemporaryDirectory() as temporary:
+            flow = workspace(Path(temporary) / "demo")
+            theme().apply(made, "light")
+            window = Window()
+            window.show()
+            furnish(window, None)
+            for screens in (empty, edited, ran, failed, asked):
+                screens(window, shooter, flow)
+            window.retire()
+    screen, mode, language, (width, height) = README
+    picture = folder / f"{screen}-{mode}-{language}-{width}x{height}.png"
+    if picture.is_file():
+        shutil.copy(picture, shipped("resources") / "pictures" / "designer.png")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1] if len(sys.argv) > 1 else "out/screenshots"), sys.argv[2] if len(sys.argv) > 2 else "en")
+    if len(sys.argv) > 1:
+        main(Path(sys.argv[1]), sys.argv[2].split(",") if len(sys.argv) > 2 else ("en", "fr"))
+    else:
+        main(Path(tempfile.gettempdir()) / "tisserand-screenshots")

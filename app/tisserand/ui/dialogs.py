@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -24,7 +24,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from tisserand.model.flow import Flow, Parameter
+from tisserand.model.flow import Flow, Node, Parameter
 from tisserand.model.problem import Problem
 from tisserand.sdk.form import FormField, Widget, human
 from tisserand.texts import translate as _
@@ -105,22 +105,39 @@ def parameter_field(parameter: Parameter) -> FormField:
     )
 
 
-def ask_parameters(parent: QWidget, flow: Flow, context: FormContext) -> Mapping[str, Any] | None:
-    """The values of a flow's parameters; None where the person thought better of it."""
+def parameter_form(parent: QWidget, flow: Flow, context: FormContext, then: Callable[[Mapping[str, Any]], None]) -> QDialog:
+    """Ask for the values of a flow's parameters, with the defaults filled in; `then` gets what differs. Does not block."""
     dialog = QDialog(parent)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setObjectName("parameters")
     dialog.setWindowTitle(_("Run with"))
-    dialog.setMinimumWidth(400)
+    dialog.setMinimumWidth(420)
     box = QVBoxLayout(dialog)
     box.setContentsMargins(20, 18, 20, 16)
     box.setSpacing(14)
+    trigger = manual_start(flow)
+    prompt = str(trigger.config.get("prompt") or "") if trigger is not None else ""
+    heading = QLabel(prompt or _("Run “{flow}” with").format(flow=flow.title or flow.id))
+    heading.setProperty("role", "heading")
+    heading.setWordWrap(True)
+    box.addWidget(heading)
     given: dict[str, Any] = {}
+    buttons = QDialogButtonBox()
+    run = buttons.addButton(_("Run"), QDialogButtonBox.ButtonRole.AcceptRole)
+    run.setDefault(True)
+    needed = {name for name, parameter in flow.parameters.items() if parameter.required and parameter.default is None}
     page = QWidget()
     page.setObjectName("page")
     form = QVBoxLayout(page)
     form.setContentsMargins(0, 0, 0, 0)
     form.setSpacing(14)
+
+    def ready() -> None:
+        run.setEnabled(all(given.get(name) not in (None, "") for name in needed))
+
     for parameter in flow.parameters.values():
         editor = make_editor(parameter_field(parameter), context)
+        editor.setObjectName(parameter.name)
         editor.show_value(UNSET)
 
         def keep(value: Any, name: str = parameter.name) -> None:
@@ -128,6 +145,7 @@ def ask_parameters(parent: QWidget, flow: Flow, context: FormContext) -> Mapping
                 given.pop(name, None)
             else:
                 given[name] = value
+            ready()
 
         editor.edited.connect(keep)
         form.addWidget(labelled(editor))
@@ -136,15 +154,21 @@ def ask_parameters(parent: QWidget, flow: Flow, context: FormContext) -> Mapping
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setWidget(page)
+    area.setMinimumHeight(min(page.sizeHint().height() + 4, 420))
     box.addWidget(area, 1)
-    buttons = QDialogButtonBox()
-    run = buttons.addButton(_("Run"), QDialogButtonBox.ButtonRole.AcceptRole)
-    run.setDefault(True)
     buttons.addButton(_("Not now"), QDialogButtonBox.ButtonRole.RejectRole)
     buttons.accepted.connect(dialog.accept)
     buttons.rejected.connect(dialog.reject)
+    dialog.accepted.connect(lambda: then(given))
     box.addWidget(buttons)
-    return given if dialog.exec() == QDialog.DialogCode.Accepted else None
+    ready()
+    dialog.open()
+    return dialog
+
+
+def manual_start(flow: Flow) -> Node | None:
+    """The node by which a person starts the flow, where there is one."""
+    return next((node for node in flow.nodes.values() if node.kind == "trigger.manual" and not node.disabled), None)
 
 
 def show_shortcuts(parent: QWidget, actions: Actions) -> QDialog:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer
 
+from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
@@ -44,10 +45,16 @@ class Runs(QObject):
         flow = w.document.flow
         if not flow.nodes or w.runner.running:
             return
-        parameters: Mapping[str, Any] | None = {}
-        if any(parameter.required and parameter.default is None for parameter in flow.parameters.values()):
-            parameters = dialogs.ask_parameters(w, flow, w.inspector.context)
-        if parameters is None:
+        needed = any(parameter.required and parameter.default is None for parameter in flow.parameters.values())
+        trigger = dialogs.manual_start(flow)
+        if needed or (trigger is not None and (flow.parameters or trigger.config.get("confirm"))):
+            dialogs.parameter_form(w, flow, w.inspector.context, lambda given: self._start(flow, given))
+        else:
+            self._start(flow, {})
+
+    def _start(self, flow: Flow, parameters: Mapping[str, Any]) -> None:
+        w = self.desk.window_
+        if w.runner.running:
             return
         if w.runner.root is None:
             w.runner.root = self._home()
