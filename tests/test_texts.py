@@ -341,3 +341,12 @@ def test_the_environment_chooses_the_language(monkeypatch, environment, expected
         monkeypatch.setenv(name, value)
     assert texts.set_language(None) == expected
     texts.set_language("en")
+
+
+def test_numbers_are_written_as_the_language_does():
+    try:
+        assert [texts.number(1234), texts.number(0.25, 1), texts.number(1234567.891, 2)] == ["1,234", "0.2", "1,234,567.89"]
+        texts.set_language("fr")
+        assert [texts.number(1234), texts.number(12.5, 1)] == ["1\u202f234", "12,5"]
+    finally:
+        texts.set_language("en")

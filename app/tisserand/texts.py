@@ -132,6 +132,13 @@ def ngettext(one: str, many: str, count: int) -> str:
     return _catalogue(_language).ngettext(one, many, count)
 
 
+def number(value: float, digits: int = 0) -> str:
+    """A number as the language in use writes it: `1,234.5`, `1 234,5`."""
+    text = f"{value:,.{digits}f}"
+    return text.translate(_FRENCH_SIGNS) if _language == "fr" else text
+
+
+_FRENCH_SIGNS = str.maketrans({",": "\u202f", ".": ","})
 _ = translate
 
 

@@ -12,7 +12,7 @@ import click
 
 from tisserand.cli import session
 from tisserand.cli.words import Command, json_option, option, workspace_option
-from tisserand.texts import N_, Message, msg, translate
+from tisserand.texts import N_, Message, msg, number, translate
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,7 +46,7 @@ def runs(flow: str | None, state: str | None, limit: int, workspace: str | None,
     rows = []
     for run in found:
         started = datetime.fromtimestamp(run.started or run.created).strftime("%Y-%m-%d %H:%M:%S")
-        took = f"{run.finished - run.started:.1f}" if run.finished and run.started else ""
+        took = number(run.finished - run.started, 1) if run.finished and run.started else ""
         rows.append([run.id, run.flow, translate(_STATES.get(run.state, run.state)), started, took, run.by])
     session.print_table(titles, rows, right=[4])
     return 0
@@ -111,9 +111,9 @@ def _print_rows(table: pa.Table, total: int, offset: int) -> None:
     numbers = [n for n, field in enumerate(table.schema) if pa.types.is_integer(field.type) or pa.types.is_floating(field.type)]
     session.print_table(table.column_names, [[_cell(value) for value in row] for row in _rows(table)], numbers)
     last = offset + table.num_rows
-    shown: Message = msg("Rows {first} to {last} of {total}.", first=f"{offset + 1:,}", last=f"{last:,}", total=f"{total:,}")
+    shown: Message = msg("Rows {first} to {last} of {total}.", first=number(offset + 1), last=number(last), total=number(total))
     if not table.num_rows:
-        shown = msg("No rows here; {total} in all.", total=f"{total:,}")
+        shown = msg("No rows here; {total} in all.", total=number(total))
     click.echo(shown.text(), err=True)
 
 

@@ -11,7 +11,7 @@ import click
 
 from tisserand.service.protocol import Event, NodeInfo, RunInfo
 from tisserand.service.states import fold
-from tisserand.texts import Message, msg
+from tisserand.texts import Message, msg, number
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -79,7 +79,7 @@ class Bars(View):
         if task is None:
             task = self._tasks[name] = self._progress.add_task(name, total=None, rows="")
         rows = sum(found.rows.values())
-        shown = msg("{rows} rows", rows=f"{rows:,}").text() if rows else ""
+        shown = msg("{rows} rows", rows=number(rows)).text() if rows else ""
         over = found.state in ("done", "failed", "skipped")
         known = over or found.share is not None
         self._progress.update(task, total=1 if known else None, completed=1 if over else found.share or 0, rows=shown)
@@ -111,7 +111,7 @@ def _node_line(name: str, kind: str, node: NodeInfo) -> Message | None:
         case "node.started":
             return msg("{node}: started", node=name)
         case "node.done":
-            rows = ", ".join(f"{port} {count:,}" for port, count in node.rows.items())
+            rows = ", ".join(f"{port} {number(count)}" for port, count in node.rows.items())
             if not rows:
                 return msg("{node}: done in {seconds} s", node=name, seconds=_short(node.seconds))
             return msg("{node}: done in {seconds} s; rows: {rows}", node=name, seconds=_short(node.seconds), rows=rows)
@@ -135,4 +135,4 @@ def _message(value: Any) -> Any:
 
 
 def _short(seconds: float | None) -> str:
-    return f"{seconds or 0:.1f}"
+    return number(seconds or 0, 1)
