@@ -75,12 +75,12 @@ nodes:
       path: out/strangers.csv
 layout:
   orders: [0, 0]
-  customers: [240, 128]
-  paid: [240, 0]
-  named: [480, 64]
-  by_country: [720, 16]
-  lake: [960, 16]
-  strangers: [720, 128]
+  customers: [264, 128]
+  paid: [264, 0]
+  named: [528, 64]
+  by_country: [792, 16]
+  lake: [1056, 16]
+  strangers: [792, 128]
 """
 
 

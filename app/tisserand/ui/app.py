@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ def _furnished(window: Window, found: Any, asked: Path | None) -> None:
 
 def in_another_language(window: Window) -> Window:
     """A window that shows what this one showed, every text of it in the language in use."""
+    running = QApplication.instance()
+    assert isinstance(running, QApplication)
+    translate_qt(running)
     made = Window(window.settings)
     made.kinds.catalog = window.kinds.catalog
     made.palette_panel.fill()
@@ -78,12 +82,21 @@ def _flow_of(asked: Path | None) -> Path | None:
     return next(iter(sorted((asked / "flows").glob("*.yaml"))), None)
 
 
-def translate_qt(made: QApplication) -> QTranslator:
+def choose_language(settings: QSettings) -> str:
+    """What TISSERAND_LANG says, else what was chosen in the window, else the environment's or the system's language."""
+    chosen = os.environ.get("TISSERAND_LANG") or str(settings.value("language") or "")
+    # Windows and macOS say the language in their settings, not in the environment.
+    return texts.set_language(chosen or texts.asked_language() or QLocale.system().name())
+
+
+def translate_qt(made: QApplication) -> None:
     """Qt's own words (file dialogs, the menus of text fields) in the language in use."""
+    for old in made.findChildren(QTranslator):
+        made.removeTranslator(old)
+        old.deleteLater()
     own = QTranslator(made)
     if own.load(f"qtbase_{texts.language()}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
         made.installTranslator(own)
-    return own
 
 
 def _follow(made: QApplication) -> None:
@@ -96,11 +109,10 @@ def main(argv: list[str] | None = None) -> int:
     """`python -m tisserand.ui [FLOW or WORKSPACE]`; gives the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     texts.add_catalogues(shipped("resources") / "locale")
-    # Windows and macOS say the language in their settings, not in the environment.
-    texts.set_language(texts.asked_language() or QLocale.system().name())
     made = application(["tisserand", *arguments])
-    translate_qt(made)
     settings = QSettings()
+    choose_language(settings)
+    translate_qt(made)
     mode = str(settings.value("theme", "system"))
     theme().apply(made, next((known for known in MODES if known == mode), "system"))
     made.styleHints().colorSchemeChanged.connect(lambda _scheme: _follow(made))

@@ -101,7 +101,7 @@ class Runs(QObject):
         self.desk.titles()
         if not self._shown:
             return
-        self.desk.standings.over = True
+        self.desk.standings.end(info.error)
         if info.error is not None and not self.desk.standings.problems(w.document.flow):
             self.desk.findings.take_refusal([info.error])
         self.desk.show_problems()

@@ -7,7 +7,10 @@ from typing import Any
 
 from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
-from tisserand.ui.canvas.state import READY, STOPPED, WRONG, Standing, standing
+from tisserand.ui.canvas.state import ATTENTION, READY, STOPPED, WRONG, Standing, standing
+
+MISSING = {"config.missing", "input.missing"}
+"""Codes of what has not been filled in yet: no mistake, only unfinished."""
 
 
 class Standings:
@@ -31,6 +34,15 @@ class Standings:
         """A run of this flow starts."""
         self.run, self.infos, self._ran, self.over = None, {}, flow, False
 
+    def end(self, error: Problem | None) -> None:
+        """The run is over. What went wrong before a node began is still told at the node that it names."""
+        from tisserand.service.protocol import NodeInfo
+
+        self.over = True
+        id = error.place.node if error is not None else None
+        if id is not None and not any(info.state == "failed" for info in self.infos.values()):
+            self.infos = {**self.infos, id: NodeInfo("failed", error=error)}
+
     def fresh(self, flow: Flow, id: str) -> bool:
         """Whether what the run said of a node still holds: the node was not changed since."""
         return self._ran is not None and self._ran.nodes.get(id) is flow.nodes.get(id)
@@ -46,17 +58,21 @@ class Standings:
         return [error.at(node=id) for id, error in failed if id in flow.nodes and self.fresh(flow, id)]
 
     def of(self, flow: Flow, problems: Sequence[Problem], group: Callable[[str], str]) -> dict[str, Standing]:
-        wrong = {problem.place.node for problem in problems if problem.severity == "error"}
+        wrong: dict[str | None, Standing] = {}
+        for problem in problems:
+            if problem.severity == "error":
+                missing = problem.code in MISSING
+                wrong[problem.place.node] = WRONG if missing else wrong.get(problem.place.node, ATTENTION)
         found: dict[str, Standing] = {}
         for id in flow.nodes:
             info = self.infos.get(id)
             if info is not None and self.over and info.state in {"running", "waiting"}:
-                found[id] = STOPPED if info.state == "running" else WRONG if id in wrong else READY
+                found[id] = STOPPED if info.state == "running" else wrong.get(id, READY)
             elif info is not None and self.fresh(flow, id):
                 written = self._written(flow, id) if info.state == "done" and group(flow.nodes[id].kind) == "write" else None
                 found[id] = standing(info, written)
             else:
-                found[id] = WRONG if id in wrong else READY
+                found[id] = wrong.get(id, READY)
         return found
 
     def _written(self, flow: Flow, id: str) -> int | None:

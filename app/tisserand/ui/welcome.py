@@ -46,7 +46,7 @@ class Welcome(QFrame):
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         title.setWordWrap(True)
         box.addWidget(title)
-        said = QLabel(_("Bring data in from the left, transform it, send it out on the right."))
+        self._said = said = QLabel(_("Bring data in from the left, transform it, send it out on the right."))
         said.setProperty("role", "muted")
         said.setAlignment(Qt.AlignmentFlag.AlignCenter)
         said.setWordWrap(True)
@@ -75,6 +75,7 @@ class Welcome(QFrame):
         self._shown = (last, found)
         for column in self._columns:
             self._lists.removeWidget(column)
+            column.hide()  # it lives until the event loop turns, and would be seen till then
             column.deleteLater()
         self._columns, self.buttons = [], []
         if last:
@@ -115,6 +116,8 @@ class Welcome(QFrame):
         parent = self.parentWidget()
         assert parent is not None
         self.setFixedWidth(max(200, min(WIDE if len(self._columns) > 1 else NARROW, parent.width() - 16)))
+        self._said.setVisible(parent.height() >= 400)
+        self._open.setVisible(parent.height() >= 360)
         self.adjustSize()
         self.move(max(0, (parent.width() - self.width()) // 2), max(0, (parent.height() - self.height()) // 2))
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, Qt, Signal
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
     QLabel,
     QMainWindow,
     QMenu,
-    QSizePolicy,
     QSplitter,
     QTabWidget,
     QToolBar,
@@ -40,6 +39,7 @@ from tisserand.ui.panels.palette import Palette
 from tisserand.ui.panels.problems import Problems
 from tisserand.ui.recent import Recent
 from tisserand.ui.runner import Runner
+from tisserand.ui.shortened import Shortened
 from tisserand.ui.theme import MODES, Mode, theme
 from tisserand.ui.welcome import Welcome
 
@@ -96,7 +96,7 @@ class Window(QMainWindow):
         middle.addWidget(self.canvas, 1)
         for widget in (left, centre, right):
             self._upper.addWidget(widget)
-        self._upper.setSizes([216, 760, 304])
+        self._upper.setSizes([232, 740, 308])
         self._outer = QSplitter(Qt.Orientation.Vertical)
         self._outer.addWidget(self._upper)
         self._outer.addWidget(self.tabs)
@@ -105,7 +105,8 @@ class Window(QMainWindow):
             splitter.setHandleWidth(1)
             splitter.setChildrenCollapsible(False)
         self._upper.setStretchFactor(1, 1)
-        self._outer.setStretchFactor(0, 1)
+        self._outer.setStretchFactor(0, 2)
+        self._outer.setStretchFactor(1, 1)
         self.setCentralWidget(self._outer)
         self.sides = {"palette": left, "inspector": right, "bottom": self.tabs}
         self.setTabOrder(self.palette_panel.search, self.palette_panel.tree)
@@ -135,12 +136,9 @@ class Window(QMainWindow):
             if name == "run":
                 button = bar.widgetForAction(self.actions_[name])
                 button.setProperty("primary", True)
-        space = QWidget()
-        space.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        bar.addWidget(space)
-        self.heading = QLabel()
+        self.bar = bar
+        self.heading = Shortened()
         self.heading.setProperty("role", "heading")
-        self.heading.setContentsMargins(8, 0, 12, 0)
         bar.addWidget(self.heading)
         self.menu_button = QToolButton()
         self.menu_button.setText(_("Menu"))
@@ -157,6 +155,19 @@ class Window(QMainWindow):
         bar.addWidget(self.menu_button)
         self.addToolBar(bar)
         self._recolour()
+
+    def _fit_toolbar(self) -> None:
+        """Where the texts of all buttons have no room, those with telling icons go without."""
+        style = Qt.ToolButtonStyle
+        narrow = self.width() < 1180
+        for name in ("undo", "redo", "tidy", "fit"):
+            button = self.bar.widgetForAction(self.actions_[name])
+            assert isinstance(button, QToolButton)
+            button.setToolButtonStyle(style.ToolButtonIconOnly if narrow else style.ToolButtonTextBesideIcon)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_toolbar()
 
     def _recolour(self) -> None:
         self.menu_button.setIcon(icon("ellipsis"))

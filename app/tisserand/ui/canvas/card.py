@@ -19,10 +19,11 @@ from tisserand.ui.kinds import Face
 if TYPE_CHECKING:
     from tisserand.ui.canvas.scene import FlowScene
 
+_COLOURED = {"failed", "wrong", "attention", "running", "uncertain", "stopped"}
 _MARGIN = 12.0
 _NAMES = 130.0
 """How far the names of ports may reach out."""
-_TEXT_X = 54.0
+_TEXT_X = 53.0
 
 
 class Card(QGraphicsItem):
@@ -183,12 +184,12 @@ class Card(QGraphicsItem):
         state = "disabled" if self.disabled else self.standing.state
         shows_icon = state != "ready"
         if self._title is None:
-            space = WIDTH - _TEXT_X - (26 if shows_icon else 10)
+            space = WIDTH - _TEXT_X - (24 if shows_icon else 8)
             self._title = _static(
                 style.title_metrics.elidedText(self.shown.title, Qt.TextElideMode.ElideRight, space), style.title
             )
         if self._detail is None:
-            space = WIDTH - _TEXT_X - 10
+            space = WIDTH - _TEXT_X - 8
             texts = (face("disabled")[2],) if self.disabled else second_lines(self.standing)
             text = next((text for text in texts if style.small_metrics.horizontalAdvance(text) <= space), texts[-1])
             self._detail = _static(style.small_metrics.elidedText(text, Qt.TextElideMode.ElideRight, space), style.small)
@@ -200,10 +201,10 @@ class Card(QGraphicsItem):
         painter.drawStaticText(QPointF(_TEXT_X, middle - 17), self._title)
         painter.setFont(style.small)
         icon, token, _word = face(state)
-        painter.setPen(style.colour[token] if state in {"failed", "wrong", "running", "uncertain"} else style.muted.color())
+        painter.setPen(style.colour[token] if state in _COLOURED else style.muted.color())
         painter.drawStaticText(QPointF(_TEXT_X, middle + 1.5), self._detail)
         if shows_icon:
-            painter.drawPixmap(QPointF(WIDTH - 23, middle - 17), pixmap(icon, style.colour[token], 14, step))
+            painter.drawPixmap(QPointF(WIDTH - 22, middle - 17), pixmap(icon, style.colour[token], 14, step))
 
     def _paint_ports(self, painter: QPainter, style: Look, scene: FlowScene) -> None:
         painter.setPen(style.port)

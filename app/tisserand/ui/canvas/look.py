@@ -7,13 +7,13 @@ from PySide6.QtGui import QBrush, QColor, QFont, QFontMetricsF, QPen
 
 from tisserand.ui.theme import font, theme
 
-WIDTH = 184.0
+WIDTH = 192.0
 HEIGHT = 58.0
 PORT_PITCH = 20.0
 PORT = 4.5
 TILE = 34.0
 GRID = 24
-COLUMN = 248.0
+COLUMN = 264.0
 ROW = 96.0
 OVERVIEW_BELOW = 0.25
 TEXT_FROM = 0.45

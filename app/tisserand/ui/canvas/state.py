@@ -19,11 +19,13 @@ class Standing:
 
 READY = Standing()
 WRONG = Standing("wrong")
+ATTENTION = Standing("attention")
 STOPPED = Standing("stopped")
 
 _FACES: dict[str, tuple[str, str, str]] = {
     "ready": ("circle", "waiting", N_("Ready")),
     "wrong": ("triangle-alert", "warning", N_("Not configured")),
+    "attention": ("triangle-alert", "warning", N_("Needs attention")),
     "waiting": ("clock", "waiting", N_("Waiting")),
     "running": ("loader-circle", "running", N_("Running")),
     "done": ("circle-check", "done", N_("Done")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -139,7 +140,8 @@ class Wire(QGraphicsItem):
         style = look()
         width = style.tiny_metrics.horizontalAdvance(text) + 12
         start, end = self.ends()
-        if not self.after and max(abs(end.x() - start.x()), abs(end.y() - start.y())) < width + 14:
+        # It needs room between the two cards: a little of the wire must be seen on either side.
+        if not self.after and math.hypot(end.x() - start.x(), end.y() - start.y()) < width + 8:
             return
         middle = self.path().pointAtPercent(0.5)
         box = QRectF(middle.x() - width / 2, middle.y() - 8.5, width, 17)

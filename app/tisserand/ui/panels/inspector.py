@@ -28,6 +28,7 @@ from tisserand.ui.document import Document
 from tisserand.ui.panels.composite import labelled, make_editor
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext
 from tisserand.ui.panels.palette import tile_pixmap
+from tisserand.ui.theme import theme
 
 FEW = 4
 """So many optional fields are shown at once; the others wait under “More settings”."""
@@ -63,6 +64,13 @@ class Inspector(QWidget):
         self.area.setAccessibleName(_("Settings"))
         box.addWidget(self.area)
         self.show_node(None)
+        theme().changed.connect(self._recolour)
+
+    def _recolour(self) -> None:
+        """Icons in the form have the colours of the moment it was made: make it anew."""
+        id, self.node = self.node, None
+        if id is not None:
+            self.show_node(id)
 
     # -- what is shown -------------------------------------------------------------------------------------------------
     def show_node(self, id: str | None, others: int = 0) -> None:

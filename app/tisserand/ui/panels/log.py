@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QPlainTextEdit
 
 from tisserand.texts import N_, Message
 from tisserand.texts import translate as _
+from tisserand.ui.canvas.state import number
 from tisserand.ui.theme import mono
 
 _WORDS = {
@@ -38,6 +39,8 @@ class Log(QPlainTextEdit):
 
     def __init__(self) -> None:
         super().__init__()
+        self._width = 8
+        self.setObjectName("log")
         self.setReadOnly(True)
         self.setFont(mono())
         self.setFrameShape(QPlainTextEdit.Shape.NoFrame)
@@ -52,8 +55,14 @@ class Log(QPlainTextEdit):
         clock = time.strftime("%H:%M:%S", time.localtime(event.time))
         word = _(_WORDS[event.kind]) if event.kind in _WORDS else event.kind
         said = _said(event.data)
-        parts = [clock, event.node or "", word, said]
-        self.appendPlainText("  ".join(part for part in parts if part))
+        # Nodes stand in a column of their own, as wide as the longest so far.
+        self._width = max(self._width, len(event.node or ""))
+        parts = [clock, (event.node or "").ljust(self._width), word, said]
+        self.appendPlainText("  ".join(part for part in parts if part).rstrip())
+
+    def clear(self) -> None:
+        self._width = 8
+        super().clear()
 
     def add_line(self, text: str) -> None:
         self.appendPlainText(f"{time.strftime('%H:%M:%S')}  {text}")
@@ -70,5 +79,5 @@ def _said(data: Any) -> str:
         return str(error)
     rows = data.get("rows")
     if isinstance(rows, dict) and rows:
-        return ", ".join(f"{port} {count}" for port, count in rows.items())
+        return ", ".join(f"{port} {number(count)}" for port, count in rows.items())
     return ""

@@ -29,6 +29,7 @@ class Problems(QWidget):
         self.quiet.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.quiet.setContentsMargins(14, 12, 14, 12)
         self.list = QListWidget()
+        self.list.setObjectName("problems")
         self.list.setAccessibleName(_("Problems"))
         self.list.setWordWrap(True)
         self.list.setIconSize(QSize(16, 16))
