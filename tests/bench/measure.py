@@ -11,6 +11,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -45,23 +46,25 @@ def run(command: Sequence[str], cwd: Path) -> Cost:
         peak = _Peak(process.pid)
         code = process.wait()
         wall = time.perf_counter() - start
-        seen = peak.stop()
+        seen, worked = peak.stop()
         if code != 0:
             printed.seek(0)
             raise SystemExit(f"{' '.join(command)} ended with {code}:\n{printed.read()[-4000:]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(wall, cpu, seen)
+    # A process that outlives the one that started it, if only by tidying up, is missing from what the kernel adds up for us.
+    return Cost(wall, max(cpu, worked), seen)
 
 
 class _Peak(threading.Thread):
-    """Watches the largest resident memory of any process of a tree: the kernel's own high-water mark where it has one."""
+    """Watches the largest resident memory of any process of a tree (the kernel's own high-water mark where it has one) and their CPU."""
 
     def __init__(self, pid: int) -> None:
         super().__init__(daemon=True)
         self._root = psutil.Process(pid)
         self._done = threading.Event()
         self._bytes = 0
+        self._seen: dict[psutil.Process, float] = {}
         self.start()
 
     def run(self) -> None:
@@ -70,13 +73,31 @@ class _Peak(threading.Thread):
                 tree = [self._root, *self._root.children(recursive=True)]
             except psutil.Error:
                 continue
-            for process in tree:
-                self._bytes = max(self._bytes, _high_water(process))
+            self._look(tree)
+        for process in [one for one in self._seen if one != self._root]:
+            while process.is_running() and _status(process) != psutil.STATUS_ZOMBIE:
+                self._look([process])
+                time.sleep(0.02)
 
-    def stop(self) -> float:
+    def _look(self, processes: Sequence[psutil.Process]) -> None:
+        for process in processes:
+            self._bytes = max(self._bytes, _high_water(process))
+            with suppress(psutil.Error):  # gone meanwhile
+                times = process.cpu_times()
+                self._seen[process] = max(self._seen.get(process, 0.0), times.user + times.system)
+
+    def stop(self) -> tuple[float, float]:
+        """The peak in MB and the CPU seconds, once every process that was seen is gone."""
         self._done.set()
         self.join()
-        return self._bytes / 1e6
+        return self._bytes / 1e6, sum(self._seen.values())
+
+
+def _status(process: psutil.Process) -> str:
+    try:
+        return str(process.status())
+    except psutil.Error:
+        return psutil.STATUS_ZOMBIE
 
 
 def _high_water(process: psutil.Process) -> int:
