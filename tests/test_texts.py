@@ -315,13 +315,31 @@ def test_qt_says_its_own_words_in_french_too(catalogues, qapp):
 
     from tisserand.ui.app import translate_qt
 
-    texts.set_language("fr")
-    own = translate_qt(qapp)
-    try:
+    def cancel() -> str:
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        assert buttons.buttons()[0].text() == "Annuler"
-    finally:
-        qapp.removeTranslator(own)
+        return buttons.buttons()[0].text()
+
+    texts.set_language("fr")
+    translate_qt(qapp)
+    assert cancel() == "Annuler"
+    texts.set_language("en")
+    translate_qt(qapp)
+    assert cancel() == "Cancel"
+
+
+def test_the_window_remembers_the_language_that_was_chosen(monkeypatch, tmp_path, qapp):
+    from PySide6.QtCore import QSettings
+
+    from tisserand.ui.app import choose_language
+
+    settings = QSettings(str(tmp_path / "settings.ini"), QSettings.Format.IniFormat)
+    monkeypatch.delenv("TISSERAND_LANG")
+    monkeypatch.setenv("LC_ALL", "en_GB.UTF-8")
+    assert choose_language(settings) == "en"
+    settings.setValue("language", "fr")
+    assert choose_language(settings) == "fr"
+    monkeypatch.setenv("TISSERAND_LANG", "en")
+    assert choose_language(settings) == "en"
 
 
 @pytest.mark.parametrize(

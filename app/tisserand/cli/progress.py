@@ -11,7 +11,7 @@ import click
 
 from tisserand.service.protocol import Event, NodeInfo, RunInfo
 from tisserand.service.states import fold
-from tisserand.texts import Message, msg, number
+from tisserand.texts import Message, msg, ngettext, number
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -79,7 +79,7 @@ class Bars(View):
         if task is None:
             task = self._tasks[name] = self._progress.add_task(name, total=None, rows="")
         rows = sum(found.rows.values())
-        shown = msg("{rows} rows", rows=number(rows)).text() if rows else ""
+        shown = ngettext("{count} row", "{count} rows", rows).format(count=number(rows)) if rows else ""
         over = found.state in ("done", "failed", "skipped")
         known = over or found.share is not None
         self._progress.update(task, total=1 if known else None, completed=1 if over else found.share or 0, rows=shown)
