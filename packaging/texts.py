@@ -12,7 +12,7 @@ import io
 import re
 import string
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,20 +57,35 @@ def gather() -> Found:
 
 
 def _from_sources() -> Iterator[tuple[Id, str]]:
-    for folder in SOURCES:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            place = path.relative_to(ROOT).as_posix()
-            for id in texts_in(path.read_text(encoding="utf-8")):
-                yield id, place
+    read = modules()
+    takers = takers_in(tree for _place, tree in read)
+    for place, tree in read:
+        for id in texts_in(tree, takers):
+            yield id, place
 
 
-def texts_in(source: str) -> Iterator[Id]:
+def modules(*folders: str) -> list[tuple[str, ast.Module]]:
+    """Our modules, or those below `folders`: path and syntax tree."""
+    paths = [path for folder in folders or SOURCES for path in sorted((ROOT / folder).rglob("*.py"))]
+    return [(path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))) for path in paths]
+
+
+def takers_in(trees: Iterable[ast.Module]) -> set[str]:
+    """`TAKERS`, and the classes derived from those among them."""
+    classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    found = set(TAKERS)
+    while more := {made.name for made in classes if made.name not in found and found & {_last_name(base) for base in made.bases}}:
+        found |= more
+    return found
+
+
+def texts_in(tree: ast.Module, takers: set[str]) -> Iterator[Id]:
     """The texts that one module names literally."""
-    for call in ast.walk(ast.parse(source)):
+    for call in ast.walk(tree):
         if not isinstance(call, ast.Call):
             continue
         name = called(call)
-        if name in TAKERS and call.args:
+        if name in takers and call.args:
             yield from _literals(call.args[0])
             yield from (text for keyword in call.keywords if keyword.arg == "fix" for text in _literals(keyword.value))
         elif name == "PydanticCustomError" and len(call.args) > 1:
@@ -82,9 +97,13 @@ def texts_in(source: str) -> Iterator[Id]:
 
 def called(call: ast.Call) -> str:
     """The last name of what is called: `texts.Message(…)` → `Message`."""
-    if isinstance(call.func, ast.Name):
-        return call.func.id
-    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return _last_name(call.func)
+
+
+def _last_name(tree: ast.expr) -> str:
+    if isinstance(tree, ast.Name):
+        return tree.id
+    return tree.attr if isinstance(tree, ast.Attribute) else ""
 
 
 def _literals(tree: ast.expr) -> Iterator[str]:

@@ -181,12 +181,6 @@ def test_whatever_is_wrong_with_settings_is_said_in_french(french):
 # --- the sources
 
 
-def _modules(*folders: str) -> Iterator[tuple[str, ast.Module]]:
-    for folder in folders:
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
-
-
 def _raw(tree: ast.AST) -> Iterator[ast.Constant]:
     """Literal words that go through no function that takes texts."""
     if isinstance(tree, ast.Call) and gathered.called(tree) in gathered.TAKERS | {"ngettext", "msg"}:
@@ -217,6 +211,13 @@ def raw_in(tree: ast.Module, showing: set[str], told: set[str]) -> list[tuple[in
     return wrong
 
 
+def test_errors_of_ones_own_take_texts_too():
+    tree = ast.parse(
+        'class Own(NodeError): ...\nclass Finer(errors.Own): ...\nFiner("A {b}.", fix="Do c." if d else "Do e.", b=1)'
+    )
+    assert list(gathered.texts_in(tree, gathered.takers_in([tree]))) == ["A {b}.", "Do c.", "Do e."]
+
+
 def test_the_scan_sees_what_it_shall_see():
     tree = ast.parse('QLabel("Words")\nbox.setText(f"{n} words")\nQLabel(_("Words"))\nlabel.setText(names.get("key"))')
     assert raw_in(tree, SHOWING, set()) == [(1, "Words"), (2, " words")]
@@ -224,21 +225,23 @@ def test_the_scan_sees_what_it_shall_see():
 
 
 def test_the_designer_shows_no_literal_words():
-    wrong = [(place, *found) for place, tree in _modules("app/tisserand/ui") for found in raw_in(tree, SHOWING, set())]
+    wrong = [(place, *found) for place, tree in gathered.modules("app/tisserand/ui") for found in raw_in(tree, SHOWING, set())]
     assert wrong == []
 
 
 def test_the_command_line_says_no_literal_words():
-    wrong = [(place, *found) for place, tree in _modules("app/tisserand/cli") for found in raw_in(tree, SPEAKING, TOLD)]
+    wrong = [(place, *found) for place, tree in gathered.modules("app/tisserand/cli") for found in raw_in(tree, SPEAKING, TOLD)]
     assert wrong == []
 
 
 def test_no_text_is_put_together_before_it_is_looked_up():
     """`msg(f"…{name}…")` can never be found in a catalogue: the names belong into the arguments."""
     wrong = []
-    for place, tree in _modules("app/tisserand", "nodes/tisserand_nodes"):
+    modules = gathered.modules()
+    takers = gathered.takers_in(tree for _place, tree in modules)
+    for place, tree in modules:
         for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and gathered.called(call) in gathered.TAKERS and call.args:
+            if isinstance(call, ast.Call) and gathered.called(call) in takers and call.args:
                 asked = [call.args[0], *(keyword.value for keyword in call.keywords if keyword.arg == "fix")]
                 wrong += [
                     (place, part.lineno)
