@@ -61,7 +61,7 @@ class Runs(QObject):
         self.desk.standings.begin(flow)
         self.desk.findings.take_refusal([])
         self._shown = True
-        w.log.clear()
+        w.log.begin(flow.nodes)
         self._state(_("Starting …"))
         w.runner.start(flow, self.desk.file(), parameters)
         self.desk.show_problems()

@@ -279,7 +279,7 @@ class Canvas(CanvasView):
         point = self.mapToScene(event.pos())
         card = self.flow_scene.card_at(point)
         wire = None if card else self.flow_scene.wire_at(point, 6 / self.zoom())
-        text = card.tooltip() if card else wire.label() if wire else ""
+        text = card.tooltip() if card else " · ".join(wire.labels()[:1]) if wire else ""
         QToolTip.showText(event.globalPos(), text, self)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:

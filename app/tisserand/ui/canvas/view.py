@@ -14,7 +14,7 @@ from tisserand.ui.canvas.scene import FlowScene
 from tisserand.ui.theme import theme
 
 SMALLEST, LARGEST = 0.02, 2.5
-READABLE = 0.75
+READABLE = 0.72
 
 
 class CanvasView(QGraphicsView):

@@ -106,10 +106,11 @@ class Wire(QGraphicsItem):
         stroker.setWidth(reach * 2)
         return stroker.createStroke(self.path()).contains(point)
 
-    def label(self) -> str:
-        """What the wire says of itself: the port's name where the source has several, and the rows that passed."""
+    def labels(self) -> tuple[str, ...]:
+        """What the wire says of itself: the port's name where the source has several, and the rows that passed; then the
+        rows alone, where there is little room."""
         if self.after:
-            return self.key[1]
+            return (self.key[1],)
         parts: list[str] = []
         outputs = self.source.shown.outputs
         port = next((p for p in outputs if p.name == self.key[1]), outputs[0] if outputs else None)
@@ -118,7 +119,7 @@ class Wire(QGraphicsItem):
             parts.append(translate(port.title) or port.name)
         if self.rows is not None:
             parts.append(number(self.rows))
-        return " · ".join(parts)
+        return tuple(dict.fromkeys((" · ".join(parts), parts[-1]))) if parts else ()
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         style = look()
@@ -134,14 +135,16 @@ class Wire(QGraphicsItem):
             self._paint_label(painter)
 
     def _paint_label(self, painter: QPainter) -> None:
-        text = self.label()
-        if not text or self.source.names_ports("out") or self.target.names_ports("in"):
+        if self.source.names_ports("out") or self.target.names_ports("in"):
             return
         style = look()
-        width = style.tiny_metrics.horizontalAdvance(text) + 12
         start, end = self.ends()
-        # It needs room between the two cards: a little of the wire must be seen on either side.
-        if not self.after and math.hypot(end.x() - start.x(), end.y() - start.y()) < width + 8:
+        # A little of the wire must be seen on either side; one that bends also has the cards' corners to keep clear of.
+        length = math.hypot(end.x() - start.x(), end.y() - start.y())
+        room = float("inf") if self.after else length - (10 if abs(end.y() - start.y()) < 4 else 34)
+        texts = ((text, style.tiny_metrics.horizontalAdvance(text) + 12) for text in self.labels())
+        text, width = next(((text, width) for text, width in texts if width <= room), ("", 0.0))
+        if not text:
             return
         middle = self.path().pointAtPercent(0.5)
         box = QRectF(middle.x() - width / 2, middle.y() - 8.5, width, 17)

@@ -23,6 +23,7 @@ from tisserand.ui.panels.editors import (
     PickEditor,
     SwitchEditor,
 )
+from tisserand.ui.panels.secret import SecretEditor
 
 
 def make_editor(asked: FormField, context: FormContext, *, inside: bool = False) -> Editor:
@@ -37,6 +38,8 @@ def make_editor(asked: FormField, context: FormContext, *, inside: bool = False)
         return ListEditor(asked, context)
     if asked.widget == "map" and asked.item is not None:
         return MapEditor(asked, context)
+    if asked.widget == "secret":
+        return SecretEditor(asked, context)
     if asked.widget == "group":
         return GroupEditor(asked, context)
     if asked.widget == "union":

@@ -43,6 +43,10 @@ class FormContext:
     connections: Callable[[], Sequence[tuple[str, str]]] = lambda: ()
     """(name, type)."""
     flows: Callable[[], Sequence[str]] = lambda: ()
+    secret_name: Callable[[str], str] = lambda field: field
+    """A name for a new secret, from the field that it is for."""
+    keep_secret: Callable[[str, str], str] = lambda name, value: _("There is no workspace to keep secrets for.")
+    """Puts a secret into the keyring; gives the sentence why it could not."""
     workspace: Path | None = None
     wheel_guard: QObject = field(default_factory=QObject)
 

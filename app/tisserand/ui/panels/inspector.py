@@ -22,7 +22,7 @@ from tisserand.model.flow import Node
 from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
 from tisserand.sdk.form import FormField, effective, form_of
-from tisserand.texts import ngettext
+from tisserand.texts import msg, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.document import Document
 from tisserand.ui.panels.composite import labelled, make_editor
@@ -44,6 +44,8 @@ class Inspector(QWidget):
         self._document = document
         self.context = context
         self.context.columns = self._columns
+        self.context.secret_name = lambda field: f"{self.node}_{field}"
+        self.context.keep_secret = self._keep_secret
         self.node: str | None = None
         self.schemas: Mapping[str, Mapping[str, Schema]] = {}
         self.problems: Sequence[Problem] = ()
@@ -277,6 +279,21 @@ class Inspector(QWidget):
     def _titled(self, text: str) -> None:
         if self.node is not None:
             self._document.set_node(self.node, title=text.strip() or None)
+
+    def _keep_secret(self, name: str, value: str) -> str:
+        from tisserand.sdk.errors import NodeError
+        from tisserand.workspace.folder import Workspace
+        from tisserand.workspace.secrets import secret_store
+
+        if self.context.workspace is None:
+            return _("There is no workspace to keep secrets for.")
+        try:
+            secret_store(Workspace(self.context.workspace).id).set(name, value)
+        except NodeError as error:
+            return error.message.text()
+        except OSError as error:
+            return msg("The secret cannot be kept: {reason}.", reason=error.strerror or str(error)).text()
+        return ""
 
     def _columns(self, port: str) -> list[tuple[str, str]]:
         """The columns that arrive at a port of the node (at all of its ports where that port does not exist)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from PySide6.QtWidgets import QPlainTextEdit
@@ -60,9 +61,10 @@ class Log(QPlainTextEdit):
         parts = [clock, (event.node or "").ljust(self._width), word, said]
         self.appendPlainText("  ".join(part for part in parts if part).rstrip())
 
-    def clear(self) -> None:
-        self._width = 8
-        super().clear()
+    def begin(self, nodes: Iterable[str]) -> None:
+        """A run of these nodes starts: its lines stand alone."""
+        self.clear()
+        self._width = max((len(node) for node in nodes), default=8)
 
     def add_line(self, text: str) -> None:
         self.appendPlainText(f"{time.strftime('%H:%M:%S')}  {text}")

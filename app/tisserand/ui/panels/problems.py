@@ -32,6 +32,8 @@ class Problems(QWidget):
         self.list.setObjectName("problems")
         self.list.setAccessibleName(_("Problems"))
         self.list.setWordWrap(True)
+        self.list.setTextElideMode(Qt.TextElideMode.ElideNone)
+        self.list.setResizeMode(QListWidget.ResizeMode.Adjust)
         self.list.setIconSize(QSize(16, 16))
         self.list.setContentsMargins(8, 8, 8, 8)
         self.list.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
