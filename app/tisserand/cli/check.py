@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 @click.argument("flows", nargs=-1, metavar="[FLOW]…")
 @env_option
 @option("--offline", is_flag=True, help=N_("Do not look at the sources: columns that come from them stay unchecked."))
+@option("--relock", is_flag=True, help=N_("Look at all sources and accept the columns that they have now."))
 @workspace_option
 @json_option
-def check(flows: tuple[str, ...], env: str | None, offline: bool, workspace: str | None, as_json: bool) -> int:
+def check(flows: tuple[str, ...], env: str | None, offline: bool, relock: bool, workspace: str | None, as_json: bool) -> int:
+    if offline and relock:
+        raise click.UsageError(msg("“--relock” looks at the sources, “--offline” does not: give one of them.").text())
     place = session.workspace(workspace, flows[0] if flows else None)
     files = [session.flow_file(place, flow) for flow in flows]
     if not flows:
@@ -31,7 +34,7 @@ def check(flows: tuple[str, ...], env: str | None, offline: bool, workspace: str
             if offline:
                 found = executor.check(file=file, env=env)
             else:
-                found = list(executor.schemas(file=file, env=env).problems)
+                found = list(executor.schemas(file=file, env=env, relock=relock).problems)
             problems += [problem.at(file=file) for problem in found]
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
@@ -40,7 +43,7 @@ def check(flows: tuple[str, ...], env: str | None, offline: bool, workspace: str
         session.print_problems(problems)
         checked = ngettext("{count} flow checked", "{count} flows checked", len(files)).format(count=len(files))
         found_text = ngettext("{count} problem", "{count} problems", len(problems)).format(count=len(problems))
-        click.echo(f"{checked}: {found_text}.")
+        click.echo(msg("{flows}: {problems}.", flows=checked, problems=found_text).text())
     return 2 if errors else 0
 
 

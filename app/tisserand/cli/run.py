@@ -93,15 +93,17 @@ def _to_the_end(executor: Executor, run: str, after: int, as_json: bool) -> int:
     else:
         session.print_problems(wrong)
         shown.summary(found, told=bool(wrong))
-    if never_began and _is_the_calls_fault(found):
+    if never_began and _is_the_calls_fault(found, wrong):
         return 2
     return _CODES.get(found.state, 1)
 
 
-def _is_the_calls_fault(found: RunInfo) -> bool:
-    """Whether a run that never began did so because the flow or the call is wrong, and not because something broke."""
+def _is_the_calls_fault(found: RunInfo, wrong: list[Problem]) -> bool:
+    """Whether a run that never began did so because the flow or the call is wrong, and not because something broke, or because
+    a source is out of reach or has changed."""
     assert found.error is not None
-    return not found.error.code.startswith(("worker.", "run.", "internal"))
+    codes = [problem.code for problem in wrong] or [found.error.code]
+    return not all(code.startswith(("worker.", "run.", "internal", "source.")) for code in codes)
 
 
 def _run_json(found: RunInfo) -> dict[str, Any]:

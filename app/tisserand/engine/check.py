@@ -12,8 +12,9 @@ from typing import Any
 from tisserand.engine.context import NodeContext
 from tisserand.engine.control import Stop
 from tisserand.engine.journal import Journal
+from tisserand.engine.locking import SourceLock
 from tisserand.engine.prepare import placed
-from tisserand.engine.resolve import Resolution, resolve
+from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
 from tisserand.engine.run import FlowRun, Options
 from tisserand.engine.values import typical_values
 from tisserand.model.check import check_flow
@@ -23,6 +24,7 @@ from tisserand.model.problem import Place, Problem
 from tisserand.model.schema import Schema
 from tisserand.model.yamlfile import read_flow
 from tisserand.sdk.errors import NodeError
+from tisserand.sdk.node import Discovery
 from tisserand.sdk.registry import registry
 from tisserand.texts import msg
 from tisserand.workspace.connections import Connections
@@ -40,9 +42,20 @@ class CheckResult:
 
 @growing()
 def check_text(
-    workspace: Workspace, text: str, env: str | None = None, file: str | None = None, discover: bool = True
+    workspace: Workspace,
+    text: str,
+    env: str | None = None,
+    file: str | None = None,
+    discover: bool = True,
+    locked: bool = True,
+    relock: bool = False,
 ) -> CheckResult:
-    """Check the text of a flow. With `discover`, readers look at their sources; without, columns behind them stay unknown."""
+    """Check the text of a flow.
+
+    What the lock file of `file` says of a source counts, and the source is not called (`locked=False`: it is called all the
+    same). Readers of which it says nothing look at their sources with `discover`; without, the columns behind them stay unknown.
+    `relock` looks at every source and writes the lock file anew, unless a source cannot be looked at.
+    """
     reading = read_flow(text, file)
     problems = list(reading.problems)
     if reading.flow is None:
@@ -60,12 +73,37 @@ def check_text(
     with tempfile.TemporaryDirectory(prefix="tisserand-check-") as folder:
         run = looking(workspace, flow, env, Path(folder))
         known = {(problem.place.node, problem.place.field) for problem in problems}
-        resolution = resolve(flow, nodes, values, run.discover if discover else None, run.called)
+        lock = SourceLock(workspace.root, file)
+        problems += [] if relock else lock.problems
+
+        def found_at(node: ResolvedNode) -> Discovery | None:
+            known = lock.answer(node) if locked and not relock else None
+            if known is None and discover:
+                known = run.discover(node)
+                lock.learn(node, known)
+            return known
+
+        resolution = resolve(flow, nodes, values, found_at, run.called)
+        if relock:
+            problems += _relocked(lock, run, resolution)
         run.journal.close()
     found = [problem for problem in resolution.problems if (problem.place.node, problem.place.field) not in known]
     found += _undeclared_orders(resolution)
     problems += placed(found, reading, file)
     return CheckResult(problems, {name: dict(node.schemas) for name, node in resolution.nodes.items()}, flow, resolution)
+
+
+def _relocked(lock: SourceLock, run: Looking, resolution: Resolution) -> list[Problem]:
+    """Write the lock file, whole or not at all."""
+    if any(problem.code.startswith("source.") for problem in resolution.problems):
+        return []
+    try:
+        lock.save(run.flow, run.registry, run.connections.know_secrets().clean, anew=True)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        message = msg("The lock file “{file}” could not be written: {reason}.", file=lock.file, reason=reason)
+        return [Problem("lock.unwritten", message, place=Place(file=lock.file))]
+    return []
 
 
 def _undeclared_orders(resolution: Resolution) -> list[Problem]:
@@ -87,9 +125,11 @@ def _undeclared_orders(resolution: Resolution) -> list[Problem]:
 class Looking(FlowRun):
     """A run that only looks: for checks, explanations and previews. Its journal goes away with its folder."""
 
-    def discover(self, node: Any) -> Any:
+    def discover(self, node: ResolvedNode) -> Discovery:
+        instance: Any = node.node
         try:
-            return node.node.discover(NodeContext(self, node, self.stop), node.config)
+            found: Discovery = instance.discover(NodeContext(self, node, self.stop), node.config)
+            return found
         except OSError as error:
             raise NodeError("The source cannot be looked at: {reason}", reason=error.strerror or str(error)) from None
 

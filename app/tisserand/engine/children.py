@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tisserand.engine.control import Stop
+from tisserand.engine import failures
+from tisserand.engine.control import Cancelled, Stop, TimedOut
 from tisserand.engine.journal import RunRecord, new_run_id
 from tisserand.engine.resolve import ResolvedNode, resolve
 from tisserand.engine.values import parameter_values, typical_values
@@ -33,7 +34,7 @@ def door_schema(run: FlowRun, node: ResolvedNode) -> Schema:
         raise NodeError("Flows call each other {depth} deep: does one call itself?", depth=run.depth, field="flow")
     text, file = flow_source(run, node.config.flow)
     loaded = _loaded(run, text, file, {}, load)
-    child = _Look(run)
+    child = _Look(run, file)
     values = {**loaded.values, **typical_values(loaded.flow), "run": run.id, "__now": run.started_at}
     found = resolve(loaded.flow, run.registry, values, child.discover, lambda inner, schemas: child.called(inner))
     for inner in found.nodes.values():
@@ -46,17 +47,25 @@ def door_schema(run: FlowRun, node: ResolvedNode) -> Schema:
 class _Look:
     """Looking into a called flow, one call deeper."""
 
-    def __init__(self, run: FlowRun) -> None:
+    def __init__(self, run: FlowRun, file: str) -> None:
         import copy
 
+        from tisserand.engine.locking import SourceLock
+
+        self.lock = SourceLock(run.workspace.root, file)
         self.run = copy.copy(run)
         self.run.depth += 1
 
     def discover(self, node: ResolvedNode) -> Any:
+        from tisserand.engine.check import Looking
         from tisserand.engine.context import NodeContext
 
+        # A check or preview believes the lock file; a real run finds out now, before anything is done, whether it is still true.
+        known = self.lock.answer(node) if isinstance(self.run, Looking) else None
+        if known is not None:
+            return known
         instance: Any = node.node
-        return instance.discover(NodeContext(self.run, node, self.run.stop), node.config)
+        return self.lock.hold(node, instance.discover(NodeContext(self.run, node, self.run.stop), node.config))
 
     def called(self, node: ResolvedNode) -> Mapping[str, Schema] | None:
         return {node.outputs[0].name: door_schema(self.run, node)} if node.type.kind == "flow.call" else None
@@ -144,20 +153,34 @@ def run_child(
         problem = child.failure
     except FlowWrong as wrong:
         problem = wrong.problems[0]
+    except (Cancelled, TimedOut):
+        parent.journal.set_state(run_id, "cancelled")
+        raise
+    except Exception as wrong:
+        told = failures.explain(wrong, loaded.flow.id, node).problem
+        parent.journal.set_state(run_id, "failed", child.problem_json(told))
+        raise
     finally:
         child.stop.release()
         if hasattr(child, "backend"):
             child.backend.close()
-        if child.stop.pulled():
-            parent.journal.set_state(run_id, "cancelled")
     if problem is not None:
         error = problem.message
         parent.journal.set_state(run_id, "failed", problem)
     else:
         parent.journal.set_state(run_id, "done")
     state = "failed" if problem is not None else "done"
+    if state == "done" and child.options.keep == "none":
+        _only_doors(child.spools.folder)
     parent.note(node, "child.done", {"run": run_id, "state": state, "label": label})
     return {"run": run_id, "state": state, "error": error, "outputs": _outputs(folder)}
+
+
+def _only_doors(folder: Path) -> None:
+    """What the caller goes on with stays; other rows of the called flow are not wanted."""
+    for path in folder.glob("*.parquet"):
+        if not path.name.startswith("door."):
+            path.unlink(missing_ok=True)
 
 
 def _options(parent: FlowRun) -> Any:

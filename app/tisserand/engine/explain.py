@@ -18,7 +18,7 @@ from tisserand.workspace.folder import Workspace
 
 def explain(workspace: Workspace, text: str, env: str | None = None, file: str | None = None) -> dict[str, Any]:
     """The plan as plain values: `units` in order (with `sql` where there is a query), `spooled`, `reused`, `schemas`."""
-    checked = check_text(workspace, text, env, file)
+    checked = check_text(workspace, text, env, file, locked=False)
     if checked.resolution is None or checked.flow is None or any(problem.severity == "error" for problem in checked.problems):
         raise Refused(checked.problems)
     with tempfile.TemporaryDirectory(prefix="tisserand-explain-") as folder:

@@ -98,7 +98,7 @@ def preview(
     from tisserand.engine.resolve import Port
     from tisserand.engine.spool import SpoolWriter
 
-    checked = check_text(workspace, text, env, file)
+    checked = check_text(workspace, text, env, file, locked=False)
     if checked.resolution is None or checked.flow is None or node not in checked.resolution.nodes:
         raise Refused(checked.problems)
     resolution = checked.resolution

@@ -11,6 +11,7 @@ from typing import Any
 
 from tisserand.engine.backends.duckdb import DuckDB
 from tisserand.engine.context import NodeContext
+from tisserand.engine.locking import SourceLock
 from tisserand.engine.memory import share, thread_count
 from tisserand.engine.plan import make_plan, plan_json
 from tisserand.engine.resolve import Resolution, ResolvedNode, problem_of, resolve
@@ -77,13 +78,17 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     threads = thread_count(memory, run.options.threads)
     spill = run.folder / "tmp"
     spill.mkdir(parents=True, exist_ok=True)
-    known = _Discoveries(run.folder / "discovery.json")
+    lock = SourceLock(run.workspace.root, file)
+    if lock.problems:
+        raise FlowWrong(lock.problems)
+    known = _Discoveries(run.folder / "discovery.json", lock)
     values = {**loaded.values, "run": run.id, "__now": run.started_at}
     resolution = resolve(
         run.flow, run.registry, values, lambda node: known.of(run, node), lambda node, schemas: called_schemas(run, node)
     )
     if not resolution.ok:
         raise FlowWrong(placed(resolution.problems, loaded.reading, file))
+    _keep(lock, run)
     _drop_disabled(run, resolution)
     run.resolution = resolution
     run.backend = DuckDB(share(memory) if memory else None, threads, spill)
@@ -93,6 +98,15 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     write_text(run.folder / "plan.json", json.dumps(plan_json(run.plan), indent=1))
     run.note(None, "plan.ready", {"units": [unit.id for unit in run.plan.units]})
     _take_over(run)
+
+
+def _keep(lock: SourceLock, run: FlowRun) -> None:
+    """Write down what the sources look like. A folder that cannot be written to is no reason not to run."""
+    try:
+        lock.save(run.flow, run.registry, run.connections.know_secrets().clean)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        run.log(msg("The lock file “{file}” could not be written: {reason}.", file=lock.file, reason=reason), "warning")
 
 
 def scan_natively(run: FlowRun) -> None:
@@ -118,8 +132,9 @@ def scan_natively(run: FlowRun) -> None:
 class _Discoveries:
     """What was found out about sources, kept with the run: a resume does not call them again."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: SourceLock) -> None:
         self.path = path
+        self.lock = lock
         self.known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def of(self, run: FlowRun, node: ResolvedNode) -> Discovery:
@@ -129,7 +144,7 @@ class _Discoveries:
         if kept is not None and kept["config"] == key:
             return Discovery(Schema.from_json(kept["schema"]), kept["detected"], kept["fingerprint"], kept["rows"])
         instance: Any = node.node
-        found = _looked_at(run, node, instance)
+        found = self.lock.hold(node, _looked_at(run, node, instance))
         self.known[node.id] = {
             "config": key,
             "schema": found.schema.to_json(),
@@ -151,6 +166,7 @@ def _looked_at(run: FlowRun, node: ResolvedNode, instance: Any) -> Discovery:
             found: Discovery = instance.discover(NodeContext(run, node, run.stop, attempt), node.config)
             return found
         except NodeError as error:
+            run.stop.check()  # what a cancelled source says is not its own fault
             if retry is None or attempt == retry.attempts or not error.retry:
                 raise
             wait = error.retry_after if error.retry_after is not None else pause

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from tisserand.engine import types
+from tisserand.engine.control import Cancelled, TimedOut
 from tisserand.model.flow import Flow, Node, Out
 from tisserand.model.graph import order
 from tisserand.model.growth import growing
@@ -86,7 +87,7 @@ class Resolution:
                     yield node, name
 
 
-Discover = Callable[[ResolvedNode], Discovery]
+Discover = Callable[[ResolvedNode], "Discovery | None"]
 CalledOutput = Callable[[ResolvedNode, Mapping[str, Schema]], "Mapping[str, Schema] | None"]
 
 
@@ -100,7 +101,7 @@ def resolve(
 ) -> Resolution:
     """Read every config, settle ports, and carry the columns through the flow.
 
-    `discover` looks at a reader's source (None: columns stay unknown behind readers). `called` gives the columns of a node
+    `discover` looks at a reader's source (None, or giving None: columns stay unknown behind readers). `called` gives the columns of a node
     that calls another flow. The flow must have passed `check_flow`; what is wrong beyond that becomes problems with their
     node and field. A node behind one whose columns are unknown is left unknown without a problem of its own.
     """
@@ -146,6 +147,10 @@ class SourceError(Exception):
         super().__init__(str(error))
 
 
+class DriftError(NodeError):
+    """A source has other columns than the lock file says."""
+
+
 def _columns(node: ResolvedNode, resolution: Resolution, discover: Discover | None, called: CalledOutput | None) -> list[Problem]:
     """Fill in `node.schemas`; gives the problems found."""
     schemas: dict[str, tuple[Schema, ...]] = {}
@@ -162,8 +167,11 @@ def _columns(node: ResolvedNode, resolution: Resolution, discover: Discover | No
         if any(problem.severity == "error" for problem in extra):
             return extra
         _settle(node, schemas, single, discover, called)
+    except (Cancelled, TimedOut):
+        raise
     except SourceError as error:
-        return [replace(problem_of(error.error), code="source.error")]
+        code = "source.drift" if isinstance(error.error, DriftError) else "source.error"
+        return [replace(problem_of(error.error), code=code)]
     except NodeError as error:
         return [problem_of(error)]
     except Exception as error:  # noqa: BLE001 - a node author's mistake must read as a problem of that node
@@ -191,8 +199,9 @@ def _settle(
                 node.found = discover(node)
             except NodeError as error:
                 raise SourceError(error) from error
-            main = next(out.name for out in node.outputs if out.kind == "rows")
-            node.schemas[main] = node.found.schema
+            if node.found is not None:
+                main = next(out.name for out in node.outputs if out.kind == "rows")
+                node.schemas[main] = node.found.schema
     elif role == "step":
         node.schemas.update(instance.output(node.config, single))
     elif role == "isolated":

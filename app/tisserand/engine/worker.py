@@ -92,8 +92,8 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         for problem in wrong.problems:
             journal.append(run_id, "problem", problem.place.node, {"error": problem.to_json()})
         journal.set_state(run_id, "failed", wrong.problems[0])
-        # A source that cannot be reached is a run that failed; everything else is a flow to correct.
-        return FAILED if all(problem.code == "source.error" for problem in wrong.problems) else WRONG
+        # A source that cannot be reached, or has changed, is a run that failed; everything else is a flow to correct.
+        return FAILED if all(problem.code in ("source.error", "source.drift") for problem in wrong.problems) else WRONG
     except NodeError as error:
         problem = Problem("workspace.error", error.message, error.fix)
         journal.set_state(run_id, "failed", problem)

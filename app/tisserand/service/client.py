@@ -97,9 +97,15 @@ class HttpExecutor:
         return [Problem.from_json(problem) for problem in found]
 
     def schemas(
-        self, *, file: str | None = None, text: str | None = None, env: str | None = None, node: str | None = None
+        self,
+        *,
+        file: str | None = None,
+        text: str | None = None,
+        env: str | None = None,
+        node: str | None = None,
+        relock: bool = False,
     ) -> Checked:
-        body = {"file": file, "text": text, "env": env, "node": node}
+        body = {"file": file, "text": text, "env": env, "node": node, "relock": relock}
         return Checked.from_json(self._call("POST", "/schemas", body, timeout=LONG).json())
 
     def explain(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> dict[str, Any]:

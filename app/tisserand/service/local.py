@@ -126,12 +126,21 @@ class LocalExecutor:
         return list(self._asked(lambda: check_text(self._workspace(), content, env, file=file, discover=False)).problems)
 
     def schemas(
-        self, *, file: str | None = None, text: str | None = None, env: str | None = None, node: str | None = None
+        self,
+        *,
+        file: str | None = None,
+        text: str | None = None,
+        env: str | None = None,
+        node: str | None = None,
+        relock: bool = False,
     ) -> Checked:
         from tisserand.engine.check import check_text
 
+        if relock and file is None:
+            raise refusal("call.relock", msg("Only a saved flow has a lock file."), msg("Save the flow first."))
+        where = self._inside(file) if file is not None else None
         content = flow_text(self.root, file, text)
-        result = self._asked(lambda: check_text(self._workspace(), content, env, file=file, discover=True))
+        result = self._asked(lambda: check_text(self._workspace(), content, env, file=where, relock=relock))
         schemas = {name: dict(ports) for name, ports in result.schemas.items() if node is None or name == node}
         return Checked(tuple(result.problems), schemas)
 

@@ -216,9 +216,16 @@ class Executor(Protocol):
         """All problems of a flow at once."""
 
     def schemas(
-        self, *, file: str | None = None, text: str | None = None, env: str | None = None, node: str | None = None
+        self,
+        *,
+        file: str | None = None,
+        text: str | None = None,
+        env: str | None = None,
+        node: str | None = None,
+        relock: bool = False,
     ) -> Checked:
-        """The columns at every port (of one `node`), discovered where they must be, and all problems met."""
+        """The columns at every port (of one `node`), and all problems met. What the flow's lock file says of a source is believed;
+        other sources are looked at. `relock` looks at all of them, and writes the lock file anew."""
 
     def explain(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> dict[str, Any]:
         """The plan of a flow: segments, cuts, SQL."""

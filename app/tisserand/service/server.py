@@ -61,6 +61,7 @@ class FlowBody(_Body):
     text: str | None = None
     env: str | None = None
     node: str | None = None
+    relock: bool = False
 
 
 class PreviewBody(_Body):
@@ -153,7 +154,7 @@ def _add_flows(api: FastAPI, executor: LocalExecutor) -> None:
 
     @api.post("/schemas")
     def schemas(body: FlowBody) -> dict[str, Any]:
-        return executor.schemas(file=body.file, text=body.text, env=body.env, node=body.node).to_json()
+        return executor.schemas(**body.model_dump()).to_json()
 
     @api.post("/explain")
     def explain(body: FlowBody) -> dict[str, Any]:

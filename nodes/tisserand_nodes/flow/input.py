@@ -32,6 +32,7 @@ class Input(Reader[InputConfig]):
 
     kind, title, icon = "flow.input", "Input of a sub-flow", "workflow"
     outputs = (Out("rows", "Rows"),)
+    columns_in_settings = True
     door: ClassVar[str] = "input"
     """The engine replaces the rows of an input door when its flow is called."""
 

@@ -24,7 +24,11 @@ class Filter(Transform[FilterConfig]):
 
     def build(self, config: FilterConfig, **relations: Relation) -> dict[str, Relation]:
         table = relations["table"]
-        condition = config.where.on(table)
+        try:
+            condition = config.where.on(table)
+        except NodeError as error:
+            error.field = "where"
+            raise
         if not condition.type().is_boolean():
             raise NodeError(
                 "The condition gives {type}, not true or false. Compare it with something, for example `amount > 0`.",

@@ -14,6 +14,7 @@ import duckdb
 from tisserand.engine import types
 from tisserand.engine.backends.base import Base, Query
 from tisserand.engine.resolve import Port, Resolution, relation_name
+from tisserand.model.growth import growing
 from tisserand.model.schema import Schema
 from tisserand.sdk.node import FileSink, Scan
 from tisserand.sdk.scan import REJECTED_SQL, literal, scan_sql
@@ -141,6 +142,7 @@ def _copied(cursor: duckdb.DuckDBPyConnection, text: str, path: Path, options: M
     return int(row[0]) if row else 0
 
 
+@growing()
 def chain_sql(query: Query) -> str:
     """`WITH "node.port" AS (…), … SELECT * FROM "node.port"`: one CTE for each lazy port and each base."""
     parts: dict[str, str] = {}
@@ -181,7 +183,7 @@ def node_sql(relation: ibis.Table) -> str:
     if text is None:
         if len(_TEXTS) > 20_000:
             _TEXTS.clear()
-        text = _TEXTS[operation] = str(_compiler().to_sqlglot(relation.unbind()).sql(dialect="duckdb"))
+        text = _TEXTS[operation] = str(_compiler().to_sqlglot(relation).sql(dialect="duckdb"))
     return text
 
 
