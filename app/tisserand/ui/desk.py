@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QApplication, QMenu
 from tisserand.model.edit import Paste, SetNode, Several, copy_text
 from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
+from tisserand.sdk.form import form_of
 from tisserand.texts import Message, msg, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
@@ -230,13 +231,25 @@ class Desk(QObject):
         """Everything that shows what is wrong, brought up to date."""
         w = self.window_
         problems = self.problems = self.findings.of(w.document.flow, str(w.runner.root or ""))
-        cards = w.scene.cards
-        w.problems.show_problems(problems, {id: cards[id].shown.title for p in problems if (id := p.place.node or "") in cards})
+        w.problems.show_problems(problems, [self._place_of(problem) for problem in problems])
         count = len(problems)
         w.tabs.setTabText(w.tabs.indexOf(w.problems), f"{_('Problems')} ({count})" if count else _("Problems"))
         w.inspector.show_check(problems, self.findings.schemas)
         self.show_standings()
         self._selected()
+
+    def _place_of(self, problem: Problem) -> str:
+        """Where a problem is, in words: the card's title and the setting's."""
+        w, place = self.window_, problem.place
+        card = w.scene.cards.get(place.node or "")
+        if card is None:
+            return _("line {line}").format(line=place.line) if place.line else ""
+        found = w.kinds.get(w.document.flow.nodes[card.id].kind)
+        parts = (place.field or "").split(".")
+        if parts[0] != "config" or len(parts) < 2 or found is None:
+            return card.shown.title
+        asked = next((field for field in form_of(found.node.Config) if field.name == parts[1]), None)
+        return f"{card.shown.title} · {_(asked.title) if asked is not None else parts[1]}"
 
     def show_standings(self) -> None:
         w = self.window_

@@ -31,6 +31,7 @@ from tisserand.texts import translate as _
 from tisserand.ui.actions import Actions
 from tisserand.ui.panels.composite import labelled, make_editor
 from tisserand.ui.panels.editors import UNSET, FormContext
+from tisserand.ui.theme import theme
 
 
 def tell_broken(parent: QWidget, name: str, problems: Sequence[Problem]) -> QDialog:
@@ -204,6 +205,15 @@ def show_shortcuts(parent: QWidget, actions: Actions) -> QDialog:
         table.setItem(index, 0, item)
         keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         table.setItem(index, 1, QTableWidgetItem(keys))
+
+    def recolour() -> None:
+        for index, (_entry, action) in enumerate(rows):
+            item = table.item(index, 0)
+            if item is not None:
+                item.setIcon(action.icon())
+
+    theme().changed.connect(recolour)
+    dialog.destroyed.connect(lambda: theme().changed.disconnect(recolour))
 
     def narrow(text: str) -> None:
         wanted = text.lower().split()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QLabel, QListWidget, QListWidgetItem, QStackedLayout, QWidget
@@ -22,7 +22,7 @@ class Problems(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._problems: tuple[Problem, ...] = ()
-        self._names: dict[str, str] = {}
+        self._places: tuple[str, ...] = ()
         self._stack = QStackedLayout(self)
         self.quiet = QLabel(_("No problems: the flow can run."))
         self.quiet.setProperty("role", "muted")
@@ -44,21 +44,16 @@ class Problems(QWidget):
         self._stack.addWidget(self.list)
         theme().changed.connect(self._recolour)
 
-    def show_problems(self, problems: Sequence[Problem], names: Mapping[str, str] | None = None) -> None:
-        """Show these; `names` are the nodes' titles. What is there already stays, with what is selected in it."""
-        asked = (tuple(problems), dict(names or {}))
-        if asked != (self._problems, self._names):
-            self._problems, self._names = asked
+    def show_problems(self, problems: Sequence[Problem], places: Sequence[str]) -> None:
+        """Show these, each with its place in words. What is there already stays, with what is selected in it."""
+        asked = (tuple(problems), tuple(places))
+        if asked != (self._problems, self._places):
+            self._problems, self._places = asked
             self._recolour()
 
     def _recolour(self) -> None:
         self.list.clear()
-        for problem in self._problems:
-            node = problem.place.node or ""
-            field = (problem.place.field or "").removeprefix("config.")
-            where = " · ".join(part for part in (self._names.get(node, node), field) if part)
-            if problem.place.line and not problem.place.node:
-                where = _("line {line}").format(line=problem.place.line)
+        for problem, where in zip(self._problems, self._places, strict=True):
             text = f"{where} — {problem.message.text()}" if where else problem.message.text()
             if problem.fix:
                 text += f" {problem.fix.text()}"
