@@ -11,7 +11,7 @@ import pandas
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QLabel, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from tisserand.files import shipped
@@ -196,3 +196,34 @@ def test_problems_found_by_the_executor_come_while_editing(window: Window, qtbot
     window.show_side("bottom", window.problems)
     QTest.mouseClick(window.problems.list.viewport(), LEFT, pos=spot)
     assert list(window.scene.selection) == ["by_country"]
+
+
+def test_a_start_by_hand_asks_for_its_parameters(window: Window, qtbot: QtBot, workspace: Callable[[str], Path]) -> None:
+    load(window, workspace("examples") / "flows" / "trigger-manual.yaml")
+    QTest.keyClick(window, Qt.Key.Key_F5)
+    form = window.findChild(QDialog, "parameters")
+    assert form is not None and form.isVisible() and not window.runner.running
+    assert any(label.text() == "Which month shall be reported?" for label in form.findChildren(QLabel))
+    line = form.findChild(QLineEdit)
+    assert line is not None and line.text() == "2024-01"
+    line.selectAll()
+    QTest.keyClicks(line, "2026-11")
+    with qtbot.waitSignal(window.runner.finished, timeout=LONG):
+        QTest.keyClick(line, Qt.Key.Key_Return)
+    assert "Started for 2026-11" in window.log.toPlainText()
+
+
+def test_a_run_waits_for_what_it_cannot_do_without(window: Window, qtbot: QtBot, workspace: Callable[[str], Path]) -> None:
+    flow = workspace("examples") / "flows" / "trigger-manual.yaml"
+    flow.write_text(flow.read_text().replace('default: "2024-01"', "required: true"))
+    load(window, flow)
+    QTest.keyClick(window, Qt.Key.Key_F5)
+    form = window.findChild(QDialog, "parameters")
+    assert form is not None
+    start = form.findChildren(QDialogButtonBox)[0].buttons()[0]
+    assert not start.isEnabled()
+    line = form.findChild(QLineEdit)
+    QTest.keyClicks(line, "2026-10")
+    assert start.isEnabled()
+    QTest.keyClick(form, Qt.Key.Key_Escape)
+    assert not window.runner.running and set(states(window).values()) == {"ready"}
