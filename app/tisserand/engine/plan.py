@@ -48,7 +48,7 @@ class Plan:
     reuse: Mapping[Port, str]
     """Fan-outs read from the Parquet file that a sink writes anyway: port → the sink's unit id."""
     why: Mapping[Port, str] = field(default_factory=dict)
-    """Why a port is written down (`fan-out`, `kept`, `memory`, `leaf`, `order`, `long chain`, `control`)."""
+    """Why a port is written down (`fan-out`, `kept`, `memory`, `leaf`, `order`, `own rules`, `long chain`, `control`)."""
 
     def unit(self, unit_id: str) -> Unit:
         return next(unit for unit in self.units if unit.id == unit_id)
@@ -133,7 +133,7 @@ class _Planner:
     def reason(self, node: ResolvedNode, port: Port, depth: int, ordered: set[str]) -> str | None:
         users = self.used.get(port, ())
         if not users:
-            return "leaf" if node.role == "transform" else None
+            return "leaf"
         if self.keep == "all":
             return "kept"
         if any(user.role in ("control", "isolated") for user, _ in users):
@@ -142,6 +142,8 @@ class _Planner:
             return "fan-out"
         if node.id in ordered:
             return "order"
+        if node.spec.retry or node.spec.timeout or node.spec.on_error not in (None, "stop"):
+            return "own rules"
         if depth >= MAX_CHAIN:
             return "long chain"
         if (

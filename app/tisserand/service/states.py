@@ -67,8 +67,15 @@ def _message(value: Any) -> Message:
 def info(record: RunRecord, events: Iterable[Event] = ()) -> RunInfo:
     """A run from its record and, for the nodes' states, its events."""
     nodes: Mapping[str, NodeInfo] = {}
+    asking: set[str] = set()
     for event in events:
         nodes = fold(nodes, event)
+        if event.node and event.kind == "sink.begun" and event.data.get("delivery") == "at least once":
+            asking.add(event.node)
+    if record.state in FINAL and record.state != "done":
+        # Broken off in the middle of an effect that nobody can look up: whoever resumes must say what to do.
+        broken = {name: replace(nodes[name], state="uncertain") for name in asking if nodes[name].state == "running"}
+        nodes = {**nodes, **broken}
     return RunInfo(
         id=record.id,
         flow=record.flow,

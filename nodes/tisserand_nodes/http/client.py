@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -135,6 +137,28 @@ class Client:
         raise NodeError("{url} sends the request round in circles.", url=shown(url))
 
     def _once(self, method: str, url: str, query: Any, headers: Mapping[str, str] | None, body: Any) -> Answer:
+        """One request, in a thread of its own: a silent server must not hold a run that was cancelled."""
+        ctx = self._ctx
+        if ctx is None:
+            return self._asked(method, url, query, headers, body)
+        asked: Future[Answer] = Future()
+
+        def ask() -> None:
+            try:
+                asked.set_result(self._asked(method, url, query, headers, body))
+            except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+                asked.set_exception(error)
+
+        threading.Thread(target=ask, name="http", daemon=True).start()
+        while True:
+            try:
+                return asked.result(0.1)
+            except TimeoutError:
+                if asked.done():
+                    raise
+                ctx.sleep(0)  # raises where the run was cancelled or is out of time
+
+    def _asked(self, method: str, url: str, query: Any, headers: Mapping[str, str] | None, body: Any) -> Answer:
         import requests
         import urllib3
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tisserand.sdk import Config, Context, Discovery, NodeError, Out, Picks, Reader, Schema, SqlText, Unit, msg
 from tisserand_nodes.sql.connection import Database, DatabaseConnection, bound, database, opened
+from tisserand_nodes.sql.interrupt import stoppable
 from tisserand_nodes.sql.types import declared_type, postgresql_type, to_batch, type_of_values
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _result(ctx: Context, config: ReadConfig, limit: int | None) -> Iterator[Cur
     import sqlalchemy as sa
 
     base, file = database(ctx, config.connection)
-    with opened(base, file, write=False) as engine, engine.connect() as connection:
+    with opened(base, file, write=False) as engine, engine.connect() as connection, stoppable(ctx, connection):
         streaming = connection.execution_options(stream_results=True, max_row_buffer=config.batch_rows)
         if config.query is None:
             if not config.table:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tisserand.sdk import ColumnName, Config, Context, Effect, NodeError, Out, Picks, Schema, Unit, When, Writer, Written, msg
 from tisserand_nodes.sql.connection import DatabaseConnection, database, first_line, opened, plain
+from tisserand_nodes.sql.interrupt import stoppable
 from tisserand_nodes.sql.types import database_type
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class WriteSql(Writer[WriteConfig]):
 
         base, file = database(ctx, config.connection)
         where = f"{base.place()} · {config.table}"
-        with opened(base, file, write=True) as engine, engine.begin() as connection:
+        with opened(base, file, write=True) as engine, engine.begin() as connection, stoppable(ctx, connection):
             done = _done_table(connection, config)
             before = connection.execute(sa.select(done.c.rows).where(done.c.key == ctx.key)).scalar()
             if before is not None:

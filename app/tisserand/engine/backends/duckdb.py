@@ -137,7 +137,8 @@ class DuckDB:
 
 
 def _copied(cursor: duckdb.DuckDBPyConnection, text: str, path: Path, options: Mapping[str, Any]) -> int:
-    listed = ", ".join(f"{name} {literal(value)}" for name, value in options.items())
+    # Not by way of a temporary file of DuckDB's own, which would stay behind: the path is one that we put into place.
+    listed = ", ".join(f"{name} {literal(value)}" for name, value in {**options, "use_tmp_file": False}.items())
     row = cursor.execute(f"COPY ({text}) TO {literal(str(path))} ({listed})").fetchone()
     return int(row[0]) if row else 0
 
