@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 from tisserand.model.formula import types
 from tisserand.model.formula.tree import Call, Cast, Column, FormulaError, Literal, Tree
-from tisserand.texts import msg
+from tisserand.texts import Message, msg
 
 Typed = tuple[Tree, str]
 """A part and its family."""
@@ -94,18 +94,14 @@ def check_pattern(tree: Tree) -> None:
         ) from None
 
 
-def shown(tree: Tree) -> str:
+def shown(tree: Tree) -> str | Message:
     """How a sentence calls a part of a formula."""
     if isinstance(tree, Column):
-        return f"“{tree.name}”"
+        return msg("“{name}”", name=tree.name)
     if isinstance(tree, Literal):
         return "NULL" if tree.value is None else f"'{tree.value}'" if isinstance(tree.value, str) else str(tree.value)
     if isinstance(tree, Cast):
         return "CAST" if not isinstance(tree.arg, Literal) else shown(tree.arg)
-    return (
-        f"{tree.name}(…)"
-        if isinstance(tree, Call) and tree.name.isidentifier()
-        else f"“{tree.name}”"
-        if isinstance(tree, Call)
-        else "CASE"
-    )
+    if not isinstance(tree, Call):
+        return "CASE"
+    return f"{tree.name}(…)" if tree.name.isidentifier() else msg("“{name}”", name=tree.name)

@@ -26,7 +26,7 @@ class SecretEditor(Editor):
         row = QHBoxLayout()
         row.setSpacing(6)
         self.line = QLineEdit()
-        self.line.setPlaceholderText("secret:NAME")
+        self.line.setPlaceholderText(_("secret:NAME"))
         self.line.textEdited.connect(self._typed)
         row.addWidget(self.line, 1)
         self.keep = QPushButton(_("Keep"))
