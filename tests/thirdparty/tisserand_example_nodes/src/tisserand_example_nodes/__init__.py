@@ -1,0 +1,1 @@
+"""Two nodes of a third party. They import `tisserand.sdk` only."""
