@@ -20,7 +20,7 @@ from tisserand.files import write_text
 from tisserand.model import units
 from tisserand.model.check import check_flow
 from tisserand.model.flow import Flow
-from tisserand.model.problem import Problem
+from tisserand.model.problem import Place, Problem
 from tisserand.model.schema import Schema
 from tisserand.model.yamlfile import Reading, read_flow
 from tisserand.sdk.errors import NodeError
@@ -96,7 +96,7 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     staged = memory is not None and memory < SMALL_MEMORY
     run.plan = make_plan(resolution, run.scans, run.sinks, run.options.keep, staged, run.options.until)
     write_text(run.folder / "plan.json", json.dumps(plan_json(run.plan), indent=1))
-    run.note(None, "plan.ready", {"units": [unit.id for unit in run.plan.units]})
+    run.note(None, "plan.ready", {"units": [unit.id for unit in run.plan.units], "sources": dict(run.fingerprints)})
     _take_over(run)
 
 
@@ -199,10 +199,25 @@ def _drop_disabled(run: FlowRun, resolution: Resolution) -> None:
         run.note(node.id, "node.skipped", {"reason": reason.to_json()})
 
 
+def _unmixed(run: FlowRun, taken: Mapping[str, str]) -> None:
+    """Refuse to go on with a file of which one part of the run has taken other rows; raises `FlowWrong`."""
+    left = {name for unit in run.plan.units if unit.id not in run.ended for name in unit.covers}
+    for name in sorted(left & taken.keys()):
+        scan = run.scans.get(name)
+        if scan is not None and run.fingerprints.get(name) != taken[name]:
+            message = msg("“{file}” was changed while the flow read it.", file=", ".join(path.name for path in scan.paths))
+            fix = msg("Run the flow again when the file is at rest.")
+            raise FlowWrong([Problem("source.error", message, fix, Place(flow=run.flow.id, node=name))])
+
+
 def _take_over(run: FlowRun) -> None:
     """Units that an earlier attempt of the same run finished, where their files are still there."""
     units = {unit.id: unit for unit in run.plan.units}
+    sources: dict[str, str] = {}
+    taken: dict[str, str] = {}
     for event in run.journal.all_events(run.id):
+        if event.kind == "plan.ready":
+            sources = event.data.get("sources", {})
         if event.kind.startswith("sink.") and event.node:
             run.earlier.setdefault(event.node, []).append(event)
         if event.kind != "segment.done" or event.data.get("unit") not in units:
@@ -215,9 +230,11 @@ def _take_over(run: FlowRun) -> None:
             run.bases[port[0], port[1]] = path
         run.closed.update((str(port).split(".", 1)[0], str(port).split(".", 1)[1]) for port in event.data["closed"])
         run.ended[unit.id] = "done"
+        taken.update({name: sources[name] for name in unit.covers if name in sources})
         for name, rows in event.data["rows"].items():
             node, _, port_name = name.partition(".")
             run.rows.setdefault(node, {})[port_name] = rows
+    _unmixed(run, taken)
     for name in {name for unit in run.plan.units if unit.id in run.ended for name in (*unit.covers, unit.node)}:
         run.states[name] = "done"
     if run.ended:
