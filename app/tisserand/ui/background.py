@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 import traceback
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, Signal
 
 from tisserand.model.problem import Problem
 from tisserand.texts import msg
+
+THREADS = 5
+"""One may follow a run for hours; the others check, page and read files."""
 
 
 class Background(QObject):
@@ -22,6 +26,14 @@ class Background(QObject):
         super().__init__()
         self._closed = False
         self._answered.connect(self._hand_over, Qt.ConnectionType.QueuedConnection)
+        self._asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        # They stand ready from the beginning: starting a thread waits for it, and with busy ones around that can be long.
+        for _number in range(THREADS):
+            threading.Thread(target=self._serve, daemon=True, name="tisserand-background").start()
+
+    def _serve(self) -> None:
+        while (work := self._asked.get()) is not None:
+            work()
 
     def do(self, work: Callable[[], Any], then: Callable[[Any], None], failed: Callable[[list[Problem]], None]) -> None:
         """Run `work` elsewhere; then, here, `then(answer)` or `failed(problems)`."""
@@ -34,22 +46,25 @@ class Background(QObject):
             else:
                 self._post(then, answer)
 
-        threading.Thread(target=run, daemon=True, name="tisserand-background").start()
+        self._asked.put(run)
 
     def _post(self, callback: Callable[[Any], None], answer: Any) -> None:
         if not self._closed:
             try:
                 self._answered.emit(callback, answer)
             except RuntimeError:
-                self._closed = True  # the window went while the work was under way
+                self.close()  # the window went while the work was under way
 
     def _hand_over(self, callback: Any, answer: Any) -> None:
         if not self._closed:
             callback(answer)
 
     def close(self) -> None:
-        """Answers that come later are dropped."""
-        self._closed = True
+        """Answers that come later are dropped, and the threads end."""
+        if not self._closed:
+            self._closed = True
+            for _number in range(THREADS):
+                self._asked.put(None)
 
 
 def problems_of(error: BaseException) -> list[Problem]:

@@ -91,6 +91,9 @@ class Runs(QObject):
     def _progressed(self, infos: Any) -> None:
         if self._shown:
             self.desk.standings.infos = infos
+            if infos and self.desk.window_.runner.running:
+                over = sum(info.state not in {"waiting", "running"} for info in infos.values())
+                self._state(f"{_('Running …')} {over} / {len(infos)}")
             self.desk.show_standings()
 
     def _finished(self, info: Any) -> None:
