@@ -222,13 +222,17 @@ def po_text(catalogue: Catalog) -> bytes:
     )
 
 
+class _Bare(Catalog):
+    """A catalogue whose header says what gettext needs and nothing that changes with the clock or with Babel."""
+
+    @property
+    def mime_headers(self) -> list[tuple[str, str]]:  # type: ignore[override]
+        return [("Content-Type", "text/plain; charset=utf-8"), ("Plural-Forms", self.plural_forms)]
+
+
 def mo_bytes(catalogue: Catalog) -> bytes:
     """A catalogue as gettext reads it."""
-    bare = Catalog(locale=catalogue.locale, charset="utf-8", fuzzy=False)
-    bare.mime_headers = [  # type: ignore[misc]
-        ("Content-Type", "text/plain; charset=utf-8"),
-        ("Plural-Forms", catalogue.plural_forms),
-    ]
+    bare = _Bare(locale=catalogue.locale, charset="utf-8", fuzzy=False)
     for message in catalogue:
         if message.id:
             bare.add(message.id, message.string, flags=message.flags)
