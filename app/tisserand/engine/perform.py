@@ -219,6 +219,11 @@ def _control(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext)
         if isinstance(given, str):
             run.bases[port] = _file(run, node.inputs[given][0])
         elif isinstance(given, Path):
+            if given.is_relative_to(run.folder / "tmp"):
+                # What is temporary goes away with the worker; these rows may be looked at, and a resume goes on from them.
+                with run.spools.writing(port) as part:
+                    given.replace(part)
+                given = run.spools.path(port)
             run.bases[port] = given
         else:
             run.spools.write_rows(port, node.schemas[out.name], given)
