@@ -9,7 +9,7 @@ SHOWCASE := flows/showcase
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check servers bench soak screenshots wheel
+.PHONY: help setup run test check servers bench soak screenshots texts wheel
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## ?(.*)/make \1|\2/' | column -t -s '|'
@@ -61,6 +61,9 @@ bench: setup ## speed and memory against other tools; writes tests/bench/reports
 
 soak: setup ## the long tests
 	QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-offscreen} $(PY) -m pytest -q -m soak --timeout 3600 $(PYTEST_ARGS)
+
+texts: setup ## gather the texts into the catalogues, compile them, name those without a translation
+	$(PY) packaging/texts.py update
 
 screenshots: setup ## pictures of the designer for the README and for a look
 	QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-offscreen} $(PY) tests/ui/screenshots.py
