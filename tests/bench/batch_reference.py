@@ -17,11 +17,12 @@ def by_duckdb(kind: str, data: Path, out: Path) -> None:
     con.execute("SET preserve_insertion_order = false")
     con.execute(f"SET temp_directory = '{out / 'spill'}'")
     detail = f"""
-        SELECT o.order_id, o.customer_id, o.ordered, o.article, o.quantity, o.price, o.status,
-               o.price * o.quantity AS total, month(o.ordered)::BIGINT AS month, c.name, c.country, c.segment
+        SELECT o.*, o.price * o.quantity * (1 - o.discount) AS total, month(o.ordered)::BIGINT AS month, c.name, c.country, c.segment
         FROM read_csv('{data / "orders.csv"}', header = true, auto_detect = false, delim = ',', quote = '"', escape = '"',
              columns = {{'order_id': 'BIGINT', 'customer_id': 'BIGINT', 'ordered': 'DATE', 'article': 'VARCHAR',
-                         'quantity': 'BIGINT', 'price': 'DOUBLE', 'status': 'VARCHAR'}}) AS o
+                         'description': 'VARCHAR', 'quantity': 'BIGINT', 'price': 'DOUBLE', 'discount': 'DOUBLE', 'tax': 'DOUBLE',
+                         'currency': 'VARCHAR', 'status': 'VARCHAR', 'channel': 'VARCHAR', 'shipped': 'TIMESTAMP',
+                         'seller': 'BIGINT', 'note': 'VARCHAR'}}) AS o
         JOIN read_parquet('{data / "customers.parquet"}') AS c USING (customer_id)
         WHERE o.status <> 'cancelled' AND o.quantity > 1"""
     totals = "SELECT country, segment, month, count(*) AS orders, sum(total) AS revenue FROM {source} GROUP BY ALL"
@@ -38,10 +39,13 @@ def by_duckdb(kind: str, data: Path, out: Path) -> None:
 def by_polars(kind: str, data: Path, out: Path) -> None:
     import polars as pl
 
-    orders = pl.scan_csv(data / "orders.csv", schema_overrides={"ordered": pl.Date})
+    orders = pl.scan_csv(data / "orders.csv", schema_overrides={"ordered": pl.Date, "shipped": pl.Datetime})
     detail = (
         orders.filter((pl.col("status") != "cancelled") & (pl.col("quantity") > 1))
-        .with_columns(total=pl.col("price") * pl.col("quantity"), month=pl.col("ordered").dt.month().cast(pl.Int64))
+        .with_columns(
+            total=pl.col("price") * pl.col("quantity") * (1 - pl.col("discount")),
+            month=pl.col("ordered").dt.month().cast(pl.Int64),
+        )
         .join(pl.scan_parquet(data / "customers.parquet"), on="customer_id")
     )
     detail.sink_parquet(out / "detail.parquet", compression="zstd")
@@ -56,9 +60,11 @@ def by_polars(kind: str, data: Path, out: Path) -> None:
 def by_pandas(kind: str, data: Path, out: Path) -> None:
     import pandas as pd
 
-    orders = pd.read_csv(data / "orders.csv", parse_dates=["ordered"], engine="pyarrow")
+    orders = pd.read_csv(data / "orders.csv", parse_dates=["ordered", "shipped"], engine="pyarrow")
     orders = orders[(orders["status"] != "cancelled") & (orders["quantity"] > 1)]
-    orders = orders.assign(total=orders["price"] * orders["quantity"], month=orders["ordered"].dt.month)
+    orders = orders.assign(
+        total=orders["price"] * orders["quantity"] * (1 - orders["discount"]), month=orders["ordered"].dt.month
+    )
     detail = orders.merge(pd.read_parquet(data / "customers.parquet"), on="customer_id")
     detail.to_parquet(out / "detail.parquet", compression="zstd", index=False)
     totals = detail.groupby(["country", "segment", "month"], as_index=False).agg(

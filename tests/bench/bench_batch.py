@@ -44,7 +44,7 @@ nodes:
   priced:
     kind: table.formula
     inputs: {{table: wanted.kept}}
-    config: {{columns: {{total: price * quantity, month: month(ordered)}}}}
+    config: {{columns: {{total: price * quantity * (1 - discount), month: month(ordered)}}}}
   named:
     kind: table.join
     inputs: {{left: priced, right: customers}}
@@ -66,7 +66,7 @@ nodes:
 
 def workspace(rows: int) -> Path:
     """The workspace with its data; the same rows each time, made once."""
-    root = scratch(f"batch-{rows}")
+    root = scratch(f"batch-wide-{rows}")
     data = root / "data"
     (root / "flows").mkdir(exist_ok=True)
     (root / "tisserand.yaml").write_text("")
@@ -84,8 +84,15 @@ def workspace(rows: int) -> Path:
         con.execute(f"""COPY (
             SELECT i AS order_id, (hash(i, 1) % {customers})::BIGINT AS customer_id,
                    DATE '2024-01-01' + (hash(i, 2) % 366)::INT AS ordered, 'A-' || (hash(i, 3) % 5000) AS article,
+                   'Article ' || (hash(i, 3) % 5000) || ', packed by ' || (hash(i, 7) % 48) AS description,
                    (hash(i, 4) % 9 + 1)::INT AS quantity, round((hash(i, 5) % 50000) / 100 + 0.99, 2) AS price,
-                   ['paid', 'open', 'sent', 'cancelled'][1 + (hash(i, 6) % 4)::INT] AS status
+                   (hash(i, 8) % 4) * 0.05 AS discount, [0.055, 0.1, 0.2][1 + (hash(i, 9) % 3)::INT] AS tax,
+                   ['EUR', 'USD', 'GBP', 'JPY'][1 + (hash(i, 10) % 4)::INT] AS currency,
+                   ['paid', 'open', 'sent', 'cancelled'][1 + (hash(i, 6) % 4)::INT] AS status,
+                   ['web', 'shop', 'phone', 'partner'][1 + (hash(i, 11) % 4)::INT] AS channel,
+                   TIMESTAMP '2024-01-02' + to_seconds((hash(i, 12) % 32_000_000)::BIGINT) AS shipped,
+                   (hash(i, 13) % 800)::INT AS seller,
+                   CASE WHEN hash(i, 14) % 5 = 0 THEN 'call ' || (hash(i, 15) % 100000) || ' before delivery' END AS note
             FROM range({rows}) t(i)) TO '{data / "orders.csv"}' (HEADER)""")
         (data / "done").touch()
     return root
