@@ -33,5 +33,13 @@ def private() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def stream(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[pa.RecordBatch]:
-    """The rows of a query batch by batch."""
-    yield from connection.sql(sql).to_arrow_reader(BATCH)
+    """The rows of a query batch by batch; raises `duckdb.Error` wherever the query breaks.
+
+    Some pyarrow versions hand over an error in the middle of the rows as their own `OSError`, without its class.
+    """
+    import duckdb
+
+    try:
+        yield from connection.sql(sql).to_arrow_reader(BATCH)
+    except OSError as error:
+        raise duckdb.Error(str(error)) from error
