@@ -72,7 +72,7 @@ def test_a_broken_off_mail_is_told_as_uncertain_and_asked_about(place):
         silent.listen()
         port = silent.getsockname()[1]
         (place.root / "connections.yaml").write_text(
-            f"office: {{type: mail, host: 127.0.0.1, port: {port}, tls: none, sender: a@example.org}}\n"
+            f"office: {{type: smtp, host: 127.0.0.1, port: {port}, tls: none, sender: a@example.org}}\n"
         )
         nodes = (
             "  one: {kind: data.table, config: {columns: {a: integer}, rows: [[1]]}}\n"
@@ -82,7 +82,7 @@ def test_a_broken_off_mail_is_told_as_uncertain_and_asked_about(place):
         place.until(run, lambda found: "told" in found.nodes and bool(place.events(run, "sink.begun")))
         os.kill(place.owner(run), signal.SIGKILL)
         found = place.executor.wait(run)
-        assert found.state == "failed" and found.uncertain == ("told",), found
+        assert found.state == "failed" and found.uncertain == ("told",)
         with pytest.raises(Refused) as refused:
             place.executor.resume(run)
         assert "told" in str(refused.value)
