@@ -15,8 +15,10 @@ from tisserand.model.problem import Problem
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux: peak memory is read from /proc")
 
-ROWS = 2_000_000
+ROWS = 3_000_000
 CODES = ROWS // 2
+MEMORY, MOST = "400MB", 440
+"""What the worker is given, and the MB that it may have resident: buffers of threads and allocator differ by machine."""
 
 FLOW = """tisserand: 1
 id: tight
@@ -68,7 +70,7 @@ nodes:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Orders of customers in no order. With memory to spare a run of them takes 455 MB."""
+    """Orders of customers in no order. With memory to spare a run of them takes 585 MB."""
     root = tmp_path_factory.mktemp("tight")
     (root / "flows").mkdir()
     (root / "tisserand.yaml").write_text("id: tight\n")
@@ -103,9 +105,9 @@ def ask(text: str) -> list[tuple[Any, ...]]:
 
 
 def test_rows_that_do_not_fit_are_joined_sorted_and_counted_within_the_memory(workspace: Path) -> None:
-    record, peak = watched(workspace, "tight", "280MB")
+    record, peak = watched(workspace, "tight", MEMORY)
     assert record.state == "done", record.error
-    assert 0 < peak <= 308
+    assert 0 < peak <= MOST
     detail, totals = (f"read_parquet('{workspace / 'out' / name}.parquet')" for name in ("detail", "totals"))
     joined = f"'{workspace / 'orders.parquet'}' JOIN '{workspace / 'customers.parquet'}' USING (customer)"
     sums = "SELECT count(*), sum(hash(id, customer, cents, code)) FROM {}"
@@ -119,10 +121,10 @@ def test_rows_that_do_not_fit_are_joined_sorted_and_counted_within_the_memory(wo
 
 
 def test_one_value_that_cannot_fit_ends_with_a_sentence(workspace: Path) -> None:
-    record, peak = watched(workspace, "listed", "280MB")
+    record, peak = watched(workspace, "listed", MEMORY)
     assert record.state == "failed"
     error = Problem.from_json(record.error or {})
     assert (error.code, error.place.node) == ("run.memory", "listed"), error
     assert error.message.text("en") == "The memory limit is too small for this step."
-    assert peak <= 308
+    assert peak <= MOST
     assert not (workspace / "out" / "listed.parquet").exists()
