@@ -66,13 +66,14 @@ def run(
     type=click.Choice(["repeat", "skip"]),
     help=N_("What to do with a target of which nobody knows whether it was written."),
 )
+@option("--edited", is_flag=True, help=N_("Take the flow as its file has it now; what the edit does not change is kept."))
 @workspace_option
 @json_option
-def resume(run: str, uncertain: Any, workspace: str | None, as_json: bool) -> int:
+def resume(run: str, uncertain: Any, edited: bool, workspace: str | None, as_json: bool) -> int:
     place = session.workspace(workspace)
     with session.executor(place) as executor:
         seen = max((event.seq or 0 for event in executor.events(run)), default=0)
-        return _to_the_end(executor, executor.resume(run, uncertain), seen, as_json)
+        return _to_the_end(executor, executor.resume(run, uncertain, edited), seen, as_json)
 
 
 def _to_the_end(executor: Executor, run: str, after: int, as_json: bool) -> int:

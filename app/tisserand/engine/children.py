@@ -91,9 +91,17 @@ def _loaded(run: FlowRun, text: str, file: str, values: Mapping[str, Any], load:
 
 
 def run_child(
-    parent: FlowRun, node: str, name: str, parameters: Mapping[str, Any], inputs: Mapping[str, Path], label: str, stop: Stop
+    parent: FlowRun,
+    node: str,
+    name: str,
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, Path],
+    label: str,
+    stop: Stop,
+    given: Mapping[str, Any],
 ) -> Mapping[str, Any]:
-    """Run a called flow; a call that was done before a resume is not made again."""
+    """Run a called flow; a call that was done before a resume is not made again, unless it now gets other parameters or rows (of
+    which `given` tells the digests)."""
     from tisserand.engine.prepare import FlowWrong, load, prepare
     from tisserand.engine.run import FlowRun
     from tisserand.model.yamlfile import read_flow
@@ -106,7 +114,9 @@ def run_child(
     if problems:
         raise NodeError(problems[0].message, fix=problems[0].fix, field="parameters")
     loaded = _loaded(parent, text, file, values, load)
-    run_id = _known_child(parent, node, label) or new_run_id()
+    digest = hashlib.sha256(json.dumps([name, dict(parameters), given], sort_keys=True, default=str).encode()).hexdigest()[:20]
+    known, before = parent.children.get((node, label), ("", ""))
+    run_id = known if known and before == digest else new_run_id()
     record = parent.journal.run(run_id)
     folder = parent.folder.parent / run_id
     if record is not None and record.state == "done":
@@ -122,13 +132,12 @@ def run_child(
             "parameters": dict(parameters),
         }
         write_text(folder / "request.json", json.dumps(asked, default=str), 0o600)
-        digest = hashlib.sha256(text.encode()).hexdigest()
         shown = json.loads(json.dumps(dict(parameters), default=str))
         parent.journal.create_run(
             RunRecord(
                 run_id,
                 loaded.flow.id,
-                digest,
+                hashlib.sha256(text.encode()).hexdigest(),
                 file,
                 parent.environment.name,
                 parent.options.by,
@@ -139,7 +148,8 @@ def run_child(
                 created=time.time(),
             )
         )
-        parent.note(node, "child.started", {"run": run_id, "flow": loaded.flow.id, "label": label})
+        parent.note(node, "child.started", {"run": run_id, "flow": loaded.flow.id, "label": label, "digest": digest})
+        parent.children[node, label] = (run_id, digest)
     parent.journal.claim(run_id, *parent.owner)
     child = FlowRun(
         run_id, loaded.flow, folder, parent.workspace, parent.environment, parent.connections, parent.registry, parent.journal,
@@ -187,13 +197,6 @@ def _options(parent: FlowRun) -> Any:
     from dataclasses import replace
 
     return replace(parent.options, until=None)
-
-
-def _known_child(parent: FlowRun, node: str, label: str) -> str | None:
-    for event in parent.journal.all_events(parent.id):
-        if event.kind == "child.started" and event.node == node and event.data.get("label") == label:
-            return str(event.data["run"])
-    return None
 
 
 def _outputs(folder: Path) -> dict[str, Path]:

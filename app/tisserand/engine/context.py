@@ -64,7 +64,9 @@ class NodeContext:
 
     @property
     def key(self) -> str:
-        return f"{self._run.id}/{self._node.id}"
+        # After an edit the node gets other rows: to whoever keeps the key, that is another effect.
+        generation = self._run.generations.get(self._node.id, 1)
+        return f"{self._run.id}/{self._node.id}" + (f"/{generation}" if generation > 1 else "")
 
     @property
     def parameters(self) -> Mapping[str, Any]:
@@ -166,4 +168,5 @@ class NodeContext:
         files = {
             name: self._run.base_file(self._node.inputs[port][0]) for name, port in inputs.items() if self._node.inputs.get(port)
         }
-        return run_child(self._run, self._node.id, flow, parameters, files, label, self._stop)
+        given = {name: [self._run.digests.get(source), out] for name in files for source, out in self._node.inputs[inputs[name]]}
+        return run_child(self._run, self._node.id, flow, parameters, files, label, self._stop, given)

@@ -193,8 +193,11 @@ def launch(root: Path, request: RunRequest, journal: Journal | None = None) -> R
     return RunHandle(root, run, journal, _spawn(folder))
 
 
-def relaunch(root: Path, run: str, uncertain: Uncertain | None = None, journal: Journal | None = None) -> RunHandle:
-    """Go on with a run that did not end well, under the same id; `request.json` then tells what to do with uncertain sinks."""
+def relaunch(
+    root: Path, run: str, uncertain: Uncertain | None = None, journal: Journal | None = None, text: str | None = None
+) -> RunHandle:
+    """Go on with a run that did not end well, under the same id; `request.json` then tells what to do with uncertain sinks. `text`
+    is the flow after an edit; the one of before stays beside it."""
     journal = journal or Journal(journal_path(root))
     folder = run_folder(root, run)
     record = journal.run(run)
@@ -212,6 +215,11 @@ def relaunch(root: Path, run: str, uncertain: Uncertain | None = None, journal: 
     asked = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     asked["uncertain"] = uncertain
     write_text(folder / "request.json", json.dumps(asked, indent=1, ensure_ascii=False), 0o600)
+    if text is not None and text != (before := (folder / "flow.yaml").read_text(encoding="utf-8")):
+        digest = hashlib.sha256(before.encode()).hexdigest()
+        write_text(folder / f"flow.{digest[:12]}.yaml", before)
+        write_text(folder / "flow.yaml", text)
+        journal.append(run, "flow.edited", None, {"before": digest, "hash": hashlib.sha256(text.encode()).hexdigest()})
     # Queued again, not still failed: whoever follows the run must not take it for over before the worker claims it.
     if not journal.set_state(run, "queued", expect=(record.state,)):
         raise refusal("run.running", msg("The run “{run}” is still running.", run=run), msg("Wait for it, or cancel it first."))

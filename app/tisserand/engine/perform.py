@@ -16,7 +16,8 @@ from tisserand.engine.isolated_sql import IsolatedQuery
 from tisserand.engine.memory import guarded, unchanged
 from tisserand.engine.plan import Unit
 from tisserand.engine.resolve import Port, ResolvedNode, isolated_names
-from tisserand.engine.sinks import commit, settle_earlier, sink_result
+from tisserand.engine.reuse import unfinished
+from tisserand.engine.sinks import commit, settle_earlier, sink_result, tell_uncertain
 from tisserand.engine.spool import SpoolWriter
 from tisserand.model.schema import Schema
 from tisserand.sdk.errors import NodeError
@@ -158,6 +159,12 @@ def _step(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) ->
         from tisserand.engine.isolated import process_isolated
 
         process = process_isolated(node.node)
+    once = not instance.repeats(node.config)
+    if once:
+        key = unfinished(run, node)
+        if key is not None:
+            tell_uncertain(run, node, key)
+        run.note(node.id, "sink.begun", {"delivery": "at least once", "key": context.key})
     schemas = {name: node.schemas[name] for name in rows_ports}
     parts = {name: context.temporary(f"{name}.parquet") for name in rows_ports}
     writers = {name: SpoolWriter(parts[name], schemas[name]).__enter__() for name in rows_ports}
@@ -175,6 +182,8 @@ def _step(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) ->
             parts[name].replace(part)
         run.bases[port] = run.spools.path(port)
         counted[port] = writers[name].rows
+    if once:
+        run.note(node.id, "sink.done", {"rows": sum(counted.values())})
     return counted
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from tisserand.engine.locking import SourceLock
 from tisserand.engine.memory import share, thread_count
 from tisserand.engine.plan import make_plan, plan_json
 from tisserand.engine.resolve import Resolution, ResolvedNode, problem_of, resolve
+from tisserand.engine.reuse import Stale, digests, take_over
 from tisserand.engine.run import FlowRun
 from tisserand.files import write_text
 from tisserand.model import units
 from tisserand.model.check import check_flow
 from tisserand.model.flow import Flow
-from tisserand.model.problem import Place, Problem
+from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
 from tisserand.model.yamlfile import Reading, read_flow
 from tisserand.sdk.errors import NodeError
@@ -96,8 +97,12 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     staged = memory is not None and memory < SMALL_MEMORY
     run.plan = make_plan(resolution, run.scans, run.sinks, run.options.keep, staged, run.options.until)
     write_text(run.folder / "plan.json", json.dumps(plan_json(run.plan), indent=1))
+    run.digests = digests(resolution, loaded.values)
     run.note(None, "plan.ready", {"units": [unit.id for unit in run.plan.units], "sources": dict(run.fingerprints)})
-    _take_over(run)
+    try:
+        take_over(run)
+    except Stale as stale:
+        raise FlowWrong(placed(stale.problems, loaded.reading, file)) from None
 
 
 def _keep(lock: SourceLock, run: FlowRun) -> None:
@@ -197,47 +202,3 @@ def _drop_disabled(run: FlowRun, resolution: Resolution) -> None:
         reason = msg("It is switched off.") if node.spec.disabled else msg("“{source}” gave nothing.", source=behind)
         run.states[node.id] = "skipped"
         run.note(node.id, "node.skipped", {"reason": reason.to_json()})
-
-
-def _unmixed(run: FlowRun, taken: Mapping[str, str]) -> None:
-    """Refuse to go on with a file of which one part of the run has taken other rows; raises `FlowWrong`."""
-    left = {name for unit in run.plan.units if unit.id not in run.ended for name in unit.covers}
-    for name in sorted(left & taken.keys()):
-        scan = run.scans.get(name)
-        if scan is not None and run.fingerprints.get(name) != taken[name]:
-            message = msg("“{file}” was changed while the flow read it.", file=", ".join(path.name for path in scan.paths))
-            fix = msg("Run the flow again when the file is at rest.")
-            raise FlowWrong([Problem("source.error", message, fix, Place(flow=run.flow.id, node=name))])
-
-
-def _take_over(run: FlowRun) -> None:
-    """Units that an earlier attempt of the same run finished, where their files are still there."""
-    units = {unit.id: unit for unit in run.plan.units}
-    sources: dict[str, str] = {}
-    taken: dict[str, str] = {}
-    for event in run.journal.all_events(run.id):
-        if event.kind == "plan.ready":
-            sources = event.data.get("sources", {})
-        if event.kind.startswith("sink.") and event.node:
-            run.earlier.setdefault(event.node, []).append(event)
-        if event.kind != "segment.done" or event.data.get("unit") not in units:
-            continue
-        unit = units[event.data["unit"]]
-        files = {tuple(name.split(".", 1)): Path(path) for name, path in event.data["files"].items()}
-        if not all(path.exists() for path in files.values()):
-            continue
-        for port, path in files.items():
-            run.bases[port[0], port[1]] = path
-        run.closed.update((str(port).split(".", 1)[0], str(port).split(".", 1)[1]) for port in event.data["closed"])
-        run.ended[unit.id] = "done"
-        taken.update({name: sources[name] for name in unit.covers if name in sources})
-        for name, rows in event.data["rows"].items():
-            node, _, port_name = name.partition(".")
-            run.rows.setdefault(node, {})[port_name] = rows
-    _unmixed(run, taken)
-    for name in {name for unit in run.plan.units if unit.id in run.ended for name in (*unit.covers, unit.node)}:
-        run.states[name] = "done"
-    if run.ended:
-        run.log(msg("Resumed: {done} of {all} steps were done already.", done=len(run.ended), all=len(units)))
-        # Followers of what is done must not wait for it: the plan keeps only what is still to do.
-        run.plan = replace(run.plan, units=tuple(unit for unit in run.plan.units if unit.id not in run.ended))

@@ -89,7 +89,17 @@ class FlowRun:
     """Of the files that the backend scans, as they were when the run began."""
     querying: Unit | None = field(init=False, default=None)
     earlier: dict[str, list[Event]] = field(init=False, default_factory=dict)
-    """Events of the sinks that an interrupted attempt of this run left, by node."""
+    """What earlier attempts of this run tell of the effects of nodes, with the rows that these get now."""
+    former: dict[str, list[Event]] = field(init=False, default_factory=dict)
+    """The same, with the rows of before an edit."""
+    digests: dict[str, str] = field(init=False, default_factory=dict)
+    """Of what each node does and gets."""
+    generations: dict[str, int] = field(init=False, default_factory=dict)
+    """How many different rows a node has got over the attempts, where there were edits between them."""
+    children: dict[tuple[str, str], tuple[str, str]] = field(init=False, default_factory=dict)
+    """The last run of each called flow: node and label → run, and a digest of what it was called with."""
+    left_alone: dict[str, Message] = field(init=False, default_factory=dict)
+    """Nodes that must not run again, and why."""
     states: dict[str, NodeState] = field(init=False, default_factory=dict)
     rows: dict[str, dict[str, int]] = field(init=False, default_factory=dict)
     closed: set[Port] = field(init=False, default_factory=set)
@@ -172,6 +182,8 @@ class FlowRun:
 
     def skip_reason(self, unit: Unit) -> Message | None:
         """Why a unit whose needs have ended must not run, or None."""
+        if unit.node in self.left_alone:
+            return self.left_alone[unit.node]
         for node_id in (*unit.covers, unit.node):
             for source, condition in self.resolution.nodes[node_id].spec.after.items():
                 state = self.states.get(source, "skipped")
@@ -267,7 +279,8 @@ class FlowRun:
 
     def _begin(self, unit: Unit) -> None:
         with self._lock:
-            self.note(unit.node, "segment.started", {"unit": unit.id, "kind": unit.kind, "nodes": [*unit.covers]})
+            about = {"unit": unit.id, "kind": unit.kind, "nodes": [*unit.covers], "digest": self.digests.get(unit.node)}
+            self.note(unit.node, "segment.started", about)
             for name in dict.fromkeys((*unit.covers, unit.node)):
                 if name not in self._started:
                     self._started[name] = time.monotonic()
@@ -280,7 +293,9 @@ class FlowRun:
             files = {f"{n}.{p}": str(base) for n, p in rows if isinstance(base := self.bases.get((n, p)), Path)}
             closed = [f"{n}.{p}" for n, p in self.closed if n == unit.node]
             shown = {f"{n}.{p}": count for (n, p), count in counted.items()}
-            self.note(unit.node, "segment.done", {"unit": unit.id, "rows": shown, "files": files, "closed": closed})
+            digest = self.digests.get(unit.node)
+            about = {"unit": unit.id, "rows": shown, "files": files, "closed": closed, "digest": digest}
+            self.note(unit.node, "segment.done", about)
             self.ended[unit.id] = "done"
             for name in dict.fromkeys((*unit.covers, unit.node)):
                 known = self.rows.setdefault(name, {})

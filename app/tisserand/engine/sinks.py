@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.engine.context import NodeContext
 from tisserand.engine.resolve import RESULT, Port, ResolvedNode
+from tisserand.engine.reuse import clear, repeats, warned
 from tisserand.files import sync, sync_folder
 from tisserand.sdk.node import Written
-from tisserand.texts import msg
 
 if TYPE_CHECKING:
     from tisserand.engine.run import FlowRun
@@ -63,18 +63,19 @@ def settle_earlier(run: FlowRun, node: ResolvedNode) -> Rows | None:
     if staged is not None and all(_in_place(file) for file in staged["files"]):
         run.note(node.id, "sink.done", {name: staged[name] for name in ("rows", "where", "bytes")})
         return _done(run, node, staged)
-    _clear(run, node)
-    delivery = (begun or {}).get("delivery")
-    if delivery == "at least once":
-        run.note(node.id, "sink.uncertain", {"key": begun["key"] if begun else "", "then": run.options.uncertain or "repeat"})
-        run.log(
-            msg("Nobody knows whether the interrupted attempt took effect. Its key: {key}", key=begun["key"] if begun else ""),
-            "warning",
-            node.id,
-        )
-        if run.options.uncertain == "skip":
-            return _done(run, node, {"rows": 0, "where": "", "bytes": None})
+    clear(run.earlier.get(node.id, ()))
+    uncertain = begun is not None and begun.get("delivery") == "at least once"
+    if uncertain and begun is not None:
+        tell_uncertain(run, node, str(begun["key"]))
+    if run.options.uncertain == "skip" and (uncertain or repeats(run, node)):
+        return _done(run, node, {"rows": 0, "where": "", "bytes": None})
     return None
+
+
+def tell_uncertain(run: FlowRun, node: ResolvedNode, key: str) -> None:
+    """Journal that an earlier attempt may have taken effect, and what follows from it."""
+    run.note(node.id, "sink.uncertain", {"key": key, "then": run.options.uncertain or "repeat"})
+    run.log(warned(key), "warning", node.id)
 
 
 def _done(run: FlowRun, node: ResolvedNode, facts: dict[str, Any]) -> Rows:
@@ -94,11 +95,3 @@ def _in_place(file: dict[str, Any]) -> bool:
                 sync_folder(final.parent)
             return True
     return False
-
-
-def _clear(run: FlowRun, node: ResolvedNode) -> None:
-    """Remove temporary files that an interrupted attempt left beside their place."""
-    for event in run.earlier.get(node.id, ()):
-        name = event.data.get("temporary")
-        if event.kind == "sink.begun" and name and str(name).endswith(".part"):
-            Path(str(name)).unlink(missing_ok=True)

@@ -194,6 +194,11 @@ class Writer(Node[C]):
     transaction, and writes nothing when it is there already. `idempotent`: writing twice is as writing once. Otherwise the
     effect may be repeated by a resume, carrying `ctx.key`, and an unfinished one is reported as uncertain."""
 
+    def adds(self, config: C) -> bool:
+        """Whether a second write adds to the first (rows appended, one more mail) instead of taking its place. A resume after an
+        edit, which brings other rows, asks before it does that."""
+        return self.delivery in ("transactional", "at least once")
+
     def plan(self, ctx: Context, config: C, batches: Iterator[pa.RecordBatch]) -> Effect:
         """What `write` would change; touches nothing."""
         raise NotImplementedError
@@ -217,6 +222,10 @@ class Step(Node[C]):
     """Running it twice on the same rows does no harm."""
     isolated: ClassVar[bool] = False
     """The engine runs `process` in a process of its own, without secrets, connections and environment (user code)."""
+
+    def repeats(self, config: C) -> bool:
+        """`repeatable`, where it depends on the config. What does harm when repeated is told as uncertain after a kill."""
+        return self.repeatable
 
     def output(self, config: C, schemas: Mapping[str, Schema]) -> Mapping[str, Schema]:
         """The columns of each output port but the rejects, from those of the inputs."""

@@ -44,8 +44,9 @@ class HttpExecutor:
     def start(self, request: RunRequest) -> str:
         return str(self._call("POST", "/runs", request.to_json()).json()["id"])
 
-    def resume(self, run: str, uncertain: Uncertain | None = None) -> str:
-        return str(self._call("POST", f"/runs/{_part(run)}/resume", {"uncertain": uncertain}).json()["id"])
+    def resume(self, run: str, uncertain: Uncertain | None = None, edited: bool = False) -> str:
+        asked = {"uncertain": uncertain, "edited": edited}
+        return str(self._call("POST", f"/runs/{_part(run)}/resume", asked).json()["id"])
 
     def cancel(self, run: str) -> None:
         self._call("POST", f"/runs/{_part(run)}/cancel")

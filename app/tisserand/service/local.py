@@ -64,7 +64,7 @@ class LocalExecutor:
         self._handles[handle.run] = handle
         return handle.run
 
-    def resume(self, run: str, uncertain: Uncertain | None = None) -> str:
+    def resume(self, run: str, uncertain: Uncertain | None = None, edited: bool = False) -> str:
         if uncertain not in (None, "repeat", "skip"):
             raise refusal("call.uncertain", msg("“{value}” is not one of repeat, skip.", value=str(uncertain)))
         self.journal.recover(process_alive)
@@ -75,8 +75,16 @@ class LocalExecutor:
                 msg("Nobody knows whether {nodes} wrote before the run “{run}” broke off.", nodes=list(found.uncertain), run=run),
                 msg("Look at the target, then resume with “--uncertain repeat” or “--uncertain skip”."),
             )
-        self._handles[run] = relaunch(self.root, run, uncertain, self.journal)
+        self._handles[run] = relaunch(self.root, run, uncertain, self.journal, self._edited(found) if edited else None)
         return run
+
+    def _edited(self, found: RunInfo) -> str:
+        """The text of a run's flow as its file now has it."""
+        if found.file is None:
+            raise refusal(
+                "run.unsaved", msg("The flow of the run “{run}” has no file that could have been edited.", run=found.id)
+            )
+        return flow_text(self.root, found.file, None)
 
     def cancel(self, run: str) -> None:
         self._record(run)

@@ -195,8 +195,9 @@ class Executor(Protocol):
     def start(self, request: RunRequest) -> str:
         """Start a run; gives its id at once."""
 
-    def resume(self, run: str, uncertain: Uncertain | None = None) -> str:
-        """Go on with a run that did not end well. With uncertain sinks, `uncertain` must say what to do with them."""
+    def resume(self, run: str, uncertain: Uncertain | None = None, edited: bool = False) -> str:
+        """Go on with a run that did not end well. With uncertain sinks, `uncertain` must say what to do with them. `edited` takes
+        the flow as its file now has it: what was completed and does not depend on the edit is not done again."""
 
     def cancel(self, run: str) -> None:
         """Ask a run to stop, and make it stop after a grace period. Returns at once."""

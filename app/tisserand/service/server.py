@@ -54,6 +54,7 @@ class StartBody(_Body):
 
 class ResumeBody(_Body):
     uncertain: Uncertain | None = None
+    edited: bool = False
 
 
 class FlowBody(_Body):
@@ -125,7 +126,7 @@ def _add_runs(api: FastAPI, executor: LocalExecutor) -> None:
 
     @api.post("/runs/{run}/resume")
     def resume(run: str, body: ResumeBody) -> dict[str, str]:
-        return {"id": executor.resume(run, body.uncertain)}
+        return {"id": executor.resume(run, body.uncertain, body.edited)}
 
     @api.post("/runs/{run}/cancel", status_code=202)
     def cancel(run: str) -> dict[str, str]:

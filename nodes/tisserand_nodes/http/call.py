@@ -72,6 +72,9 @@ class HttpCall(Step[CallConfig]):
             if getattr(config, field) < 1:
                 yield NodeError("At least 1 is needed.", field=field)
 
+    def repeats(self, config: CallConfig) -> bool:
+        return config.method == "GET"
+
     def output(self, config: CallConfig, schemas: Mapping[str, Schema]) -> Mapping[str, Schema]:
         added = (Column(config.status_column, "int32"), Column(config.response_column, "string"))
         return {"table": Schema((*schemas["table"], *added))}

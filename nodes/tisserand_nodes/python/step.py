@@ -33,6 +33,7 @@ class PythonStep(Step[PythonConfig]):
     kind, title, icon = "python.step", "Python", "code"
     outputs = (Out("table"), Out("rejects", "Rejects", kind="rejects"))
     isolated: ClassVar[bool] = True
+    repeatable: ClassVar[bool] = True
 
     def check(self, config: PythonConfig, schemas: Mapping[str, Schema]) -> Iterator[NodeError]:
         import ast

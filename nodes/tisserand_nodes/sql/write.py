@@ -62,6 +62,9 @@ class WriteSql(Writer[WriteConfig]):
         if config.batch_rows < 1:
             yield NodeError("At least one row must be sent at a time.", field="batch_rows")
 
+    def adds(self, config: WriteConfig) -> bool:
+        return config.mode == "append"
+
     def plan(self, ctx: Context, config: WriteConfig, batches: Iterator[pa.RecordBatch]) -> Effect:
         base, file = database(ctx, config.connection)
         where = f"{base.place()} · {config.table}"
