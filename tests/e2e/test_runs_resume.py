@@ -110,3 +110,26 @@ def test_a_source_that_changed_in_the_middle_of_a_run_is_not_mixed_with_itself(p
     again = place.resume(found.id)
     assert again.state == "failed" and "x.parquet" in again.error.message.text("en"), again
     assert not (place.root / "out" / "late.csv").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
+@pytest.mark.parametrize(("method", "uncertain"), [("POST", ("called",)), ("GET", ())])
+def test_a_broken_off_call_that_changes_something_is_told_as_uncertain(place, web, method, uncertain):
+    nodes = (
+        "  two: {kind: data.table, config: {columns: {a: integer}, rows: [[1], [2]]}}\n"
+        f"  called: {{kind: http.call, inputs: {{table: two}}, config: {{url: '{web.url}/slow-3-{{a}}', method: {method}}}}}\n"
+        "  then: {kind: flow.log, inputs: {table: called}, config: {message: then}}\n"
+    )
+    run = place.start("broken", nodes)
+    place.until(run, lambda _found: "/slow-3-1" in web.counts())
+    os.kill(place.owner(run), signal.SIGKILL)
+    found = place.executor.wait(run)
+    assert (found.state, found.uncertain) == ("failed", uncertain)
+    if not uncertain:
+        return
+    with pytest.raises(Refused):
+        place.executor.resume(run)
+    calls = web.counts()["/slow-3-1"]
+    left = place.resume(run, uncertain="skip")
+    assert (left.state, left.nodes["called"].state, left.nodes["then"].state) == ("done", "skipped", "skipped")
+    assert web.counts()["/slow-3-1"] == calls
