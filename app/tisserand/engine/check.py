@@ -13,6 +13,7 @@ from tisserand.engine.context import NodeContext
 from tisserand.engine.control import Stop
 from tisserand.engine.journal import Journal
 from tisserand.engine.locking import SourceLock
+from tisserand.engine.orders import colliding, undeclared
 from tisserand.engine.prepare import placed
 from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
 from tisserand.engine.run import FlowRun, Options
@@ -88,7 +89,7 @@ def check_text(
             problems += _relocked(lock, run, resolution)
         run.journal.close()
     found = [problem for problem in resolution.problems if (problem.place.node, problem.place.field) not in known]
-    found += _undeclared_orders(resolution)
+    found += [*undeclared(resolution), *colliding(resolution, workspace, environment)]
     problems += placed(found, reading, file)
     return CheckResult(problems, {name: dict(node.schemas) for name, node in resolution.nodes.items()}, flow, resolution)
 
@@ -104,22 +105,6 @@ def _relocked(lock: SourceLock, run: Looking, resolution: Resolution) -> list[Pr
         message = msg("The lock file “{file}” could not be written: {reason}.", file=lock.file, reason=reason)
         return [Problem("lock.unwritten", message, place=Place(file=lock.file))]
     return []
-
-
-def _undeclared_orders(resolution: Resolution) -> list[Problem]:
-    """Nodes whose result depends on an order that nobody declares."""
-    found = []
-    for node in resolution.nodes.values():
-        if node.role != "transform":
-            continue
-        instance: Any = node.node
-        name = instance.needs_order(node.config)
-        if name:
-            message = msg("The result depends on the order of the rows, which is not declared.")
-            fix = msg("Say in “{field}” by which columns to order.", field=name)
-            place = Place(flow=resolution.flow.id, node=node.id, field=f"config.{name}")
-            found.append(Problem("order.undeclared", message, fix, place, "warning"))
-    return found
 
 
 class Looking(FlowRun):

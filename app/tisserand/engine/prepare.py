@@ -13,6 +13,7 @@ from tisserand.engine.backends.duckdb import DuckDB
 from tisserand.engine.context import NodeContext
 from tisserand.engine.locking import SourceLock
 from tisserand.engine.memory import share, thread_count
+from tisserand.engine.orders import colliding
 from tisserand.engine.plan import make_plan, plan_json
 from tisserand.engine.resolve import Resolution, ResolvedNode, problem_of, resolve
 from tisserand.engine.reuse import Stale, digests, take_over
@@ -87,8 +88,9 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     resolution = resolve(
         run.flow, run.registry, values, lambda node: known.of(run, node), lambda node, schemas: called_schemas(run, node)
     )
-    if not resolution.ok:
-        raise FlowWrong(placed(resolution.problems, loaded.reading, file))
+    problems = [*resolution.problems, *colliding(resolution, run.workspace, run.environment)]
+    if any(problem.severity == "error" for problem in problems):
+        raise FlowWrong(placed(problems, loaded.reading, file))
     _keep(lock, run)
     _drop_disabled(run, resolution)
     run.resolution = resolution

@@ -157,7 +157,24 @@ def repeats(run: FlowRun, node: ResolvedNode) -> bool:
     # What a called flow does is its own matter, and it may be anything.
     if any(event.kind == "child.started" for event in events):
         return True
-    return adding(node) and _begun(events) is not None
+    return adding(node) and _had(events)
+
+
+def _had(events: Iterable[Event]) -> bool:
+    """Whether an effect was had, or may have been."""
+    begun = _begun(events)
+    if begun is None or begun.data["delivery"] != "atomic":
+        return begun is not None
+    staged = [file for event in events if event.kind == "sink.staged" for file in event.data["files"]]
+    return any(event.kind == "sink.done" for event in events) or any(_is_there(file) for file in staged)
+
+
+def _is_there(file: Mapping[str, Any]) -> bool:
+    """Whether a staged file was put into place; a rename keeps its inode."""
+    try:
+        return Path(file["final"]).stat().st_ino == int(file["inode"])
+    except OSError:
+        return False
 
 
 def unfinished(run: FlowRun, node: ResolvedNode) -> str | None:

@@ -31,6 +31,7 @@ def check_flow(
             found.append(_unknown_kind(node, catalog))
         else:
             found += (problem.at(node=node.id) for problem in _node(flow, node, kind, catalog, values or {}))
+    found += _routes(flow, catalog)
     found += _cycles(flow)
     found += _marks(flow)
     return [_placed(problem.at(flow=flow.id, file=file), positions) for problem in found]
@@ -81,6 +82,26 @@ def _node(flow: Flow, node: Node, kind: NodeType, catalog: Catalog, values: Mapp
             )
     raw = kind.migrate(dict(node.config), node.version)
     yield from kind.check_config(raw, values)
+
+
+def _routes(flow: Flow, catalog: Catalog) -> Iterator[Problem]:
+    """`on_error: route` needs somebody who takes the errors."""
+    taken: set[tuple[str, str | None]] = {(ref.node, ref.port) for node in flow.nodes.values() for _, ref in node.refs()}
+    for node in flow.nodes.values():
+        kind = catalog.get(node.kind)
+        if node.on_error != "route" or kind is None:
+            continue
+        outputs = kind.outputs_for(node.config)
+        rejects = next((out.name for out in outputs if out.kind == "rejects"), None)
+        if rejects is None:
+            message = msg("The node has no port that its errors could be routed to.")
+            fix = msg("Choose “continue” or “stop”, or let another node come after it when it fails.")
+        elif (node.id, rejects) in taken or (outputs[0].name == rejects and (node.id, None) in taken):
+            continue
+        else:
+            message = msg("Errors are routed to the port “{port}”, but no node takes them from there.", port=rejects)
+            fix = msg("Connect the port, for example to a file, or choose “continue”.")
+        yield Problem("on_error.route", message, fix, Place(node=node.id, field="on_error"), "warning")
 
 
 def _inputs(flow: Flow, node: Node, kind: NodeType, catalog: Catalog) -> Iterator[Problem]:

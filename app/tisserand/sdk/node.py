@@ -194,6 +194,11 @@ class Writer(Node[C]):
     transaction, and writes nothing when it is there already. `idempotent`: writing twice is as writing once. Otherwise the
     effect may be repeated by a resume, carrying `ctx.key`, and an unfinished one is reported as uncertain."""
 
+    def target(self, config: C) -> Path | str | None:
+        """What is written: a file as the config has it, or whatever names the place. Two writers of one target must declare which
+        comes first, unless both only add to it."""
+        return None
+
     def adds(self, config: C) -> bool:
         """Whether a second write adds to the first (rows appended, one more mail) instead of taking its place. A resume after an
         edit, which brings other rows, asks before it does that."""
@@ -262,6 +267,8 @@ class Control(Node[C]):
 
     role = "control"
     inputs: ClassVar[tuple[In, ...]] = (In("table", optional=True),)
+    one_way: ClassVar[bool] = False
+    """Exactly one of its output ports carries on."""
 
     def output(self, config: C, schemas: Mapping[str, Schema]) -> Mapping[str, Schema]:
         """The columns of each output port, from those of the inputs that are connected."""

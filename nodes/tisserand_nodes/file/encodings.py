@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 
 from tisserand.sdk import Context, NodeError
@@ -17,6 +18,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _GUESSES = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "mac_roman", "shift_jis", "gb18030", "big5", "euc_kr"]
+_ACCENTS = ["cp1252", "cp1250", "cp1254", "mac_roman"]
 
 
 def detect(path: Path) -> str:
@@ -123,10 +125,17 @@ def _guess(sample: bytes) -> str:
 
     # The lines with foreign characters decide; the rest only costs time.
     telling = b"\n".join(line for line in sample.splitlines() if not line.isascii())[: 16 * 1024]
-    best = from_bytes(telling, cp_isolation=_GUESSES, explain=False).best()
+    guesses = _GUESSES if _in_runs(telling) else _ACCENTS
+    best = from_bytes(telling, cp_isolation=guesses, explain=False).best()
     if best is None or "cp1252" in best.could_be_from_charset or best.encoding == "mac_roman":
         return "cp1252" if _decodes(sample, "cp1252") else "latin-1"
     return best.encoding
+
+
+def _in_runs(telling: bytes) -> bool:
+    """Whether foreign characters stand beside each other, as in Cyrillic words; accents stand alone between plain letters."""
+    runs = re.findall(rb"[\x80-\xff]+", telling)
+    return len(b"".join(runs)) >= 1.5 * len(runs)
 
 
 def _decodes(sample: bytes, encoding: str) -> bool:

@@ -142,7 +142,7 @@ def _form(config: ReadJsonConfig, path: Path) -> str:
         return "document"
     head = encodings.decoded_head(path, _encoding(config, path), encodings.SAMPLE).lstrip()
     if not head:
-        raise NodeError("The file “{file}” is empty.", file=path.name, field="path")
+        raise NodeError("The file “{file}” is empty.", file=path.name, field="path", fix="Choose another file, or copy it again.")
     first, newline, rest = head.partition("\n")
     if first.startswith("{") and first.rstrip().endswith("}") and (not newline or rest.lstrip()[:1] in ("{", "")):
         return "lines"

@@ -88,7 +88,7 @@ def _check_magic(path: Path) -> None:
     if head == b"PARE":
         raise NodeError("“{file}” is encrypted.", file=path.name, field="path")
     if not head:
-        raise NodeError("The file “{file}” is empty.", file=path.name, field="path")
+        raise NodeError("The file “{file}” is empty.", file=path.name, field="path", fix="Choose another file, or copy it again.")
     raise NodeError("“{file}” is not a Parquet file.", file=path.name, field="path", fix="Choose the reader of its format.")
 
 

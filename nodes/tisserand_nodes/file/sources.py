@@ -25,6 +25,8 @@ def files(ctx: Context, text: str, field: str = "path") -> tuple[Path, ...]:
             raise NodeError("No file fits the pattern “{path}”.", path=text, field=field, fix="Correct the pattern.")
     else:
         found = (ctx.path(text),)
+        check_readable(found[0], field, shown=text)
+        return found
     for path in found:
         check_readable(path, field)
     return found
@@ -47,13 +49,13 @@ def matching(ctx: Context, text: str, field: str = "path") -> tuple[Path, ...]:
     return tuple(ctx.path(str(path)) for path in matches)
 
 
-def check_readable(path: Path, field: str = "path") -> None:
-    """Raise a sentence if a file is missing, is a folder, or may not be read."""
+def check_readable(path: Path, field: str = "path", shown: str | None = None) -> None:
+    """Raise a sentence if a file is missing, is a folder, or may not be read; it calls a missing one `shown`, as it was asked for."""
     try:
         if path.is_dir():
             raise NodeError("“{path}” is a folder, a file is needed.", path=path.name, field=field, fix="Choose a file in it.")
         if not path.exists():
-            raise NodeError("There is no file “{path}”.", path=_shown(path), field=field, fix=near(path))
+            raise NodeError("There is no file “{path}”.", path=shown or _shown(path), field=field, fix=near(path))
         if not path.is_file():
             raise NodeError("“{path}” is not an ordinary file.", path=path.name, field=field)
         readable = os.access(path, os.R_OK)

@@ -24,7 +24,7 @@ def opened(path: Path) -> CalamineWorkbook:
     with path.open("rb") as file:
         head = file.read(8)
     if not head:
-        raise NodeError("The file “{file}” is empty.", file=path.name, field="path")
+        raise NodeError("The file “{file}” is empty.", file=path.name, field="path", fix="Choose another file, or copy it again.")
     try:
         return calamine.CalamineWorkbook.from_object(str(path)) if _known(path, head) else _by_content(path)
     except calamine.PasswordError:

@@ -47,6 +47,12 @@ class WriteCsv(Writer[WriteCsvConfig]):
     kind, title, icon = "file.write_csv", "Write CSV", "file-text"
     delivery = "atomic"
 
+    def target(self, config: WriteCsvConfig) -> Path:
+        return Path(config.path)
+
+    def adds(self, config: WriteCsvConfig) -> bool:
+        return config.mode == "append"
+
     def sink(self, ctx: Context, config: WriteCsvConfig, schema: Schema) -> FileSink | None:
         targets.check_target(ctx, config.path, create=config.mode == "create")
         if config.mode == "append" or config.encoding != "utf-8" or config.decimal != "." or config.quote_all:

@@ -46,6 +46,9 @@ class WriteExcel(Writer[WriteExcelConfig]):
     kind, title, icon = "file.write_excel", "Write Excel", "file-spreadsheet"
     delivery = "atomic"
 
+    def target(self, config: WriteExcelConfig) -> Path:
+        return Path(config.path)
+
     def check(self, config: WriteExcelConfig, schemas: Any) -> Iterator[Exception]:
         name = config.sheet
         if "{{" not in name and (not _SHEET.fullmatch(name) or name.startswith("'") or name.endswith("'")):

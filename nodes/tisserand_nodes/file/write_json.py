@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tisserand.sdk import Config, Context, Effect, FileSink, NodeError, Schema, TargetPath, Writer, Written
@@ -30,6 +31,12 @@ class WriteJson(Writer[WriteJsonConfig]):
 
     kind, title, icon = "file.write_json", "Write JSON", "braces"
     delivery = "atomic"
+
+    def target(self, config: WriteJsonConfig) -> Path:
+        return Path(config.path)
+
+    def adds(self, config: WriteJsonConfig) -> bool:
+        return config.mode == "append"
 
     def check(self, config: WriteJsonConfig, schemas: Any) -> Iterator[Exception]:
         if config.mode == "append" and config.format == "array":

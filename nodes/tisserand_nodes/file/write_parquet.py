@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tisserand.sdk import Config, Context, Effect, FileSink, Schema, TargetPath, Writer, Written
@@ -30,6 +31,9 @@ class WriteParquet(Writer[WriteParquetConfig]):
 
     kind, title, icon = "file.write_parquet", "Write Parquet", "database"
     delivery = "atomic"
+
+    def target(self, config: WriteParquetConfig) -> Path:
+        return Path(config.path)
 
     def sink(self, ctx: Context, config: WriteParquetConfig, schema: Schema) -> FileSink | None:
         targets.check_target(ctx, config.path, create=config.mode == "create")

@@ -1,7 +1,7 @@
 """Branch: go one way or the other, decided once for the whole run."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from tisserand.sdk import Config, Control, ControlContext, Formula, In, NodeError, Out, Outcome, Schema
 from tisserand_nodes.flow.conditions import condition_errors, holds, passed_on
@@ -23,6 +23,7 @@ class Branch(Control[BranchConfig]):
     kind, title, icon = "flow.branch", "Branch", "git-branch"
     inputs = (In("table", "Rows", optional=True),)
     outputs = (Out("then", "Then"), Out("otherwise", "Otherwise"))
+    one_way: ClassVar[bool] = True
 
     def check(self, config: BranchConfig, schemas: Mapping[str, Schema]) -> Iterable[NodeError]:
         return condition_errors(config.condition, config.about, schemas, "condition")

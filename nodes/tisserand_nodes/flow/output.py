@@ -27,6 +27,9 @@ class Output(Writer[OutputConfig]):
     door: ClassVar[str] = "output"
     """The engine hands the rows of an output door to the flow that called."""
 
+    def target(self, config: OutputConfig) -> str:
+        return config.name
+
     def plan(self, ctx: Context, config: OutputConfig, batches: Iterator[pa.RecordBatch]) -> Effect:
         return Effect(unchanged=sum(batch.num_rows for batch in batches), where=config.name)
 

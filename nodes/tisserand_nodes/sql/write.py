@@ -62,6 +62,9 @@ class WriteSql(Writer[WriteConfig]):
         if config.batch_rows < 1:
             yield NodeError("At least one row must be sent at a time.", field="batch_rows")
 
+    def target(self, config: WriteConfig) -> str:
+        return f"{config.connection} · {f'{config.db_schema}.' if config.db_schema else ''}{config.table}"
+
     def adds(self, config: WriteConfig) -> bool:
         return config.mode == "append"
 
