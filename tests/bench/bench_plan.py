@@ -20,8 +20,9 @@ from tisserand.engine.backends.base import Base, Query
 from tisserand.engine.backends.duckdb import _TEXTS, chain_sql
 from tisserand.engine.check import looking
 from tisserand.engine.locking import SourceLock
+from tisserand.engine.native import scan_natively
 from tisserand.engine.plan import Plan, make_plan
-from tisserand.engine.prepare import load, scan_natively
+from tisserand.engine.prepare import load
 from tisserand.engine.resolve import Port, Resolution, resolve
 from tisserand.model.graph import graph
 from tisserand.model.yamlfile import read_flow

@@ -13,6 +13,7 @@ from tisserand.engine.context import NodeContext
 from tisserand.engine.control import Stop
 from tisserand.engine.journal import Journal
 from tisserand.engine.locking import SourceLock
+from tisserand.engine.native import unwritable
 from tisserand.engine.orders import colliding, undeclared
 from tisserand.engine.prepare import placed
 from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
@@ -89,7 +90,11 @@ def check_text(
             problems += _relocked(lock, run, resolution)
         run.journal.close()
     found = [problem for problem in resolution.problems if (problem.place.node, problem.place.field) not in known]
-    found += [*undeclared(resolution), *colliding(resolution, workspace, environment)]
+    found += [
+        *undeclared(resolution),
+        *unwritable(resolution, workspace, environment),
+        *colliding(resolution, workspace, environment),
+    ]
     problems += placed(found, reading, file)
     return CheckResult(problems, {name: dict(node.schemas) for name, node in resolution.nodes.items()}, flow, resolution)
 

@@ -10,8 +10,8 @@ from tisserand.engine.backends.base import Base, Query
 from tisserand.engine.backends.duckdb import chain_sql
 from tisserand.engine.check import check_text, looking
 from tisserand.engine.launch import Refused
+from tisserand.engine.native import scan_natively
 from tisserand.engine.plan import make_plan, plan_json
-from tisserand.engine.prepare import scan_natively
 from tisserand.engine.resolve import Port
 from tisserand.workspace.folder import Workspace
 
@@ -24,8 +24,10 @@ def explain(workspace: Workspace, text: str, env: str | None = None, file: str |
     with tempfile.TemporaryDirectory(prefix="tisserand-explain-") as folder:
         run = looking(workspace, checked.flow, env, Path(folder))
         run.resolution = checked.resolution
-        scan_natively(run)
+        refused = scan_natively(run)
         run.journal.close()
+    if refused:
+        raise Refused(refused)
     plan = make_plan(run.resolution, run.scans, run.sinks)
     shown = plan_json(plan)
     bases: dict[Port, Base] = dict(run.bases)

@@ -43,7 +43,7 @@ def explain(error: BaseException, flow: str, node: str) -> Failure:
     if name == "OutOfMemoryException":
         message = msg("The memory limit is too small for this step.")
         return Failure(Problem("run.memory", message, msg("Raise the memory of the flow (limits: memory)."), place), memory=True)
-    if "No space left on device" in text or "could not write all bytes" in text.lower():
+    if "No space left on device" in text or "File too large" in text or "could not write all bytes" in text.lower():
         return Failure(Problem("disk.full", _FULL, _FREE, place))
     if name == "ArrowInvalid" or type(error).__module__.startswith(("duckdb", "_duckdb")):
         message, fix = _data(text)
@@ -52,21 +52,38 @@ def explain(error: BaseException, flow: str, node: str) -> Failure:
     return Failure(Problem("run.unexpected", message, msg("The run's log holds the details."), place))
 
 
-_FULL = msg("The disk is full. Nothing was half-written.")
+_FULL = msg("The disk is full, or a file may not grow any larger.")
 _FREE = msg("Make room, then resume the run.")
 
 
 def _system(error: OSError, place: Place) -> Failure:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return Failure(Problem("disk.full", _FULL, _FREE, place))
     path = str(error.filename) if error.filename else ""
     if isinstance(error, PermissionError):
-        return Failure(Problem("file.refused", msg("“{path}” may not be opened: permission denied.", path=path), None, place))
+        return Failure(
+            Problem(
+                "file.refused",
+                msg("“{path}” may not be opened: permission denied.", path=path),
+                msg("Change its permissions, or choose another place."),
+                place,
+            )
+        )
     if isinstance(error, FileNotFoundError):
-        return Failure(Problem("file.missing", msg("There is no file “{path}”.", path=path), None, place))
+        return Failure(
+            Problem(
+                "file.missing",
+                msg("There is no file “{path}”.", path=path),
+                msg("Look whether it was moved or removed meanwhile, then resume the run."),
+                place,
+            )
+        )
     reason = error.strerror or str(error)
     message = msg("The system refused: {reason} {path}", reason=reason, path=path)
-    return Failure(Problem("system.error", message, None, place), retry=isinstance(error, ConnectionError | TimeoutError))
+    return Failure(
+        Problem("system.error", message, msg("Remove the cause, then resume the run."), place),
+        retry=isinstance(error, ConnectionError | TimeoutError),
+    )
 
 
 def _data(text: str) -> tuple[Message, Message | None]:
@@ -88,11 +105,25 @@ def _data(text: str) -> tuple[Message, Message | None]:
         return msg("Line {line} cannot be read ({reason}): {row}", line=int(line[1]), reason=reason, row=shown), fix
     cast = _CAST.search(text)
     if cast is not None:
-        message = msg("“{value}” cannot be read as {type}.", value=_short(cast[1]), type=cast[2].lower())
+        message = msg(
+            "“{value}” cannot be read as {type}.", value=_short(cast[1]), type=_TYPES.get(cast[2].lower(), cast[2].lower())
+        )
         return message, msg("Use TRY_CAST to get nothing instead of an error, or filter such rows out before.")
     if "out of range" in text.lower() or "overflow" in text.lower():
-        return msg("A number grew too large for its type: {reason}", reason=_short(text.partition("\n")[0])), None
+        return _overflow(text)
     return msg("The data could not be processed: {reason}", reason=_short(_reason(text))), None
+
+
+_TYPES = {"int64": "integer", "int32": "integer", "bigint": "integer", "double": "number", "varchar": "text"}
+
+
+def _overflow(text: str) -> tuple[Message, Message]:
+    numbers = re.search(r"\((-?[\d.]+ [-+*/%] -?[\d.]+)\)", text)
+    fix = msg("Compute it with floating point: write to_number(…) around one of the numbers.")
+    if numbers is not None:
+        return msg("A number became too large for its type: {calculation}.", calculation=numbers[1]), fix
+    reason = _reason(text).partition("Error: ")[2] or _reason(text)
+    return msg("A value became too large for its type: {reason}", reason=_short(reason)), fix
 
 
 def _reason(text: str) -> str:

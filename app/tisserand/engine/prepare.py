@@ -13,6 +13,7 @@ from tisserand.engine.backends.duckdb import DuckDB
 from tisserand.engine.context import NodeContext
 from tisserand.engine.locking import SourceLock
 from tisserand.engine.memory import share, thread_count
+from tisserand.engine.native import scan_natively
 from tisserand.engine.orders import colliding
 from tisserand.engine.plan import make_plan, plan_json
 from tisserand.engine.resolve import Resolution, ResolvedNode, problem_of, resolve
@@ -95,7 +96,9 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     _drop_disabled(run, resolution)
     run.resolution = resolution
     run.backend = DuckDB(share(memory) if memory else None, threads, spill)
-    scan_natively(run)
+    refused = scan_natively(run)
+    if refused:
+        raise FlowWrong(placed(refused, loaded.reading, file))
     staged = memory is not None and memory < SMALL_MEMORY
     run.plan = make_plan(resolution, run.scans, run.sinks, run.options.keep, staged, run.options.until)
     write_text(run.folder / "plan.json", json.dumps(plan_json(run.plan), indent=1))
@@ -114,26 +117,6 @@ def _keep(lock: SourceLock, run: FlowRun) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         run.log(msg("The lock file “{file}” could not be written: {reason}.", file=lock.file, reason=reason), "warning")
-
-
-def scan_natively(run: FlowRun) -> None:
-    """Ask readers and writers what the backend can do by itself."""
-    from tisserand.sdk.scan import fingerprint
-
-    for node in run.resolution.nodes.values():
-        instance: Any = node.node
-        if node.role == "reader" and node.spec.pinned is None and node.found is not None:
-            scan = instance.scan(NodeContext(run, node, run.stop), node.config, node.found)
-            run.scans[node.id] = scan
-            if scan is not None:
-                run.fingerprints[node.id] = fingerprint(scan.paths)
-                if not scan.rejects:
-                    run.bases[node.id, node.outputs[0].name] = scan
-        elif node.role == "writer" and node.inputs:
-            source = next(iter(node.inputs.values()))[0]
-            schema = run.resolution.nodes[source[0]].schemas[source[1]]
-            wants_rejects = node.rejects_port() is not None and run.rejects_wanted(node)
-            run.sinks[node.id] = None if wants_rejects else instance.sink(NodeContext(run, node, run.stop), node.config, schema)
 
 
 class _Discoveries:

@@ -75,7 +75,7 @@ def scan_error(error: Exception, scan: Scan) -> NodeError:
             where=where,
             value=_short(clash[2]),
             column=clash[1],
-            type=_declared(scan, clash[1]) or clash[3],
+            type=_plain_type(_declared(scan, clash[1]) or clash[3]),
             line=line,
             field="columns",
         )
@@ -138,6 +138,11 @@ _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
         N_("Write the file again, or choose another reader."),
     ),
     (
+        re.compile(r"decompression fail|corrupt|Invalid page|TProtocolException|thrift", re.IGNORECASE),
+        N_("“{where}” is damaged: a part of it cannot be unpacked."),
+        N_("Copy it again, or have it written anew."),
+    ),
+    (
         re.compile(r"Malformed JSON|JSON", re.IGNORECASE),
         N_("{where} holds text that is not valid JSON."),
         N_("Correct the file, or choose whether it holds one document or one object a line."),
@@ -153,6 +158,14 @@ _KNOWN: tuple[tuple[re.Pattern[str], str, str], ...] = (
 
 def _declared(scan: Scan, name: str) -> str | None:
     return next((column.type for column in scan.columns or () if column.name == name), None)
+
+
+def _plain_type(name: str) -> str:
+    """A column's type in the words of the form: what is stored as `int64` is an `integer` there."""
+    return _WORDS.get(name.lower(), name)
+
+
+_WORDS = {"int64": "integer", "bigint": "integer", "float64": "number", "double": "number", "string": "text", "varchar": "text"}
 
 
 def _file(text: str, scan: Scan) -> str:

@@ -156,7 +156,7 @@ def long_file(last):
 
 
 def test_a_clash_far_down_is_a_sentence(tmp_path):
-    assert "t.csv:80002: “oops” in column “n” cannot be read as int64" in fails(tmp_path, long_file("oops,x\n"))
+    assert "t.csv:80002: “oops” in column “n” cannot be read as integer" in fails(tmp_path, long_file("oops,x\n"))
 
 
 def test_a_fraction_far_down_is_never_rounded(tmp_path):
