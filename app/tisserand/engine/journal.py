@@ -202,6 +202,12 @@ class Journal:
             self._wrote("run.started")
         return bool(changed)
 
+    def begun(self, run: str) -> int:
+        """The number of the event with which a run was last begun or resumed; 0 for one that never was."""
+        with self._lock:
+            row = self._quick.execute("SELECT max(seq) FROM events WHERE run = ? AND kind = 'run.started'", (run,)).fetchone()
+        return int(row[0] or 0)
+
     def set_state(
         self,
         run: str,

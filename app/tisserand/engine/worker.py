@@ -17,6 +17,7 @@ from typing import Any
 from tisserand.engine.control import Cancelled, Stop, TimedOut
 from tisserand.engine.journal import Journal
 from tisserand.engine.launch import journal_path, process_started
+from tisserand.engine.overlap import Overlapping, give_way
 from tisserand.engine.run import FlowRun, Options
 from tisserand.model import units
 from tisserand.model.problem import Problem
@@ -77,6 +78,8 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
             run_id, loaded.flow, folder, workspace, environment, connections, nodes, journal,
             _options(asked, loaded.flow.limits.memory), parameters, stop, owner=owner, started_at=started,
         )  # fmt: skip
+        if not asked.get("parent"):
+            give_way(root, journal, run_id, loaded.flow.id, loaded.flow.limits.overlap, stop)
         limit = loaded.flow.limits.timeout
         with stop.deadline(units.seconds(limit) if limit else None):
             prepare(run, loaded, asked.get("file"))
@@ -98,6 +101,9 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         problem = Problem("workspace.error", error.message, error.fix)
         journal.set_state(run_id, "failed", problem)
         return WRONG
+    except Overlapping as overlapping:
+        journal.set_state(run_id, "cancelled", overlapping.problem)
+        return CANCELLED
     except Cancelled:
         journal.set_state(run_id, "cancelled")
         return CANCELLED

@@ -60,6 +60,7 @@ class Node:
     pinned: str | None = None
     """A data file used instead of running the node."""
     breakpoint: bool = False
+    """Where a debugger stops; a run without one goes on."""
 
     def refs(self) -> Iterator[tuple[str, Ref]]:
         """Every (input port, reference) in the order of the file."""
@@ -90,6 +91,8 @@ class Limits:
     """Peak resident memory of the worker, for example `1GB`."""
     timeout: str | None = None
     overlap: Overlap | None = None
+    """What happens to a run that begins while another of the flow is under way; it does not run, waits,
+    or takes its place. Where nothing is said, they run side by side."""
 
 
 @dataclass(frozen=True, slots=True)
