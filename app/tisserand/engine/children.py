@@ -61,10 +61,10 @@ class _Look:
         from tisserand.engine.context import NodeContext
 
         # A check or preview believes the lock file; a real run finds out now, before anything is done, whether it is still true.
-        known = self.lock.answer(node) if isinstance(self.run, Looking) else None
+        instance: Any = node.node
+        known = self.lock.answer(node) if isinstance(self.run, Looking) or not instance.harmless(node.config) else None
         if known is not None:
             return known
-        instance: Any = node.node
         return self.lock.hold(node, instance.discover(NodeContext(self.run, node, self.run.stop), node.config))
 
     def called(self, node: ResolvedNode) -> Mapping[str, Schema] | None:

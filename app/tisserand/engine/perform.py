@@ -80,6 +80,8 @@ def _read(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) ->
         run.bases[port] = given
         return {port: _parquet_rows(given)}
     instance: Any = node.node
+    if node.spec.after:
+        instance.forget(node.config)
     batches = instance.read(context, node.config, node.found)
     with run.spools.writing(port) as part, SpoolWriter(part, schema) as writer:
         for batch in batches:

@@ -142,6 +142,13 @@ class Reader(Node[C]):
         """Look at the source without reading it all. Must not change anything."""
         raise NotImplementedError
 
+    def harmless(self, config: C) -> bool:
+        """Whether looking at the source changes nothing. Otherwise it is not looked at where the lock file tells its columns."""
+        return True
+
+    def forget(self, config: C) -> None:
+        """What `discover` took along for `read` may be out of date: other nodes had their turn in between."""
+
     def scan(self, ctx: Context, config: C, found: Discovery) -> Scan | None:
         """A scan that the backend reads natively (fast), or None to be read through `read`."""
         return None

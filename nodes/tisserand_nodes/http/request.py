@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tisserand.sdk import Config, Context, Discovery, Duration, NodeError, Out, Reader, Schema, Size, Unit, Url, When
@@ -13,6 +16,10 @@ from tisserand_nodes.http.json_rows import columns, records, to_batch, value_at
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+FRESH = 60.0
+"""Seconds for which an answer that was given while looking for the columns may stand for the first page."""
 
 
 class RequestConfig(Config):
@@ -59,6 +66,11 @@ class HttpRequest(Reader[RequestConfig]):
 
     kind, title, icon = "http.request", "HTTP request", "globe"
     outputs = (Out("rows"),)
+    _kept: _Kept | None = None
+    """The first answer, from looking for the columns: a service is not asked twice for the same."""
+
+    def harmless(self, config: RequestConfig) -> bool:
+        return config.method == "GET"
 
     def check(self, config: RequestConfig, schemas: Mapping[str, Schema]) -> Iterator[NodeError]:
         if config.connection is None and not config.url:
@@ -69,7 +81,8 @@ class HttpRequest(Reader[RequestConfig]):
 
     def discover(self, ctx: Context, config: RequestConfig) -> Discovery:
         with _client(ctx, config) as client:
-            _answer, document = next(_pages(client, config))
+            answer, document = next(_pages(client, config))
+        self._kept = _Kept(ctx, answer)
         rows = records(document, config.records)
         found = columns(rows) | config.types
         if not found:
@@ -81,13 +94,42 @@ class HttpRequest(Reader[RequestConfig]):
 
         arrow = to_arrow(found.schema)
         number = 1
+        first = self._taken(config)
         with _client(ctx, config) as client:
-            for answer, document in _pages(client, config):
+            for answer, document in _pages(client, config, first):
                 rows = records(document, config.records)
                 ctx.progress(rows=len(rows), bytes=len(answer.body))
                 if rows:
                     yield to_batch(rows, found.schema, arrow, number, config.new_fields == "ignore")
                 number += len(rows)
+
+    def forget(self, config: RequestConfig) -> None:
+        # What a POST changed is changed: sending it again would do it twice.
+        if config.method == "GET":
+            self._kept = None
+
+    def _taken(self, config: RequestConfig) -> Answer | None:
+        """The first answer, if it is there and fresh; it is used once, so that another attempt asks anew."""
+        kept, self._kept = self._kept, None
+        return kept.taken(FRESH if config.method == "GET" else None) if kept is not None else None
+
+
+class _Kept:
+    """An answer put aside in the run's folder: it may be large."""
+
+    def __init__(self, ctx: Context, answer: Answer) -> None:
+        # Several nodes of called flows may bear one name, and so share a folder.
+        self._path = ctx.temporary(f"answer.{uuid.uuid4().hex}")
+        self._path.write_bytes(answer.body)
+        self._answer = replace(answer, body=b"")
+        self._at = time.monotonic()
+
+    def taken(self, fresh: float | None) -> Answer | None:
+        if not self._path.exists():
+            return None
+        body = self._path.read_bytes()
+        self._path.unlink()
+        return replace(self._answer, body=body) if fresh is None or time.monotonic() - self._at < fresh else None
 
 
 def service(ctx: Context, name: str | None) -> Http | None:
@@ -105,8 +147,8 @@ def _client(ctx: Context, config: RequestConfig) -> Client:
     return Client(service(ctx, config.connection), patience, ctx)
 
 
-def _pages(client: Client, config: RequestConfig) -> Iterator[tuple[Answer, Any]]:
-    """Answer after answer, each with its document."""
+def _pages(client: Client, config: RequestConfig, first: Answer | None = None) -> Iterator[tuple[Answer, Any]]:
+    """Answer after answer, each with its document. `first` is the first one, where it is known already."""
     url = client.url(config.url)
     home = origin(url)
     query: dict[str, Any] = dict(config.query)
@@ -116,7 +158,8 @@ def _pages(client: Client, config: RequestConfig) -> Iterator[tuple[Answer, Any]
     for page in range(1, config.max_pages + 1):
         # A `Link` may lead to another host; what the flow sends along is not meant for that one.
         headers = config.headers if origin(url) == home else {}
-        answer = client.send(config.method, url, query=query, headers=headers, body=config.body)
+        known, first = first, None
+        answer = known or client.send(config.method, url, query=query, headers=headers, body=config.body)
         document = _document(answer)
         yield answer, document
         mark: str | None
