@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.engine import types
 from tisserand.model.schema import Schema
+from tisserand.sdk.arrow import streamed
 from tisserand.sdk.errors import NodeError
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class IsolatedQuery:
             with self._lock:
                 self._connection = connection
             try:
-                yield from _run(connection, query).to_arrow_reader(65_536)
+                yield from streamed(_run(connection, query), 65_536)
             finally:
                 with self._lock:
                     self._connection = None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tisserand.model.schema import Column, Schema
 
 if TYPE_CHECKING:
+    import duckdb
     import pyarrow as pa
 
 
@@ -44,3 +46,16 @@ def to_duckdb(type: str) -> str:
 def type_text(dtype: Any) -> str:
     """Ibis' notation of a type, without the mark of non-null."""
     return str(dtype).replace("!", "")
+
+
+def streamed(relation: duckdb.DuckDBPyRelation, rows: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a DuckDB query in batches of at most `rows`; raises `duckdb.Error` wherever the query breaks.
+
+    Some pyarrow versions hand over an error in the middle of the rows as their own `OSError`, without its class.
+    """
+    import duckdb
+
+    try:
+        yield from relation.to_arrow_reader(rows)
+    except OSError as error:
+        raise duckdb.Error(str(error)) from error

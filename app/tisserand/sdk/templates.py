@@ -49,9 +49,20 @@ class Templates:
     @cached_property
     def _environment(self) -> ImmutableSandboxedEnvironment:
         from jinja2 import StrictUndefined
+        from jinja2.exceptions import SecurityError
         from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-        environment = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
+        class Small(ImmutableSandboxedEnvironment):
+            """Refuses the operators by which a short text makes one that fills the memory."""
+
+            intercepted_binops = frozenset({"*", "**", "%"})
+
+            def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+                if not all(isinstance(side, int | float) and abs(side) < 1e18 for side in (left, right)) or operator == "**":
+                    raise SecurityError(f"“{operator}” is for numbers of usual size")
+                return super().call_binop(context, operator, left, right)
+
+        environment = Small(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=True)
         # `range` and friends would let a text eat all memory; a text only inserts values.
         environment.globals.clear()
         return environment
@@ -61,11 +72,9 @@ class Templates:
         plain = self._inserted(text)
         if plain is not None:
             return plain
-        from jinja2 import TemplateError
-
         try:
             return self._environment.from_string(text).render(self._values)
-        except TemplateError as error:
+        except Exception as error:  # noqa: BLE001 - a template is a program of its author: it may raise anything
             known = ", ".join(sorted(self._values)) or "–"
             raise PydanticCustomError(
                 "template",

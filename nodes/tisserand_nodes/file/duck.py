@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from tisserand.sdk.arrow import streamed
+
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
@@ -33,13 +35,5 @@ def private() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def stream(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[pa.RecordBatch]:
-    """The rows of a query batch by batch; raises `duckdb.Error` wherever the query breaks.
-
-    Some pyarrow versions hand over an error in the middle of the rows as their own `OSError`, without its class.
-    """
-    import duckdb
-
-    try:
-        yield from connection.sql(sql).to_arrow_reader(BATCH)
-    except OSError as error:
-        raise duckdb.Error(str(error)) from error
+    """The rows of a query batch by batch; raises `duckdb.Error` wherever the query breaks."""
+    return streamed(connection.sql(sql), BATCH)

@@ -45,13 +45,13 @@ def checked(ctx: Context, connection: duckdb.DuckDBPyConnection, scan: Scan, fil
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    from tisserand.sdk.arrow import to_arrow
+    from tisserand.sdk.arrow import streamed, to_arrow
     from tisserand.sdk.scan import REJECTED_SQL
 
     assert scan.columns is not None
     whole = _whole(scan)
     schema = to_arrow(scan.columns)
-    for batch in connection.sql(scan_sql(_as_text(scan))).to_arrow_reader(BATCH):
+    for batch in streamed(connection.sql(scan_sql(_as_text(scan))), BATCH):
         table = pa.Table.from_batches([batch])
         bad = pa.repeat(pa.scalar(False), batch.num_rows)
         for name in whole:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from tisserand.sdk import ColumnName, Config, Context, Effect, NodeError, Out, Picks, Schema, Unit, When, Writer, Written, msg
 from tisserand_nodes.sql.connection import DatabaseConnection, database, first_line, opened, plain
+from tisserand_nodes.sql.copying import ROWS, Copying
 from tisserand_nodes.sql.interrupt import stoppable
 from tisserand_nodes.sql.types import database_type
 
@@ -120,8 +121,7 @@ class WriteSql(Writer[WriteConfig]):
                 connection.execute(sa.delete(table))
             load = _Load(ctx, config, connection, table, schema, base.system)
             for batch in batches:
-                for start in range(0, batch.num_rows, config.batch_rows):
-                    load.add(batch.slice(start, config.batch_rows).to_pylist())
+                load.add_batch(batch)
             connection.execute(sa.update(done).where(done.c.key == ctx.key).values(rows=load.written))
         return Written(load.written, where)
 
@@ -143,8 +143,33 @@ class _Load:
             self._statement = _upsert(table, values, config, schema, system)
         else:
             self._statement = sa.insert(table).values(values)
+        key = config.key if config.mode == "upsert" else ()
+        self._copying = Copying(connection, table, list(schema.names), key) if system == "postgresql" and schema else None
         self._number = 0
         self.written = 0
+
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Send rows at once where the database can take them so, else in parts, down to the single row that it refuses."""
+        size = self._config.batch_rows
+        if self._copying is None or not self._copying.able:
+            for start in range(0, batch.num_rows, size):
+                self.add(batch.slice(start, size).to_pylist())
+            return
+        for start in range(0, batch.num_rows, ROWS):
+            part = batch.slice(start, ROWS)
+            if any(part.column(part.schema.names.index(name)).null_count for name in self._config.key) or not self._sent(part):
+                for first in range(0, part.num_rows, size):
+                    few = part.slice(first, size)
+                    if part.num_rows <= size or not self._sent(few):
+                        self.add(few.to_pylist())
+
+    def _sent(self, batch: pa.RecordBatch) -> bool:
+        if self._copying is None or not self._copying.send(batch):
+            return False
+        self._number += batch.num_rows
+        self.written += batch.num_rows
+        self._ctx.progress(rows=batch.num_rows)
+        return True
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError

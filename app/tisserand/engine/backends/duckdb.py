@@ -16,6 +16,7 @@ from tisserand.engine.backends.base import Base, Query
 from tisserand.engine.resolve import Port, Resolution, relation_name
 from tisserand.model.growth import growing
 from tisserand.model.schema import Schema
+from tisserand.sdk.arrow import streamed
 from tisserand.sdk.node import FileSink, Scan
 from tisserand.sdk.scan import REJECTED_SQL, literal, scan_sql
 
@@ -118,8 +119,7 @@ class DuckDB:
     def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
         with self._cursor() as cursor:
             text = self._settled(cursor, query)
-            reader = cursor.sql(text).to_arrow_reader(BATCH_ROWS)
-            yield from reader
+            yield from streamed(cursor.sql(text), BATCH_ROWS)
 
     def scan_with_rejects(self, scan: Scan, schema: Schema, rows: Path, rejects: Path) -> tuple[int, int]:
         with self._cursor() as cursor:
