@@ -117,6 +117,9 @@ class WriteSql(Writer[WriteConfig]):
                 sa.insert(done).values(key=ctx.key, rows=0, done_at=datetime.datetime.now(datetime.UTC).isoformat())
             )
             table = _prepared(connection, config, schema, base.system)
+            if base.system == "postgresql":
+                # Times without a zone are UTC here as everywhere, whatever the server's setting.
+                connection.exec_driver_sql("SET LOCAL TIME ZONE 'UTC'")
             if config.mode == "replace":
                 connection.execute(sa.delete(table))
             load = _Load(ctx, config, connection, table, schema, base.system)
