@@ -47,7 +47,19 @@ def furnish_later(window: Window, asked: Path | None) -> None:
     def failed(problems: list[Problem]) -> None:
         window.notice.tell("\n".join(problem.message.text() for problem in problems), [])
 
-    window.background.do(work, lambda found: _furnished(window, found, asked), failed)
+    def come(found: Any) -> None:
+        _furnished(window, found, asked)
+        # Not before the first picture stands: painting would have to share the processor with it.
+        QTimer.singleShot(150, window, lambda: window.background.do(load, lambda _none: None, failed))
+
+    def load() -> None:
+        from tisserand.service.warm import warm
+
+        # While the person looks around, so that it falls neither into the first run nor into the first look at data.
+        warm()
+        import tisserand.ui.panels.cells  # noqa: F401
+
+    window.background.do(work, come, failed)
 
 
 def _furnished(window: Window, found: Any, asked: Path | None) -> None:
