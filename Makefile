@@ -9,7 +9,7 @@ SHOWCASE := flows/showcase
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check servers bench soak screenshots texts wheel
+.PHONY: help setup run test check servers bench soak docs screenshots texts wheel
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## ?(.*)/make \1|\2/' | column -t -s '|'
@@ -64,6 +64,9 @@ soak: setup ## the long tests
 
 texts: setup ## gather the texts into the catalogues, compile them, name those without a translation
 	$(PY) packaging/texts.py update
+
+docs: setup ## write the pages of resources/docs that are derived from the program
+	$(PY) packaging/docs.py write
 
 screenshots: setup ## pictures of the designer for the README and for a look
 	QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-offscreen} $(PY) tests/ui/screenshots.py
