@@ -67,6 +67,7 @@ class Desk(QObject):
             "run": self.runs.start,
             "cancel": w.runner.cancel,
             "data": self.show_data,
+            "relock": self.runs.relock,
             "problems": lambda: w.show_side("bottom", w.problems),
             "shortcuts": lambda: dialogs.show_shortcuts(w, w.actions_),
         }

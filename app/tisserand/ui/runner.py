@@ -175,6 +175,16 @@ class Runner(QObject):
 
         self._background.do(work, lambda answer: self._check_done(generation, flow, answer), failed)
 
+    def relock(self, flow: Flow, file: str, then: Callable[[Any], None], failed: Callable[[list[Problem]], None]) -> None:
+        """Look at all sources and write the lock file anew."""
+
+        def work() -> Any:
+            from tisserand.model.yamlwrite import write_flow
+
+            return self.executor().schemas(text=write_flow(flow), file=file, relock=True)
+
+        self._background.do(work, then, failed)
+
     def _check_done(self, generation: int, flow: Flow, answer: Any) -> None:
         self._checking = False
         if generation == self._generation:

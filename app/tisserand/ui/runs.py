@@ -67,6 +67,28 @@ class Runs(QObject):
         self.desk.show_problems()
         self.desk.titles()
 
+    def relock(self) -> None:
+        """Accept the columns that the sources have now: the lock file is written anew, and what it blocked may run."""
+        w, desk = self.desk.window_, self.desk
+        flow, file = w.document.flow, desk.file()
+        if file is None:
+            desk.say(_("Only a saved flow has a lock file. Save the flow first."))
+            return
+
+        def come(answer: Any) -> None:
+            if w.document.flow is not flow:
+                w.runner.check_soon(w.document.flow, desk.file())
+                return
+            desk.findings.take_refusal([])
+            desk.findings.take_check(flow, answer)
+            desk.standings.forget()
+            desk.show_problems()
+            wrong = any(problem.severity == "error" for problem in answer.problems)
+            desk.say(_("The sources cannot all be read.") if wrong else _("The columns that the sources have now are accepted."))
+
+        desk.say(_("Looking at the sources …"))
+        w.runner.relock(flow, file, come, self._refused)
+
     def forget(self) -> None:
         """Another flow was opened: a run that is under way goes on, but is not shown on its cards."""
         self._shown = False

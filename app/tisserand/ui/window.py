@@ -63,7 +63,7 @@ class Window(QMainWindow):
         self.palette_panel = Palette(self.kinds)
         self.inspector = Inspector(self.document, FormContext())
         self.data = DataPane(self.runner)
-        self.problems = Problems()
+        self.problems = Problems(self.actions_["relock"])
         self.log = Log()
         self.welcome = Welcome(self.canvas)
         self.notice = Notice()

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QAbstractItemView, QLabel, QListWidget, QListWidgetItem, QStackedLayout, QWidget
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tisserand.model.problem import Problem
 from tisserand.texts import translate as _
@@ -19,11 +29,25 @@ class Problems(QWidget):
     chosen = Signal(object)
     """A problem that was clicked."""
 
-    def __init__(self) -> None:
+    def __init__(self, relock: QAction) -> None:
         super().__init__()
         self._problems: tuple[Problem, ...] = ()
         self._places: tuple[str, ...] = ()
-        self._stack = QStackedLayout(self)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        self._stack = QStackedLayout()
+        box.addLayout(self._stack, 1)
+        # The way out that is one click away: offered where columns differ from the lock file's.
+        self.relock = QPushButton(relock.text())
+        self.relock.setIcon(icon("lock"))
+        self.relock.clicked.connect(relock.trigger)
+        self._offer = QWidget()
+        offer = QVBoxLayout(self._offer)
+        offer.setContentsMargins(12, 4, 12, 10)
+        offer.addWidget(self.relock, 0, Qt.AlignmentFlag.AlignLeft)
+        self._offer.hide()
+        box.addWidget(self._offer)
         self.quiet = QLabel(_("No problems: the flow can run."))
         self.quiet.setProperty("role", "muted")
         self.quiet.setAlignment(Qt.AlignmentFlag.AlignTop)
@@ -53,6 +77,10 @@ class Problems(QWidget):
 
     def _recolour(self) -> None:
         self.list.clear()
+        self.relock.setIcon(icon("lock"))
+        self._offer.setVisible(
+            any(problem.code == "source.drift" or problem.code.startswith("lock.") for problem in self._problems)
+        )
         for problem, where in zip(self._problems, self._places, strict=True):
             text = f"{where} — {problem.message.text()}" if where else problem.message.text()
             if problem.fix:
