@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -357,6 +358,12 @@ def test_connections_are_added_tested_listed_and_removed(call, place, monkeypatc
     assert code == (0 if tested["ok"] else 1)
     assert tested["message"]["text"]
     assert call("connection", "remove", "local")[0] == 0
+    sqlite3.connect(place / "near.sqlite").execute("CREATE TABLE t (a)").connection.close()
+    assert call("connection", "add", "near", "database", "--set", "system=sqlite", "--set", "file=near.sqlite")[0] == 0
+    monkeypatch.chdir(place / "flows")  # a relative file is the workspace's, wherever one stands
+    assert "near.sqlite" in call("connection", "test", "near")[1]
+    monkeypatch.chdir(place)
+    assert call("connection", "remove", "near")[0] == 0
     assert call("connection", "list", "--json")[1] == '{"connections": []}\n'
 
 

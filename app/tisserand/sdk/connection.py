@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
+
+from pydantic import PrivateAttr
 
 from tisserand.sdk.config import Config
 from tisserand.texts import Message
@@ -17,6 +20,12 @@ class ConnectionType(Config):
     """The id used in files, for example `database`."""
     title: ClassVar[str] = ""
     icon: ClassVar[str] = "plug"
+
+    _root: Path = PrivateAttr(default_factory=Path)
+
+    def near(self, file: str) -> Path:
+        """A file that a field names: relative to the workspace, wherever the program was called from."""
+        return self._root / file
 
     def check(self) -> Message:
         """Reach the system and say what was found; raise `NodeError` with a sentence when it cannot be reached."""

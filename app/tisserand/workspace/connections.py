@@ -111,6 +111,7 @@ class Connections:
             )
         filled = self._fill(self._read(entry, environment), name)
         assert isinstance(filled, ConnectionType)
+        filled._root = self.workspace.root
         return filled
 
     def secret(self, reference: str) -> str:

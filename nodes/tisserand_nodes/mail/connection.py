@@ -58,7 +58,7 @@ def session(smtp: Smtp) -> Iterator[smtplib.SMTP]:
             "A password is not sent to {where} in the clear.", fix="Choose STARTTLS or TLS.", where=where, field="tls"
         )
     try:
-        context = ssl.create_default_context(cafile=smtp.ca_file)
+        context = ssl.create_default_context(cafile=str(smtp.near(smtp.ca_file)) if smtp.ca_file else None)
     except OSError as error:
         raise NodeError("The certificates in “{file}” cannot be read: {reason}", file=smtp.ca_file, reason=str(error)) from None
     server: smtplib.SMTP | None = None

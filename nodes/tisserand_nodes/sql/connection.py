@@ -44,11 +44,11 @@ class Database(ConnectionType):
     def check(self) -> Message:
         if self.system == "sqlite":
             assert self.file is not None
-            if not Path(self.file).is_file():
+            if not self.near(self.file).is_file():
                 raise NodeError("There is no file “{file}”.", file=self.file, field="file")
         from sqlalchemy import inspect
 
-        with opened(self, Path(self.file) if self.file else None, write=False) as engine, engine.connect() as connection:
+        with opened(self, self.near(self.file) if self.file else None, write=False) as engine, engine.connect() as connection:
             tables = len(inspect(connection).get_table_names())
             if self.system == "sqlite":
                 version = connection.exec_driver_sql("SELECT sqlite_version()").scalar()
