@@ -146,3 +146,31 @@ def test_a_disk_that_is_full_leaves_the_old_result_and_is_resumed(broken, monkey
     monkeypatch.setattr(launch, "worker_command", plain)
     assert broken.resume(found.id).state == "done"
     assert (broken.root / "out" / "o.csv").read_bytes().count(b"\n") == 100_001
+
+
+def test_connections_are_looked_at_before_anything_runs(place):
+    from tisserand.engine.check import check_text
+    from tisserand.workspace.folder import Workspace
+
+    (place.root / "connections.yaml").write_text(
+        "base: {type: database, system: sqlite, file: base.sqlite}\noffice: {type: mail}\nhalf: {type: database, system: sqlite}\n"
+    )
+    nodes = (
+        "  a: {kind: data.table, config: {columns: {a: integer}, rows: [[1]]}}\n"
+        "  good: {kind: sql.write, inputs: {table: a}, config: {connection: base, table: good}}\n"
+        "  wrong: {kind: mail.send, inputs: {table: a}, config: {connection: office, to: b@example.org, subject: s}}\n"
+        "  none: {kind: sql.write, inputs: {table: a}, config: {connection: nowhere, table: t}}\n"
+        "  half: {kind: sql.read, config: {connection: half, table: t}}\n"
+        "  other: {kind: mail.send, inputs: {table: a}, config: {connection: base, to: b@example.org, subject: s}}\n"
+    )
+    file = place.flow("connected", nodes)
+    problems = check_text(Workspace(place.root), (place.root / file).read_text(), file=file).problems
+    told = {(p.place.node, p.place.field, p.place.line): p.code for p in problems}
+    assert told == {
+        ("wrong", "config.connection", 6): "connection.wrong",
+        ("none", "config.connection", 7): "connection.unknown",
+        ("half", "config.connection", 8): "connection.wrong",
+        ("other", "config.connection", 9): "connection.type",
+    }
+    found = place.run("connected", nodes)
+    assert found.state == "failed" and not (place.root / "base.sqlite").exists()

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tisserand.engine.connected import unconnected
 from tisserand.engine.context import NodeContext
 from tisserand.engine.control import Stop
 from tisserand.engine.journal import Journal
@@ -89,8 +90,12 @@ def check_text(
         if relock:
             problems += _relocked(lock, run, resolution)
         run.journal.close()
+    loose = unconnected(resolution, run.connections, environment)
+    # A source whose connection is not there says nothing else of use.
+    known |= {(problem.place.node, None) for problem in loose} | {(problem.place.node, problem.place.field) for problem in loose}
     found = [problem for problem in resolution.problems if (problem.place.node, problem.place.field) not in known]
     found += [
+        *loose,
         *undeclared(resolution),
         *unwritable(resolution, workspace, environment),
         *colliding(resolution, workspace, environment),

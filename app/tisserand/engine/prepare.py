@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tisserand.engine.backends.duckdb import DuckDB
+from tisserand.engine.connected import unconnected
 from tisserand.engine.context import NodeContext
 from tisserand.engine.locking import SourceLock
-from tisserand.engine.memory import share, thread_count
+from tisserand.engine.memory import share, thread_count, too_little
 from tisserand.engine.native import scan_natively
 from tisserand.engine.orders import colliding
 from tisserand.engine.plan import make_plan, plan_json
@@ -89,12 +90,16 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     resolution = resolve(
         run.flow, run.registry, values, lambda node: known.of(run, node), lambda node, schemas: called_schemas(run, node)
     )
-    problems = [*resolution.problems, *colliding(resolution, run.workspace, run.environment)]
+    loose = unconnected(resolution, run.connections, run.environment)
+    problems = [*resolution.problems, *loose, *colliding(resolution, run.workspace, run.environment)]
     if any(problem.severity == "error" for problem in problems):
         raise FlowWrong(placed(problems, loaded.reading, file))
     _keep(lock, run)
     _drop_disabled(run, resolution)
     run.resolution = resolution
+    scarce = too_little(memory) if memory and not run.depth else None
+    if scarce is not None:
+        raise FlowWrong([scarce.at(flow=run.flow.id, file=file)])
     run.backend = DuckDB(share(memory) if memory else None, threads, spill)
     refused = scan_natively(run)
     if refused:

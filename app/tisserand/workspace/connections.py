@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,22 @@ class Connections:
         assert isinstance(filled, ConnectionType)
         filled._root = self.workspace.root
         return filled
+
+    def fault(self, name: str, types: Sequence[str], environment: Environment) -> Problem | None:
+        """Why a node that takes connections of these types cannot use the one of that name; None if it can."""
+        try:
+            entry = self._entry(name, environment)
+        except NodeError as error:
+            return Problem("connection.unknown", error.message, error.fix)
+        if types and entry.type not in types and self._class(entry) is not None:
+            message = msg("The connection “{name}” is of the type “{type}”; this node takes: {types}.",
+                          name=name, type=entry.type, types=list(types))  # fmt: skip
+            return Problem("connection.type", message, msg("Choose another connection, or add one: tisserand connection add"))
+        faults = self._entry_problems(entry, environment, {})
+        if not faults:
+            return None
+        message = msg("The connection “{name}” cannot be used: {problem}", name=name, problem=faults[0].message)
+        return Problem("connection.wrong", message, faults[0].fix)
 
     def secret(self, reference: str) -> str:
         """The value of a secret by `secret:NAME` or its name; known to the redactor from now on."""
