@@ -41,6 +41,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("undo", N_("Undo"), "Ctrl+Z", "undo-2", EDIT, N_("back revert"), N_("Undo")),
     Entry("redo", N_("Redo"), "Ctrl+Shift+Z", "redo-2", EDIT, N_("again forward"), N_("Redo")),
     Entry("add", N_("Add a node…"), "Ctrl+Space", "plus", EDIT, N_("insert palette new step")),
+    Entry("quick_add", N_("Add a node here…"), "/", "zap", EDIT, N_("quick insert wire fitting")),
+    Entry("connect", N_("Wire to…"), "C", "link", EDIT, N_("connect edge line join")),
     Entry("copy", N_("Copy"), "Ctrl+C", "copy", EDIT, N_("clipboard duplicate")),
     Entry("paste", N_("Paste"), "Ctrl+V", "clipboard-paste", EDIT, N_("clipboard insert")),
     Entry("delete", N_("Delete"), "Del", "trash-2", EDIT, N_("remove erase")),
@@ -61,6 +63,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("data", N_("Show data"), "Ctrl+D", "table", RUN, N_("rows table preview result")),
     Entry("problems", N_("Show problems"), "F8", "triangle-alert", RUN, N_("errors check warnings")),
     Entry("relock", N_("Accept the columns that the sources have now"), "Ctrl+Alt+K", "lock", RUN, N_("relock lock file drift")),
+    Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
     Entry("shortcuts", N_("Keyboard shortcuts"), "F1", "keyboard", HELP, N_("keys help list actions")),
 )
 

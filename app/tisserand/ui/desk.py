@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.canvas.tidy import tidy
 from tisserand.ui.disk import Disk
 from tisserand.ui.findings import Findings
+from tisserand.ui.quick import Quick
 from tisserand.ui.runs import Runs
 from tisserand.ui.standings import Standings
 
@@ -37,6 +39,7 @@ class Desk(QObject):
         self.problems: list[Problem] = []
         self.disk = Disk(window)
         self.runs = Runs(self)
+        self.quick = Quick(window)
         self._bind()
         self._connect()
         self._opened()
@@ -52,6 +55,9 @@ class Desk(QObject):
             "undo": d.undo,
             "redo": d.redo,
             "add": self.ask_node,
+            "quick_add": self.quick.add_here,
+            "connect": self.quick.connect_node,
+            "commands": self.quick.commands,
             "copy": self.copy,
             "paste": self.paste,
             "delete": self.delete,
@@ -74,7 +80,7 @@ class Desk(QObject):
         for id, call in calls.items():
             w.actions_.bind(id, call)
         # Single letters and editing keys belong to the canvas: in a text field they are text.
-        for id in ("fit", "disable", "delete", "copy", "paste", "select_all"):
+        for id in ("fit", "disable", "quick_add", "connect", "delete", "copy", "paste", "select_all"):
             action = w.actions_[id]
             action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
             w.canvas.addAction(action)
@@ -130,16 +136,24 @@ class Desk(QObject):
                 point = w.canvas.mapToScene(w.canvas.viewport().rect().center()) - QPointF(WIDTH / 2, HEIGHT / 2)
         else:
             point -= QPointF(WIDTH / 2, HEIGHT / 2)
-        at = self._free_place(round(point.x() / 8) * 8, round(point.y() / 8) * 8)
-        id = w.document.add(kind, at, source)
+        self._show_new(w.document.add(kind, self._free_place(point), source))
+
+    def put(self, kind: str, point: QPointF, **wiring: Any) -> None:
+        """Add a node with its corner at a place, wired as `Document.put` has it."""
+        self._show_new(self.window_.document.put(kind, self._free_place(point, wiring.get("moves") or {}), **wiring))
+
+    def _show_new(self, id: str | None) -> None:
+        w = self.window_
         if id is not None:
             w.scene.select([id])
             w.canvas.reveal(w.scene.cards[id].frame())
             w.canvas.setFocus()
 
-    def _free_place(self, x: float, y: float) -> tuple[float, float]:
-        """The place, or the next below it where no card stands."""
-        frames = [card.frame().adjusted(-16, -16, 16, 16) for card in self.window_.scene.cards.values()]
+    def _free_place(self, point: QPointF, moved: Mapping[str, Any] | None = None) -> tuple[float, float]:
+        """The place, or the next below it where no card stands (those that are `moved` do not count)."""
+        x, y = float(round(point.x() / 8) * 8), float(round(point.y() / 8) * 8)
+        cards = self.window_.scene.cards.values()
+        frames = [card.frame().adjusted(-16, -16, 16, 16) for card in cards if card.id not in (moved or {})]
         while any(frame.contains(x + WIDTH / 2, y + HEIGHT / 2) for frame in frames):
             y += HEIGHT + 32
         return x, y
@@ -319,6 +333,6 @@ class Desk(QObject):
     def _menu(self, place: Any) -> None:
         menu = QMenu(self.window_)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for id in ("data", "copy", "paste", "disable", "delete", "|", "select_all", "tidy", "fit"):
+        for id in ("quick_add", "connect", "data", "copy", "paste", "disable", "delete", "|", "select_all", "tidy", "fit"):
             menu.addSeparator() if id == "|" else menu.addAction(self.window_.actions_[id])
         menu.popup(place)

@@ -197,17 +197,37 @@ class Document(QObject):
 
     def add(self, kind: str, at: tuple[float, float], source: str | None = None) -> str | None:
         """Add a node, wired behind `source` where its first input is free for it; gives its id."""
+        outputs = self.kinds.face(self.flow.nodes[source], self.flow).outputs if source is not None else ()
+        rows = next((port.name for port in outputs if port.kind == "rows"), None)
+        return self.put(kind, at, source=(source, rows) if source is not None and rows is not None else None)
+
+    def put(
+        self,
+        kind: str,
+        at: tuple[float, float],
+        *,
+        source: tuple[str, str] | None = None,
+        target: tuple[str, str] | None = None,
+        wire: Wire | None = None,
+        moves: Mapping[str, tuple[float, float]] | None = None,
+    ) -> str | None:
+        """Add a node as one step: its first input fed by `source`, its first output wired to `target`, or between the ends of
+        `wire`; `moves` makes room for it. Gives its id."""
         flow = self.flow
         found = self.kinds.get(kind)
         id = unused_id(kind, {**flow.nodes, **flow.frames, **flow.notes})
         version = found.version if found else 1
         commands: list[Command] = [AddNode(Node(id, kind, version=version), at)]
+        if wire is not None:
+            source, target = (wire[0], wire[1]), (wire[2], wire[3])
+            commands.append(Disconnect(wire[2], wire[3], Ref(wire[0], wire[1] or None)))
         if source is not None and found is not None and found.inputs:
-            outputs = self.kinds.face(flow.nodes[source], flow).outputs
-            rows = next((port for port in outputs if port.kind == "rows"), None)
-            if rows is not None:
-                port = found.inputs[0]
-                commands.append(Connect(self._ref(source, rows.name), id, port.name, port.many))
+            port = found.inputs[0]
+            commands.append(Connect(self._ref(*source), id, port.name, port.many))
+        if target is not None and found is not None and found.outputs:
+            commands.append(Connect(Ref(id), target[0], target[1], self._takes_many(*target)))
+        if moves:
+            commands.append(MoveNodes(dict(moves)))
         label = msg("Adding of “{node}”", node=id)
         done = self.do(commands[0] if len(commands) == 1 else Several(tuple(commands), label))
         return id if done else None

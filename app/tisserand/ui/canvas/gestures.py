@@ -55,6 +55,10 @@ class Canvas(CanvasView):
     """(the wire that was lifted, (target, input port) or None)."""
     drop_asked = Signal(str, object)
     """(kind, place)."""
+    quick_asked = Signal(object, object)
+    """(place, the port that a wire was drawn from or None): add a node there."""
+    wire_drop_asked = Signal(str, object)
+    """(kind, the wire it was dropped on)."""
     settings_asked = Signal()
     data_asked = Signal()
     menu_asked = Signal(object)
@@ -213,7 +217,10 @@ class Canvas(CanvasView):
             target = (hot[0], hot[2]) if hot is not None else None
             if target != (gesture.lifted[2], gesture.lifted[3]):
                 self.rewired.emit(gesture.lifted, target)
-        elif hot is not None:
+        elif hot is None:
+            if scene.card_at(self._pointer) is None:
+                self.quick_asked.emit(self._pointer, port)
+        else:
             source, target_end = (port, hot) if port[1] == "out" else (hot, port)
             self.connect_asked.emit((source[0], source[2]), (target_end[0], target_end[2]))
 
@@ -223,6 +230,13 @@ class Canvas(CanvasView):
             self.settings_asked.emit()
         elif self.flow_scene.wire_at(point, 6 / self.zoom()) is not None:
             self.data_asked.emit()
+        else:
+            self.gesture = None
+            self.quick_asked.emit(point, None)
+
+    def pointer_or_middle(self) -> QPointF:
+        """Where the pointer is over the canvas, else its middle."""
+        return self._pointer if self.viewport().underMouse() else self.mapToScene(self.viewport().rect().center())
 
     def cancel(self) -> bool:
         """Give up the gesture under way; everything goes back to where it was."""
@@ -302,7 +316,12 @@ class Canvas(CanvasView):
         data = event.mimeData()
         if data.hasFormat(MIME):
             event.acceptProposedAction()
-            self.drop_asked.emit(bytes(data.data(MIME).data()).decode(), self.mapToScene(event.position().toPoint()))
+            kind, point = bytes(data.data(MIME).data()).decode(), self.mapToScene(event.position().toPoint())
+            wire = self.flow_scene.wire_at(point, 14 / self.zoom())
+            if wire is not None and not wire.after:
+                self.wire_drop_asked.emit(kind, wire.key)
+            else:
+                self.drop_asked.emit(kind, point)
 
     # -- keys ----------------------------------------------------------------------------------------------------------
     def keyPressEvent(self, event: QKeyEvent) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from PySide6.QtCore import QEvent, QMimeData, QModelIndex, QObject, QRect, QSize, Qt, Signal
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.gestures import MIME
+from tisserand.ui.chooser import plain
 from tisserand.ui.icons import icon, pixmap
 from tisserand.ui.kinds import GROUPS, Kinds
 from tisserand.ui.theme import font, theme
@@ -88,7 +88,7 @@ class Palette(QWidget):
         for found in self._kinds.catalog:
             by_group.setdefault(self._kinds.group(found.kind), []).append(found)
         for group, title in GROUPS:
-            entries = sorted(by_group.get(group, ()), key=lambda found: _plain(_(found.title)))
+            entries = sorted(by_group.get(group, ()), key=lambda found: plain(_(found.title)))
             if not entries:
                 continue
             head = QTreeWidgetItem([_(title)])
@@ -101,14 +101,14 @@ class Palette(QWidget):
                 item.setData(0, KIND, found.kind)
                 item.setData(0, GROUP, group)
                 item.setData(0, ICON_NAME, found.icon)
-                item.setData(0, WORDS, _plain(f"{_(found.title)} {found.title} {found.kind} {_(title)} {help}"))
+                item.setData(0, WORDS, plain(f"{_(found.title)} {found.title} {found.kind} {_(title)} {help}"))
                 item.setToolTip(0, help)
                 head.addChild(item)
             head.setExpanded(True)
         self._filter(self.search.text())
 
     def _filter(self, text: str) -> None:
-        wanted = _plain(text).split()
+        wanted = plain(text).split()
         any_left = False
         first: QTreeWidgetItem | None = None
         for index in range(self.tree.topLevelItemCount()):
@@ -238,9 +238,3 @@ class _Delegate(QStyledItemDelegate):
         text = painter.fontMetrics().elidedText(index.data(), Qt.TextElideMode.ElideRight, words.width())
         painter.drawText(words, align, text)
         painter.restore()
-
-
-def _plain(text: str) -> str:
-    """Lower case without accents: `tele` finds `télé`."""
-    split = unicodedata.normalize("NFKD", text.lower())
-    return "".join(letter for letter in split if not unicodedata.combining(letter))
