@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ from tisserand.engine import types
 from tisserand.model.schema import Schema
 from tisserand.sdk.arrow import streamed
 from tisserand.sdk.errors import NodeError
+from tisserand.sdk.scan import literal
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,10 +81,17 @@ def _function_name(function: Any) -> str:
 
 @contextmanager
 def locked_connection(
-    tables: Mapping[str, Any], memory: int | None = None, threads: int | None = None, spill: Path | None = None
+    tables: Mapping[str, Any],
+    memory: int | None = None,
+    threads: int | None = None,
+    spill: Path | None = None,
+    began: Callable[[duckdb.DuckDBPyConnection | None], None] = lambda _connection: None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A connection of its own with these Arrow objects as tables; then locked: no files, no network, no settings."""
+    """A connection of its own with these Arrow objects, or Parquet files, as tables; then locked: no files, no network, no
+    settings. `began` gets it before anything is loaded, and None before it is closed."""
     import duckdb
+
+    from tisserand.engine.backends.duckdb import quoted
 
     config: dict[str, Any] = {
         "python_enable_replacements": "false",
@@ -99,12 +107,22 @@ def locked_connection(
     connection = duckdb.connect(config=config)
     try:
         connection.execute("SET TimeZone='UTC'")
+        began(connection)
+        loaded: dict[Path, str] = {}
         for name, table in tables.items():
-            connection.register(name, table)
+            if not isinstance(table, Path):
+                connection.register(name, table)
+            elif table in loaded:
+                connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM {quoted(loaded[table])}")
+            else:
+                rows = f"SELECT * FROM read_parquet({literal(str(table))})"
+                connection.execute(f"CREATE TABLE {quoted(name)} AS {rows}")
+                loaded[table] = name
         connection.execute("SET enable_external_access=false")
         connection.execute("SET lock_configuration=true")
         yield connection
     finally:
+        began(None)
         connection.close()
 
 
@@ -136,15 +154,16 @@ class IsolatedQuery:
         import pyarrow.dataset as dataset
 
         checked(query, tables)
-        opened = {name: dataset.dataset(path, format="parquet") for name, path in tables.items()}
-        with locked_connection(opened, memory, threads, spill) as connection:
-            with self._lock:
-                self._connection = connection
-            try:
-                yield from streamed(_run(connection, query), 65_536)
-            finally:
-                with self._lock:
-                    self._connection = None
+        opened: dict[str, Any] = dict(tables)
+        if memory is None:
+            opened = {name: dataset.dataset(path, format="parquet") for name, path in tables.items()}
+        # Arrow reads ahead as much as it likes; where memory is short, the rows are loaded into tables that may be spilled.
+        with locked_connection(opened, memory, threads, spill, self._keep) as connection:
+            yield from streamed(_run(connection, query), 65_536)
+
+    def _keep(self, connection: duckdb.DuckDBPyConnection | None) -> None:
+        with self._lock:
+            self._connection = connection
 
 
 def _run(connection: duckdb.DuckDBPyConnection, query: str) -> Any:

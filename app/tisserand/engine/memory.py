@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tisserand.engine.backends.base import Base, Query
 from tisserand.engine.plan import Unit, blocking
 from tisserand.engine.resolve import Port
+from tisserand.model.problem import Place, Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.scan import fingerprint
 from tisserand.sdk.scan_whole import too_wide
@@ -33,6 +34,20 @@ def share(budget: int) -> int:
     import psutil
 
     return max(SMALLEST, int((budget - psutil.Process().memory_info().rss) / OVERSHOOT))
+
+
+def too_little(budget: int) -> Problem | None:
+    """Why a worker cannot keep within `budget`: what it takes before the first row, with the least that the backend works with,
+    is more already (measured: 257 MB, with a sort of rows of ten times that size)."""
+    import psutil
+
+    taken = psutil.Process().memory_info().rss
+    least = int(taken + OVERSHOOT * SMALLEST)
+    if budget >= least:
+        return None
+    given, needed = f"{budget // 1_000_000}MB", f"{-(-least // 10_000_000) * 10}MB"
+    message = msg("A run cannot keep within {given}: it needs {needed}, however few its rows.", given=given, needed=needed)
+    return Problem("run.memory", message, msg("Give it at least {needed}.", needed=needed), Place(field="limits.memory"))
 
 
 def thread_count(budget: int | None, asked: int | None) -> int | None:
@@ -59,6 +74,19 @@ def guarded(run: FlowRun, unit: Unit, port: Port, do: Callable[[Query, DuckDB], 
             run.querying = None
     unchanged(run, unit)
     return result
+
+
+def alone(run: FlowRun, unit: Unit, do: Callable[[int | None], T]) -> T:
+    """Run user's SQL, which has a backend and so a memory limit of its own: while no other query runs, and with one thread when it
+    does not fit."""
+    import duckdb
+
+    with run.query_lock:
+        try:
+            return do(run.backend.threads)
+        except duckdb.OutOfMemoryException:
+            run.log(msg("The memory does not hold two threads: it goes on with one."), "warning", unit.node)
+            return do(1)
 
 
 def unchanged(run: FlowRun, unit: Unit) -> None:

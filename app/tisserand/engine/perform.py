@@ -13,7 +13,7 @@ from tisserand.engine.backends.base import Query
 from tisserand.engine.context import NodeContext
 from tisserand.engine.control import Stop
 from tisserand.engine.isolated_sql import IsolatedQuery
-from tisserand.engine.memory import guarded, unchanged
+from tisserand.engine.memory import alone, guarded, unchanged
 from tisserand.engine.plan import Unit
 from tisserand.engine.resolve import Port, ResolvedNode, isolated_names
 from tisserand.engine.reuse import unfinished
@@ -195,10 +195,14 @@ def _query(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) -
     for name, ports in node.inputs.items():
         tables.update(isolated_names(name, ports, tuple(_file(run, port) for port in ports)))
     port = (node.id, node.outputs[0].name)
-    query = IsolatedQuery()
-    context._stop.on_pull(query.interrupt)
-    batches = query.batches(instance.query(node.config), tables, run.backend.memory, run.backend.threads, run.folder / "tmp")
-    count = run.spools.write(port, node.schemas[port[1]], batches)
+
+    def asked(threads: int | None) -> int:
+        query = IsolatedQuery()
+        context._stop.on_pull(query.interrupt)
+        batches = query.batches(instance.query(node.config), tables, run.backend.memory, threads, run.folder / "tmp")
+        return run.spools.write(port, node.schemas[port[1]], batches)
+
+    count = alone(run, unit, asked)
     run.bases[port] = run.spools.path(port)
     return {port: count}
 
