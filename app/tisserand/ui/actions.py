@@ -56,6 +56,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("palette", N_("Nodes"), "Ctrl+1", "panel-left", VIEW, N_("palette panel list"), checkable=True),
     Entry("inspector", N_("Settings"), "Ctrl+2", "panel-right", VIEW, N_("inspector panel form"), checkable=True),
     Entry("bottom", N_("Data and problems"), "Ctrl+3", "panel-bottom", VIEW, N_("panel table log"), checkable=True),
+    Entry("minimap", N_("Small map"), "Ctrl+4", "grid-2x2", VIEW, N_("minimap overview whole"), checkable=True),
     Entry("theme", N_("Light, dark or system colours"), "Ctrl+Shift+L", "sun-moon", VIEW, N_("theme appearance night")),
     Entry("language", N_("English or French"), "Ctrl+Alt+L", "languages", VIEW, N_("language anglais français")),
     Entry("run", N_("Run"), "F5", "play", RUN, N_("start execute go"), N_("Run")),

@@ -25,6 +25,7 @@ from tisserand.texts import translate as _
 from tisserand.ui.actions import TOOLBAR, Actions
 from tisserand.ui.background import Background
 from tisserand.ui.canvas.gestures import Canvas
+from tisserand.ui.canvas.minimap import Minimap
 from tisserand.ui.canvas.scene import FlowScene
 from tisserand.ui.desk import Desk
 from tisserand.ui.document import Document
@@ -68,6 +69,7 @@ class Window(QMainWindow):
         self.welcome = Welcome(self.canvas)
         self.notice = Notice()
         self.recent = Recent(settings)
+        self.minimap = Minimap(self.canvas)
         self._lay_out()
         self._make_toolbar()
         self.desk = Desk(self)
@@ -90,11 +92,11 @@ class Window(QMainWindow):
         self._upper = QSplitter(Qt.Orientation.Horizontal)
         for widget in (left, self.canvas, right):
             self._upper.addWidget(widget)
-        self._upper.setSizes([232, 740, 308])
+        self._upper.setSizes([204, 796, 280])
         self._outer = QSplitter(Qt.Orientation.Vertical)
         self._outer.addWidget(self._upper)
         self._outer.addWidget(self.tabs)
-        self._outer.setSizes([500, 250])
+        self._outer.setSizes([520, 230])
         for splitter in (self._upper, self._outer):
             splitter.setHandleWidth(1)
             splitter.setChildrenCollapsible(False)
@@ -178,6 +180,8 @@ class Window(QMainWindow):
             action = self.actions_[id]
             action.setChecked(True)
             action.toggled.connect(side.setVisible)
+        self.actions_["minimap"].setChecked(True)
+        self.actions_["minimap"].toggled.connect(self.minimap.allow)
 
     # -- events --------------------------------------------------------------------------------------------------------
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:

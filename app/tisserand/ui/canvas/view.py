@@ -14,13 +14,16 @@ from tisserand.ui.canvas.scene import FlowScene
 from tisserand.ui.theme import theme
 
 SMALLEST, LARGEST = 0.02, 2.5
-READABLE = 0.72
+READABLE = 0.86
+"""Below this zoom the second line of a card is hard to read: rather the beginning of the flow, and the small map for the rest."""
 
 
 class CanvasView(QGraphicsView):
     """Shows a scene. What hands do on it is in `gestures`."""
 
     zoomed = Signal(float)
+    shifted = Signal()
+    """Another part of the scene is seen."""
 
     def __init__(self, scene: FlowScene, parent: QWidget | None = None) -> None:
         super().__init__(scene, parent)
@@ -70,6 +73,7 @@ class CanvasView(QGraphicsView):
         self._bring(fixed, at)
         self.viewport().update()
         self.zoomed.emit(new)
+        self.shifted.emit()
 
     def _bring(self, fixed: QPointF, at: QPoint) -> None:
         """Scroll so that a scene point comes to lie under a viewport point."""
@@ -112,6 +116,7 @@ class CanvasView(QGraphicsView):
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         super().scrollContentsBy(dx, dy)
+        self.shifted.emit()
         if self.flow_scene.zoom < OVERVIEW_BELOW:
             self.viewport().update()
 
@@ -129,6 +134,7 @@ class CanvasView(QGraphicsView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self.viewport().update()
+        self.shifted.emit()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         event.ignore()  # the base class would scroll
