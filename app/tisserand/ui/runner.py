@@ -217,12 +217,13 @@ class Runner(QObject):
         limit: int,
         then: Callable[[Any], None],
         failed: Callable[[list[Problem]], None],
+        order: str | None = None,
     ) -> None:
-        """Rows of one edge, made ready for the grid in the thread that fetched them."""
+        """Rows of one edge, made ready for the grid in the thread that fetched them; `order` as the protocol has it."""
 
         def work() -> Any:
             from tisserand.ui.panels.cells import cells
 
-            return cells(self.executor().page(run, node, port, offset, limit))
+            return cells(self.executor().page(run, node, port, offset, limit, order))
 
         self._background.do(work, then, failed)

@@ -92,7 +92,7 @@ class Window(QMainWindow):
         self._upper = QSplitter(Qt.Orientation.Horizontal)
         for widget in (left, self.canvas, right):
             self._upper.addWidget(widget)
-        self._upper.setSizes([204, 796, 280])
+        self._upper.setSizes([216, 784, 280])
         self._outer = QSplitter(Qt.Orientation.Vertical)
         self._outer.addWidget(self._upper)
         self._outer.addWidget(self.tabs)

@@ -45,6 +45,8 @@ class DataPane(QWidget):
         box.addWidget(holder, 1)
         self.grid = Grid()
         self.grid.wanted.connect(self._fetch)
+        self.grid.sort_asked.connect(self.sort_by)
+        self.grid.setToolTip(_("Click a column’s name to sort by it (or press S)."))
         self.said = QLabel()
         self.said.setProperty("role", "muted")
         self.said.setWordWrap(True)
@@ -100,20 +102,39 @@ class DataPane(QWidget):
             self._stack.setCurrentIndex(1)
             self._fetch(0)
 
+    def sort_by(self, column: str) -> None:
+        """Ascending, then descending, then as the rows came. The executor sorts, and no more rows are fetched than are seen."""
+        now = self.grid.order
+        self.sort(column if now not in (column, f"-{column}") else f"-{column}" if now == column else None)
+
+    def _sorted(self) -> str:
+        order = self.grid.order
+        if order is None:
+            return ""
+        text = _("descending by “{column}”") if order.startswith("-") else _("ascending by “{column}”")
+        return " · " + text.format(column=order.removeprefix("-"))
+
+    def sort(self, order: str | None) -> None:
+        if self._edge is not None:
+            self.grid.reorder(order)
+            self._fetch(0)
+
     def _fetch(self, page: int) -> None:
-        edge = self._edge
+        edge, order = self._edge, self.grid.order
         if edge is None:
             return
 
         def come(cells: Any) -> None:
-            if self._edge == edge:
+            if (self._edge, self.grid.order) == (edge, order):
                 self.grid.take(cells)
-                self.title.setText(_("Data — output of “{node}”").format(node=self._title) + " · " + rows(cells.total))
+                self.title.setText(
+                    _("Data — output of “{node}”").format(node=self._title) + " · " + rows(cells.total) + self._sorted()
+                )
 
         def failed(problems: list[Problem]) -> None:
-            if self._edge == edge:
+            if (self._edge, self.grid.order) == (edge, order):
                 lines = [f"{p.message.text()} {p.fix.text() if p.fix else ''}" for p in problems]
                 self.said.setText("\n".join(lines))
                 self._stack.setCurrentIndex(0)
 
-        self._runner.page(*edge, page * PAGE, PAGE, come, failed)
+        self._runner.page(*edge, page * PAGE, PAGE, come, failed, order)

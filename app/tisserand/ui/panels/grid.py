@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame
 
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
+from tisserand.ui.icons import pixmap
 from tisserand.ui.theme import font, theme
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Grid(QAbstractScrollArea):
 
     wanted = Signal(int)
     """The number of a page that is seen and not here."""
+    sort_asked = Signal(str)
+    """A column whose name was clicked."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,6 +43,8 @@ class Grid(QAbstractScrollArea):
         self.types: tuple[str, ...] = ()
         self.right: tuple[bool, ...] = ()
         self.widths: list[int] = []
+        self.order: str | None = None
+        """The column that the rows are sorted by, `-column` for descending."""
         self.current: tuple[int, int] | None = None
         self._pages: dict[int, Cells] = {}
         self._asked: set[int] = set()
@@ -56,8 +61,16 @@ class Grid(QAbstractScrollArea):
         self._pages.clear()
         self._asked.clear()
         self.total, self.names, self.types, self.right, self.widths = 0, (), (), (), []
-        self.current = None
+        self.current = self.order = None
         self._measure()
+        self.viewport().update()
+
+    def reorder(self, order: str | None) -> None:
+        """The same columns and as many rows, in another order: only the pages are asked for anew."""
+        self._pages.clear()
+        self._asked.clear()
+        self.order = order
+        self.verticalScrollBar().setValue(0)
         self.viewport().update()
 
     def take(self, cells: Cells) -> None:
@@ -177,6 +190,8 @@ class Grid(QAbstractScrollArea):
         for index, width in enumerate(self.widths):
             side = Qt.AlignmentFlag.AlignRight if self.right[index] else Qt.AlignmentFlag.AlignLeft
             room = width - 2 * PAD
+            if self.order is not None and self.order.removeprefix("-") == self.names[index]:
+                self._paint_arrow(painter, x, width, bool(side & Qt.AlignmentFlag.AlignRight))
             painter.setFont(self._bold)
             painter.setPen(colour("text"))
             name = bold.elidedText(self.names[index], Qt.TextElideMode.ElideMiddle, room)
@@ -188,25 +203,43 @@ class Grid(QAbstractScrollArea):
             x += width
         painter.fillRect(0, 0, gutter, HEAD, colour("chrome"))
 
+    def _paint_arrow(self, painter: QPainter, x: int, width: int, right: bool) -> None:
+        """Which way the column is sorted, on the side where its name does not stand."""
+        assert self.order is not None
+        sign = pixmap(
+            "chevron-down" if self.order.startswith("-") else "chevron-up", theme().colour("accent"), 12, self.devicePixelRatioF()
+        )
+        painter.drawPixmap(x + PAD - 8 if right else x + width - PAD - 6, 24, sign)
+
     # -- hands ---------------------------------------------------------------------------------------------------------
     def cell_at(self, point: QPoint) -> tuple[int, int] | None:
         row = self.verticalScrollBar().value() + (point.y() - HEAD) // ROW
+        column = self.column_at(point.x())
+        return None if column is None or point.y() < HEAD or row >= self.total else (row, column)
+
+    def column_at(self, across: int) -> int | None:
         x = self._gutter() - self.horizontalScrollBar().value()
-        if point.y() < HEAD or row >= self.total:
-            return None
         for index, width in enumerate(self.widths):
-            if x <= point.x() < x + width:
-                return row, index
+            if x <= across < x + width:
+                return index
             x += width
         return None
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
-        self.current = self.cell_at(event.position().toPoint())
+        at = event.position().toPoint()
+        column = self.column_at(at.x())
+        if at.y() < HEAD and column is not None:
+            self.sort_asked.emit(self.names[column])
+            return
+        self.current = self.cell_at(at)
         self.viewport().update()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy) and self.current is not None:
             QApplication.clipboard().setText(self.value(*self.current) or "")
+            return
+        if event.key() == Qt.Key.Key_S and not event.modifiers() and self.current is not None:
+            self.sort_asked.emit(self.names[self.current[1]])
             return
         bar = self.verticalScrollBar()
         moves: dict[int, Callable[[tuple[int, int]], tuple[int, int]]] = {
