@@ -124,6 +124,7 @@ def test_a_called_flow_is_called_again_only_where_it_gets_something_else(place):
     )
     found = place.run("calls", nodes + GUARD.format(after="loop", wrong=1))
     assert (found.state, found.error.place.node) == ("failed", "guard"), found
+    assert len(list(place.root.glob(".tisserand/runs/*/spool"))) == 5 and not list(place.root.glob(".tisserand/runs/*/tmp"))
     edit(place, "calls", "if(a = 2, 20, a)", "if(a = 2, 21, a)")
     edit(place, "calls", "1 = 1", "1 = 2")
     assert place.resume(found.id, edited=True).error.code == "run.uncertain"

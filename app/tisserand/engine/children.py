@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -156,6 +157,8 @@ def run_child(
         parent.options, values, Stop(stop), dict(inputs), depth=parent.depth + 1, owner=parent.owner, started_at=parent.started_at,
     )  # fmt: skip
     child.options = _options(parent)
+    # One backend for all: the memory of the run is theirs together, and starting another takes longer than many a called flow.
+    child.backend, child.query_lock = parent.backend, parent.query_lock
     error: Message | None = None
     try:
         prepare(child, loaded, file)
@@ -172,8 +175,7 @@ def run_child(
         raise
     finally:
         child.stop.release()
-        if hasattr(child, "backend"):
-            child.backend.close()
+        shutil.rmtree(folder / "tmp", ignore_errors=True)
     if problem is not None:
         error = problem.message
         parent.journal.set_state(run_id, "failed", problem)

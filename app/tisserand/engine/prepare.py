@@ -100,7 +100,8 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     scarce = too_little(memory) if memory and not run.depth else None
     if scarce is not None:
         raise FlowWrong([scarce.at(flow=run.flow.id, file=file)])
-    run.backend = DuckDB(share(memory) if memory else None, threads, spill)
+    if not hasattr(run, "backend"):
+        run.backend = DuckDB(share(memory) if memory else None, threads, spill)
     refused = scan_natively(run)
     if refused:
         raise FlowWrong(placed(refused, loaded.reading, file))
