@@ -63,6 +63,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("cancel", N_("Cancel the run"), "Shift+F5", "square", RUN, N_("stop abort end"), N_("Stop")),
     Entry("data", N_("Show data"), "Ctrl+D", "table", RUN, N_("rows table preview result")),
     Entry("problems", N_("Show problems"), "F8", "triangle-alert", RUN, N_("errors check warnings")),
+    Entry("outline", N_("Show the outline"), "Ctrl+Shift+O", "list-tree", RUN, N_("tree steps list nodes")),
     Entry("relock", N_("Accept the columns that the sources have now"), "Ctrl+Alt+K", "lock", RUN, N_("relock lock file drift")),
     Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
     Entry("shortcuts", N_("Keyboard shortcuts"), "F1", "keyboard", HELP, N_("keys help list actions")),

@@ -75,6 +75,7 @@ class Desk(QObject):
             "data": self.show_data,
             "relock": self.runs.relock,
             "problems": lambda: w.show_side("bottom", w.problems),
+            "outline": self.show_outline,
             "shortcuts": lambda: dialogs.show_shortcuts(w, w.actions_),
         }
         for id, call in calls.items():
@@ -106,6 +107,9 @@ class Desk(QObject):
         w.welcome.add_asked.connect(self.ask_node)
         w.welcome.flow_asked.connect(self.disk.open_path)
         w.welcome.open_asked.connect(self.disk.open)
+        w.outline.chosen.connect(self._choose)
+        w.outline.settings_asked.connect(self.show_settings)
+        w.outline.data_asked.connect(self.show_data)
         w.runner.checked.connect(self._checked)
         w.runner.surveyed.connect(self._surveyed)
 
@@ -269,6 +273,7 @@ class Desk(QObject):
     def show_standings(self) -> None:
         w = self.window_
         w.scene.show_standings(self.standings.of(w.document.flow, self.problems, w.kinds.group))
+        w.outline.show_flow(w.document.flow, w.scene.cards)
 
     def titles(self) -> None:
         w = self.window_
@@ -296,6 +301,7 @@ class Desk(QObject):
         w = self.window_
         chosen = list(w.scene.selection)
         w.inspector.show_node(chosen[0] if len(chosen) == 1 else None, len(chosen))
+        w.outline.select(chosen[0] if len(chosen) == 1 else None)
         w.actions_["delete"].setEnabled(bool(chosen) or w.scene.wire_selection is not None)
         self.show_edge()
 
@@ -319,14 +325,25 @@ class Desk(QObject):
         self.window_.show_side("bottom", self.window_.data)
         self.show_edge()
 
+    def show_outline(self) -> None:
+        w = self.window_
+        w.show_side("bottom", w.outline)
+        w.outline.setFocus()
+
+    def _choose(self, id: str) -> None:
+        """A node was chosen elsewhere than on the canvas."""
+        w = self.window_
+        if id in w.scene.cards:
+            w.scene.select([id])
+            w.canvas.reveal(w.scene.cards[id].frame())
+
     def go_to(self, problem: Problem) -> None:
         """To the node and field of a problem."""
         w = self.window_
         id = problem.place.node
         if id is None or id not in w.scene.cards:
             return
-        w.scene.select([id])
-        w.canvas.reveal(w.scene.cards[id].frame())
+        self._choose(id)
         w.show_side("inspector")
         w.inspector.focus_field(problem.place.field or "")
 

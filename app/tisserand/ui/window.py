@@ -36,6 +36,7 @@ from tisserand.ui.panels.data import DataPane
 from tisserand.ui.panels.editors import FormContext
 from tisserand.ui.panels.inspector import Inspector
 from tisserand.ui.panels.log import Log
+from tisserand.ui.panels.outline import Outline
 from tisserand.ui.panels.palette import Palette
 from tisserand.ui.panels.problems import Problems
 from tisserand.ui.recent import Recent
@@ -66,6 +67,7 @@ class Window(QMainWindow):
         self.data = DataPane(self.runner)
         self.problems = Problems(self.actions_["relock"])
         self.log = Log()
+        self.outline = Outline()
         self.welcome = Welcome(self.canvas)
         self.notice = Notice()
         self.recent = Recent(settings)
@@ -85,6 +87,7 @@ class Window(QMainWindow):
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.data, _("Data"))
         self.tabs.addTab(self.problems, _("Problems"))
+        self.tabs.addTab(self.outline, _("Outline"))
         self.tabs.addTab(self.log, _("Log"))
         left, right = _panel(self.palette_panel), _panel(self.inspector)
         left.setMinimumWidth(170)
@@ -96,7 +99,7 @@ class Window(QMainWindow):
         self._outer = QSplitter(Qt.Orientation.Vertical)
         self._outer.addWidget(self._upper)
         self._outer.addWidget(self.tabs)
-        self._outer.setSizes([520, 230])
+        self._outer.setSizes([476, 274])
         for splitter in (self._upper, self._outer):
             splitter.setHandleWidth(1)
             splitter.setChildrenCollapsible(False)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
@@ -18,30 +16,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
+from tisserand.ui.canvas.gesture import MIME, REACH, START, Gesture
 from tisserand.ui.canvas.look import look
 from tisserand.ui.canvas.neighbours import neighbour, reading_order
 from tisserand.ui.canvas.scene import FlowScene
 from tisserand.ui.canvas.view import CanvasView
 from tisserand.ui.canvas.wire import Key, Wire, curve
-
-MIME = "application/x-tisserand-kind"
-REACH = 12.0
-START = 4
-"""Pixels that the pointer must go before a press becomes a drag."""
-
-
-@dataclass
-class Gesture:
-    """A press that is under way."""
-
-    kind: str
-    start: QPoint
-    places: dict[str, tuple[float, float]] = field(default_factory=dict)
-    port: tuple[str, str, str] | None = None
-    lifted: Key | None = None
-    """The wire that was taken off its input."""
-    moved: bool = False
-    kept: tuple[str, ...] = ()
 
 
 class Canvas(CanvasView):

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from tisserand.texts import translate as _
-from tisserand.ui.canvas.gestures import MIME
+from tisserand.ui.canvas.gesture import MIME
 from tisserand.ui.chooser import plain
 from tisserand.ui.icons import icon, pixmap
 from tisserand.ui.kinds import GROUPS, Kinds
