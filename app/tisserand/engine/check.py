@@ -16,6 +16,7 @@ from tisserand.engine.journal import Journal
 from tisserand.engine.locking import SourceLock
 from tisserand.engine.native import unwritable
 from tisserand.engine.orders import colliding, undeclared
+from tisserand.engine.pinned import columns
 from tisserand.engine.prepare import placed
 from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
 from tisserand.engine.run import FlowRun, Options
@@ -80,6 +81,8 @@ def check_text(
         problems += [] if relock else lock.problems
 
         def found_at(node: ResolvedNode) -> Discovery | None:
+            if node.spec.pinned is not None:
+                return columns(run, node)
             known = lock.answer(node) if locked and not relock else None
             if known is None and discover:
                 known = run.discover(node)

@@ -36,6 +36,7 @@ def door_schema(run: FlowRun, node: ResolvedNode) -> Schema:
     text, file = flow_source(run, node.config.flow)
     loaded = _loaded(run, text, file, {}, load)
     child = _Look(run, file)
+    child.run.flow = loaded.flow
     values = {**loaded.values, **typical_values(loaded.flow), "run": run.id, "__now": run.started_at}
     found = resolve(loaded.flow, run.registry, values, child.discover, lambda inner, schemas: child.called(inner))
     for inner in found.nodes.values():
@@ -60,7 +61,10 @@ class _Look:
     def discover(self, node: ResolvedNode) -> Any:
         from tisserand.engine.check import Looking
         from tisserand.engine.context import NodeContext
+        from tisserand.engine.pinned import columns
 
+        if node.spec.pinned is not None:
+            return columns(self.run, node)
         # A check or preview believes the lock file; a real run finds out now, before anything is done, whether it is still true.
         instance: Any = node.node
         known = self.lock.answer(node) if isinstance(self.run, Looking) or not instance.harmless(node.config) else None

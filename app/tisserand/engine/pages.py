@@ -88,7 +88,7 @@ def preview(
     """The first rows that a reader or transform would give over the first rows of its sources: no run, no effect."""
     import pyarrow as pa
 
-    from tisserand.engine import types
+    from tisserand.engine import pinned, types
     from tisserand.engine.backends.base import Base, Query
     from tisserand.engine.backends.duckdb import DuckDB
     from tisserand.engine.check import check_text, looking
@@ -125,7 +125,8 @@ def preview(
                 path = Path(folder) / f"{reader.id}.parquet"
                 taken = 0
                 with SpoolWriter(path, reader.schemas[reader.outputs[0].name]) as writer:
-                    for batch in instance.read(context, reader.config, reader.found):
+                    stands = pinned.batches(run, reader) if reader.spec.pinned is not None else None
+                    for batch in stands or instance.read(context, reader.config, reader.found):
                         writer.write(batch.slice(0, SAMPLE - taken))
                         taken += batch.num_rows
                         if taken >= SAMPLE:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tisserand.engine import pinned
 from tisserand.engine.backends.base import Query
 from tisserand.engine.context import NodeContext
 from tisserand.engine.control import Stop
@@ -62,10 +63,10 @@ def _spool(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) -
 
 
 def _read(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) -> Rows:
-    port = (node.id, node.outputs[0].name)
+    port = (node.id, next(out.name for out in node.outputs if out.kind == "rows"))
     schema = node.schemas[port[1]]
     if node.spec.pinned is not None:
-        return _pinned(run, node, port, context)
+        return _pinned(run, node, port)
     scan = run.scans.get(node.id)
     if scan is not None:
         rejects = node.rejects_port() or "rejects"
@@ -91,17 +92,11 @@ def _read(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) ->
     return {port: writer.rows}
 
 
-def _pinned(run: FlowRun, node: ResolvedNode, port: Port, context: NodeContext) -> Rows:
+def _pinned(run: FlowRun, node: ResolvedNode, port: Port) -> Rows:
     """A data file used instead of running the node."""
-    import pyarrow.parquet as pq
-
-    assert node.spec.pinned is not None
-    path = context.path(node.spec.pinned)
-    if path.suffix != ".parquet":
-        raise NodeError("A pinned file must be a Parquet file: “{path}” is not.", path=node.spec.pinned)
-    count = run.spools.write(port, node.schemas[port[1]], pq.ParquetFile(path).iter_batches())
+    count = run.spools.write(port, node.schemas[port[1]], pinned.batches(run, node))
     run.bases[port] = run.spools.path(port)
-    run.log(msg("Pinned: the rows come from “{path}”; the node did not run.", path=node.spec.pinned), "warning", node.id)
+    run.log(msg("Pinned: the rows come from “{path}”; the node did not run.", path=str(node.spec.pinned)), "warning", node.id)
     return {port: count}
 
 

@@ -16,6 +16,7 @@ from tisserand.engine.locking import SourceLock
 from tisserand.engine.memory import share, thread_count, too_little
 from tisserand.engine.native import scan_natively
 from tisserand.engine.orders import colliding
+from tisserand.engine.pinned import columns, needless
 from tisserand.engine.plan import make_plan, plan_json
 from tisserand.engine.resolve import Resolution, ResolvedNode, problem_of, resolve
 from tisserand.engine.reuse import Stale, digests, take_over
@@ -96,6 +97,10 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
         raise FlowWrong(placed(problems, loaded.reading, file))
     _keep(lock, run)
     _drop_disabled(run, resolution)
+    for name, reason in needless(resolution).items():
+        del resolution.nodes[name]
+        run.states[name] = "skipped"
+        run.note(name, "node.skipped", {"reason": reason.to_json()})
     run.resolution = resolution
     scarce = too_little(memory) if memory and not run.depth else None
     if scarce is not None:
@@ -134,6 +139,8 @@ class _Discoveries:
         self.known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
     def of(self, run: FlowRun, node: ResolvedNode) -> Discovery:
+        if node.spec.pinned is not None:
+            return columns(run, node)
         raw = json.dumps([node.spec.kind, dict(node.spec.config)], sort_keys=True, default=str)
         key = hashlib.sha256(raw.encode()).hexdigest()[:16]
         kept = self.known.get(node.id)

@@ -57,7 +57,8 @@ class ResolvedNode:
 
     @property
     def role(self) -> str:
-        return self.type.role
+        # Where a file stands for what the node gives, all there is to do is to read that file.
+        return "reader" if self.spec.pinned is not None else self.type.role
 
     @cached_property
     def relations(self) -> dict[str, ibis.Table]:
@@ -128,6 +129,8 @@ def resolve(
 
 def _inputs(node: ResolvedNode, resolution: Resolution) -> dict[str, tuple[Port, ...]]:
     inputs: dict[str, tuple[Port, ...]] = {}
+    if node.spec.pinned is not None:
+        return inputs
     for name, refs in node.spec.inputs.items():
         ports: list[Port] = []
         for ref in refs:
@@ -154,16 +157,17 @@ class DriftError(NodeError):
 def _columns(node: ResolvedNode, resolution: Resolution, discover: Discover | None, called: CalledOutput | None) -> list[Problem]:
     """Fill in `node.schemas`; gives the problems found."""
     schemas: dict[str, tuple[Schema, ...]] = {}
+    pinned = node.spec.pinned is not None
     for name, ports in node.inputs.items():
         found = [resolution.nodes[source].schemas.get(port) for source, port in ports]
         if any(schema is None for schema in found) or len(found) < len(node.spec.inputs.get(name, ())):
             return []
         schemas[name] = tuple(schema for schema in found if schema is not None)
-    if any(not port.optional and port.name not in schemas for port in node.type.inputs):
+    if not pinned and any(not port.optional and port.name not in schemas for port in node.type.inputs):
         return []
     single = {name: found[0] for name, found in schemas.items() if found}
     try:
-        extra = [problem_of(error) for error in node.node.check(node.config, single)]
+        extra = [] if pinned else [problem_of(error) for error in node.node.check(node.config, single)]
         if any(problem.severity == "error" for problem in extra):
             return extra
         _settle(node, schemas, single, discover, called)
@@ -200,7 +204,7 @@ def _settle(
             except NodeError as error:
                 raise SourceError(error) from error
             if node.found is not None:
-                main = next(out.name for out in node.outputs if out.kind == "rows")
+                main = next(out.name for out in node.outputs if out.kind == "rows")  # a pinned node has one, or was refused
                 node.schemas[main] = node.found.schema
     elif role == "step":
         node.schemas.update(instance.output(node.config, single))
@@ -289,7 +293,7 @@ def problem_of(error: Exception) -> Problem:
 
 
 def _config_field(field: str | None) -> str | None:
-    return field if field is None or field.startswith(("config", "inputs")) else f"config.{field}"
+    return field if field is None or field.startswith(("config", "inputs", "pinned")) else f"config.{field}"
 
 
 def _with_row(error: NodeError) -> Message:
