@@ -12,6 +12,7 @@ from typing import Any
 from tisserand.engine.backends.duckdb import DuckDB
 from tisserand.engine.connected import unconnected
 from tisserand.engine.context import NodeContext
+from tisserand.engine.control import Stop, TimedOut
 from tisserand.engine.locking import SourceLock
 from tisserand.engine.memory import share, thread_count, too_little
 from tisserand.engine.native import scan_natively
@@ -25,7 +26,7 @@ from tisserand.files import write_text
 from tisserand.model import units
 from tisserand.model.check import check_flow
 from tisserand.model.flow import Flow
-from tisserand.model.problem import Problem
+from tisserand.model.problem import Place, Problem
 from tisserand.model.schema import Schema
 from tisserand.model.yamlfile import Reading, read_flow
 from tisserand.sdk.errors import NodeError
@@ -91,10 +92,16 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     resolution = resolve(
         run.flow, run.registry, values, lambda node: known.of(run, node), lambda node, schemas: called_schemas(run, node)
     )
+    _let_pass(run, resolution)
     loose = unconnected(resolution, run.connections, run.environment)
     problems = [*resolution.problems, *loose, *colliding(resolution, run.workspace, run.environment)]
     if any(problem.severity == "error" for problem in problems):
         raise FlowWrong(placed(problems, loaded.reading, file))
+    until = run.options.until
+    if until is not None and until not in run.flow.nodes:
+        message = msg("There is no node “{node}” to run up to.", node=until)
+        others = msg("Known here: {known}.", known=list(run.flow.nodes)[:20] or ["–"])
+        raise FlowWrong([Problem("call.until", message, others, Place(flow=run.flow.id, file=file))])
     _keep(lock, run)
     _drop_disabled(run, resolution)
     for name, reason in needless(resolution).items():
@@ -108,6 +115,9 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     if not hasattr(run, "backend"):
         run.backend = DuckDB(share(memory) if memory else None, threads, spill)
     refused = scan_natively(run)
+    for problem in [problem for problem in refused if _passes(resolution, problem)]:
+        refused.remove(problem)
+        _drop_failed(run, resolution, problem)
     if refused:
         raise FlowWrong(placed(refused, loaded.reading, file))
     staged = memory is not None and memory < SMALL_MEMORY
@@ -166,9 +176,16 @@ def _looked_at(run: FlowRun, node: ResolvedNode, instance: Any) -> Discovery:
     retry = node.spec.retry
     pause = units.seconds(retry.wait) if retry else 0.0
     for attempt in range(1, (retry.attempts if retry else 1) + 1):
+        stop = Stop(run.stop)
+        limit = units.seconds(node.spec.timeout) if node.spec.timeout else None
         try:
-            found: Discovery = instance.discover(NodeContext(run, node, run.stop, attempt), node.config)
+            with stop.deadline(limit):
+                found: Discovery = instance.discover(NodeContext(run, node, stop, attempt), node.config)
+                stop.check()
             return found
+        except TimedOut as late:
+            run.stop.check()
+            raise NodeError("Looking at the source takes longer than {seconds} seconds.", seconds=late.seconds) from None
         except NodeError as error:
             run.stop.check()  # what a cancelled source says is not its own fault
             if retry is None or attempt == retry.attempts or not error.retry:
@@ -177,7 +194,43 @@ def _looked_at(run: FlowRun, node: ResolvedNode, instance: Any) -> Discovery:
             run.note(node.id, "node.retry", {"attempt": attempt, "wait": wait, "error": run.problem_json(problem_of(error))})
             run.stop.wait(wait)
             pause *= retry.factor
+        finally:
+            stop.release()
     raise AssertionError("a node is tried at least once")
+
+
+def _passes(resolution: Resolution, problem: Problem) -> bool:
+    """Whether the flow goes on where this node fails. Where errors are routed and somebody takes them, rows are awaited that a
+    node that cannot even begin does not give."""
+    node = resolution.nodes.get(problem.place.node or "")
+    if node is None or node.spec.on_error not in ("continue", "route"):
+        return False
+    port = node.rejects_port()
+    return node.spec.on_error == "continue" or port is None or not any(resolution.consumers((node.id, port)))
+
+
+def _let_pass(run: FlowRun, resolution: Resolution) -> None:
+    """Sources that cannot be looked at end their nodes, not the run, where the flow says so; what needs their rows is left out."""
+    for problem in [p for p in resolution.problems if p.code == "source.error" and _passes(resolution, p)]:
+        resolution.problems.remove(problem)
+        _drop_failed(run, resolution, problem)
+
+
+def _drop_failed(run: FlowRun, resolution: Resolution, problem: Problem) -> None:
+    name = str(problem.place.node)
+    del resolution.nodes[name]
+    run.states[name] = "failed"
+    run.note(name, "node.failed", {"error": run.problem_json(problem)})
+    gone = {name}
+    for node in list(resolution.nodes.values()):
+        behind = next((source for ports in node.inputs.values() for source, _ in ports if source in gone), None)
+        lost = {ref.node for _, ref in node.spec.refs()} & gone
+        if behind is not None or lost:
+            gone.add(node.id)
+            del resolution.nodes[node.id]
+            run.states[node.id] = "skipped"
+            reason = msg("“{source}” gave nothing.", source=behind or min(lost))
+            run.note(node.id, "node.skipped", {"reason": reason.to_json()})
 
 
 def called_schemas(run: FlowRun, node: ResolvedNode) -> Mapping[str, Schema] | None:
