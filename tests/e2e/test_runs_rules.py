@@ -61,3 +61,10 @@ def test_a_busy_service_is_asked_again_and_every_attempt_is_journalled(place, we
     assert web.counts()["/refuses"] == 3, "a refusal (400) is no reason to ask again"
     rejected = place.rows(found.id, "refused", "rejects")
     assert len(rejected) == 3 and all("400" in row["error"] and row["place"].startswith("row ") for row in rejected)
+
+
+def test_a_node_tells_its_rows_bytes_and_seconds(place):
+    found = place.run("told", TEXTS + "  out: {kind: file.write_csv, inputs: {table: texts}, config: {path: out/x.csv}}\n")
+    out, texts = found.nodes["out"], found.nodes["texts"]
+    assert (out.bytes, out.rows) == ((place.root / "out" / "x.csv").stat().st_size, {"result": 1})
+    assert texts.bytes and texts.rows == {"rows": 2} and texts.seconds is not None and out.seconds is not None

@@ -102,6 +102,8 @@ class FlowRun:
     """Nodes that must not run again, and why."""
     states: dict[str, NodeState] = field(init=False, default_factory=dict)
     rows: dict[str, dict[str, int]] = field(init=False, default_factory=dict)
+    written: dict[str, int | None] = field(init=False, default_factory=dict)
+    """Bytes of what sinks wrote, where they tell."""
     closed: set[Port] = field(init=False, default_factory=set)
     """Ports of decisions that were not taken."""
     ended: dict[str, NodeState] = field(init=False, default_factory=dict)
@@ -304,7 +306,14 @@ class FlowRun:
                     continue
                 self.states[name] = "done"
                 seconds = round(time.monotonic() - self._started.get(name, time.monotonic()), 3)
-                self.note(name, "node.done", {"rows": known, "seconds": seconds, "unit": unit.id})
+                self.note(name, "node.done", {"rows": known, "bytes": self._size(name), "seconds": seconds, "unit": unit.id})
+
+    def _size(self, name: str) -> int | None:
+        """The bytes that a node wrote: of its result, or of its rows where they are written down."""
+        if name in self.written:
+            return self.written[name]
+        sizes = [base.stat().st_size for (node, _), base in self.bases.items() if node == name and isinstance(base, Path)]
+        return sum(sizes) if sizes else None
 
     def _whole(self, name: str) -> bool:
         """Whether every unit of the node has ended well."""

@@ -35,6 +35,7 @@ def commit(run: FlowRun, node: ResolvedNode, context: NodeContext, written: Writ
 
 def sink_result(run: FlowRun, node: ResolvedNode, written: Written, seconds: float) -> Rows:
     """The one row of the `result` port, and the count of rows that went in."""
+    run.written[node.id] = written.bytes
     port = next(((node.id, out.name) for out in node.outputs if out.kind == "result"), None)
     counted: Rows = {(node.id, ""): written.rows}
     if port is not None:
