@@ -14,6 +14,7 @@ from tisserand.engine.backends.base import Query
 from tisserand.engine.context import NodeContext
 from tisserand.engine.control import Stop
 from tisserand.engine.isolated_sql import IsolatedQuery
+from tisserand.engine.later import look_again
 from tisserand.engine.memory import alone, guarded, unchanged
 from tisserand.engine.plan import Unit
 from tisserand.engine.resolve import Port, ResolvedNode, isolated_names
@@ -40,6 +41,7 @@ def perform(run: FlowRun, unit: Unit, stop: Stop, attempt: int) -> Rows:
     thread = threading.get_ident()
     stop.on_pull(lambda: run.backend.interrupt(thread))
     try:
+        look_again(run, unit, stop)
         rows = _UNITS[unit.kind](run, unit, node, context)
         if context.rejects is not None or (node.rejects_port() and unit.kind in ("read", "sink", "step")):
             _finish_rejects(run, node, context, rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,19 +89,23 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
         raise FlowWrong(lock.problems)
     known = _Discoveries(run.folder / "discovery.json", lock)
     values = {**loaded.values, "run": run.id, "__now": run.started_at}
+    until = run.options.until
+    if until is not None and until not in run.flow.nodes:
+        message = msg("There is no node “{node}” to run up to.", node=until)
+        others = msg("Known here: {known}.", known=list(run.flow.nodes)[:20] or ["–"])
+        raise FlowWrong([Problem("call.until", message, others, Place(flow=run.flow.id, file=file))])
     resolution = resolve(
-        run.flow, run.registry, values, lambda node: known.of(run, node), lambda node, schemas: called_schemas(run, node)
+        _up_to(run.flow, until),
+        run.registry,
+        values,
+        lambda node: known.of(run, node),
+        lambda node, schemas: called_schemas(run, node),
     )
     _let_pass(run, resolution)
     loose = unconnected(resolution, run.connections, run.environment)
     problems = [*resolution.problems, *loose, *colliding(resolution, run.workspace, run.environment)]
     if any(problem.severity == "error" for problem in problems):
         raise FlowWrong(placed(problems, loaded.reading, file))
-    until = run.options.until
-    if until is not None and until not in run.flow.nodes:
-        message = msg("There is no node “{node}” to run up to.", node=until)
-        others = msg("Known here: {known}.", known=list(run.flow.nodes)[:20] or ["–"])
-        raise FlowWrong([Problem("call.until", message, others, Place(flow=run.flow.id, file=file))])
     _keep(lock, run)
     _drop_disabled(run, resolution)
     for name, reason in needless(resolution).items():
@@ -129,6 +133,21 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
         take_over(run)
     except Stale as stale:
         raise FlowWrong(placed(stale.problems, loaded.reading, file)) from None
+
+
+def _up_to(flow: Flow, until: str | None) -> Flow:
+    """The flow without what a node does not need: other sources are not even looked at."""
+    if until is None:
+        return flow
+    needed: set[str] = set()
+    stack = [until]
+    while stack:
+        name = stack.pop()
+        if name not in needed and name in flow.nodes:
+            needed.add(name)
+            node = flow.nodes[name]
+            stack += [*(ref.node for _, ref in node.refs()), *node.after]
+    return replace(flow, nodes={name: node for name, node in flow.nodes.items() if name in needed})
 
 
 def _keep(lock: SourceLock, run: FlowRun) -> None:

@@ -87,6 +87,8 @@ def _finished(run: FlowRun, units: Mapping[str, Unit]) -> Iterable[tuple[Event, 
         unit, node = str(event.data.get("unit")), event.node
         if event.kind == "plan.ready":
             sources = event.data.get("sources", {})
+        elif event.kind == "source.looked" and node:
+            sources = {**sources, node: event.data["fingerprint"]}
         elif event.kind == "segment.started" and node:
             digest = str(event.data.get("digest"))
             if unit in found and found[unit][0].data.get("digest") != digest:

@@ -110,6 +110,9 @@ class FlowRun:
     """Units that ended."""
     failure: Problem | None = field(init=False, default=None)
     stopping: bool = field(init=False, default=False)
+    looked: set[str] = field(init=False, default_factory=set)
+    """Readers whose files were looked at when their turn came."""
+    look_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     query_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
     _started: dict[str, float] = field(init=False, default_factory=dict)
@@ -145,7 +148,9 @@ class FlowRun:
     def rejects_wanted(self, node: ResolvedNode) -> bool:
         """Whether rejected rows may be kept apart: somebody listens there, or the node's `on_error` lets them pass."""
         port = node.rejects_port()
-        connected = port is not None and any(True for _ in self.resolution.consumers((node.id, port)))
+        # Asked of the whole flow: a run up to a node does not know what comes behind it, which changes nothing about its rows.
+        refs = ((ref.node, ref.port) for other in self.flow.nodes.values() for _, ref in other.refs())
+        connected = port is not None and (node.id, port) in refs
         return connected or node.spec.on_error in ("continue", "route")
 
     # -- running
