@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 
 from tisserand.model.flow import Flow, Node
+from tisserand.ui.canvas.minimap import PAUSE
 from tisserand.ui.window import Window
+
+
+def settle() -> None:
+    QTest.qWait(3 * PAUSE)
 
 
 def show(window: Window, count: int) -> None:
     nodes = {f"n{i}": Node(f"n{i}", "table.filter") for i in range(count)}
     window.document.show(Flow("t", nodes=nodes, layout={f"n{i}": (264.0 * i, 0.0) for i in range(count)}))
     window.canvas.first_sight()
-    QApplication.processEvents()
-    QApplication.processEvents()
+    settle()
 
 
 def test_it_is_there_only_when_something_is_out_of_sight(window: Window) -> None:
@@ -29,8 +32,7 @@ def test_it_is_there_only_when_something_is_out_of_sight(window: Window) -> None
     window.actions_["minimap"].trigger()
     assert window.minimap.isVisible()
     window.actions_["fit"].trigger()
-    QApplication.processEvents()
-    QApplication.processEvents()
+    settle()
     assert not window.minimap.isVisible()
 
 
@@ -43,6 +45,16 @@ def test_a_click_in_it_goes_there(window: Window) -> None:
         window.minimap, Qt.MouseButton.LeftButton, pos=QPoint(window.minimap.width() - 12, window.minimap.height() // 2)
     )
     assert seen.contains(window.canvas.mapFromScene(last))
+    assert window.minimap.isVisible()
+
+
+def test_it_gives_way_while_the_canvas_moves(window: Window) -> None:
+    show(window, 12)
+    assert window.minimap.isVisible()
+    window.canvas.pan(-40, 0)
+    assert not window.minimap.isVisible()
+    settle()
+    assert window.minimap.isVisible()
 
 
 def test_a_flow_of_five_columns_opens_readable(window: Window) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer
-from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QTransform
+from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPixmap, QTransform
 from PySide6.QtWidgets import QWidget
 
 from tisserand.texts import translate as _
@@ -12,6 +12,8 @@ from tisserand.ui.canvas.view import CanvasView
 
 WIDTH, HEIGHT, EDGE = 176, 112, 12
 SMALLEST_CANVAS = 420
+PAUSE = 120
+"""Milliseconds: how long the canvas must stand still."""
 
 
 class Minimap(QWidget):
@@ -21,19 +23,30 @@ class Minimap(QWidget):
         super().__init__(view)
         self._view = view
         self._allowed = True
+        self._held = False
+        """The map itself is what moves the canvas."""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
-        self._timer.setInterval(0)
+        self._timer.setInterval(PAUSE)
         self._timer.timeout.connect(self._follow)
         self.resize(WIDTH, HEIGHT)
         self.setAccessibleName(_("Small map"))
         self.setToolTip(_("Drag to go to another part of the flow."))
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         self.hide()
+        self._drawn: tuple[object, object, float, QPixmap] | None = None
         # Many things may happen before the next picture: one look at the end is enough.
-        view.shifted.connect(self._timer.start)
+        view.shifted.connect(self._give_way)
         # Not the scene's own `changed`: who listens to that makes every repaint dearer.
         view.flow_scene.selected.connect(self._timer.start)
+
+    def _give_way(self) -> None:
+        """Go while the canvas moves: what lies over it forces Qt to paint it whole, instead of moving what is there already."""
+        if not self._held:
+            self.hide()
+        elif self.isVisible():
+            self.update()
+        self._timer.start()
 
     def allow(self, on: bool) -> None:
         self._allowed = on
@@ -43,6 +56,8 @@ class Minimap(QWidget):
         view = self._view
         bounds = view.flow_scene.bounds()
         seen = self._seen()
+        if self._held:
+            return  # it stays under the hand that drags in it
         wanted = (
             self._allowed
             and not bounds.isEmpty()
@@ -77,21 +92,37 @@ class Minimap(QWidget):
         painter.setBrush(ground)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 8, 8)
         painter.setClipRect(self.rect().adjusted(2, 2, -2, -2))
-        painter.save()
+        painter.drawPixmap(0, 0, self._flow())
+        painter.setPen(style.selected)
+        painter.setBrush(style.band)
+        frame = self._transform().mapRect(self._seen()).intersected(QRectF(self.rect()).adjusted(3, 3, -3, -3))
+        painter.drawRoundedRect(frame, 3, 3)
+        painter.end()
+
+    def _flow(self) -> QPixmap:
+        """The flow itself, drawn once until it changes."""
+        style = look()
+        overview = self._view.flow_scene.overview()
+        ratio = self.devicePixelRatioF()
+        kept = self._drawn
+        if kept is not None and kept[0] is overview and kept[1] is style and kept[2] == ratio:
+            return kept[3]
+        made = QPixmap(self.size() * ratio)
+        made.setDevicePixelRatio(ratio)
+        made.fill(Qt.GlobalColor.transparent)
+        painter = QPainter(made)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setTransform(self._transform(), True)
-        lines, boxes = self._view.flow_scene.overview()
+        lines, boxes = overview
         painter.setPen(style.wire.color())
         painter.drawLines(lines)
         painter.setPen(Qt.PenStyle.NoPen)
         for colour, rectangles in boxes.items():
             painter.setBrush(style.brush[colour])
             painter.drawRects(rectangles)
-        painter.restore()
-        painter.setPen(style.selected)
-        painter.setBrush(style.band)
-        frame = self._transform().mapRect(self._seen()).intersected(QRectF(self.rect()).adjusted(3, 3, -3, -3))
-        painter.drawRoundedRect(frame, 3, 3)
         painter.end()
+        self._drawn = (overview, style, ratio, made)
+        return made
 
     def _go(self, at: QPointF) -> None:
         back, _possible = self._transform().inverted()
@@ -100,6 +131,7 @@ class Minimap(QWidget):
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton:
+            self._held = True
             self._go(event.position())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -107,4 +139,5 @@ class Minimap(QWidget):
             self._go(event.position())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        self._held = False
         event.accept()
