@@ -127,7 +127,7 @@ class _Planner:
                 reason = self.reason(node, (node.id, name), depth[node.id], ordered)
                 if reason:
                     self.why[node.id, name] = reason
-                    if reason == "fan-out":
+                    if reason in ("fan-out", "kept"):
                         self.reuse_sink((node.id, name))
 
     def reason(self, node: ResolvedNode, port: Port, depth: int, ordered: set[str]) -> str | None:
@@ -160,7 +160,7 @@ class _Planner:
         return node.role == "reader" and scan is not None and scan.format == "parquet"
 
     def reuse_sink(self, port: Port) -> None:
-        """At a fan-out, a sink that writes just these rows to Parquet makes the spool needless."""
+        """A sink that writes just these rows to Parquet makes the spool needless: its file is the spool, too."""
         for user, _ in self.used[port]:
             sink = self.sinks.get(user.id)
             plain = not user.spec.after and user.spec.on_error in (None, "stop") and len(_sources(user)) == 1
