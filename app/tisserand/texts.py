@@ -103,8 +103,11 @@ def add_catalogues(folder: Path) -> None:
 
 def asked_language() -> str | None:
     """The language that the environment asks for, if it says anything."""
-    names = ("TISSERAND_LANG", "LC_ALL", "LC_MESSAGES", "LANG")
-    return next((os.environ[name] for name in names if os.environ.get(name)), None)
+    names = ("TISSERAND_LANG", "LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
+    found = next((os.environ[name] for name in names if os.environ.get(name)), None)
+    # LANGUAGE holds a list, the one liked best first: the first that we speak.
+    spoken = [name for name in (found or "").split(":") if name[:2].lower() in LANGUAGES]
+    return spoken[0] if spoken else found
 
 
 def set_language(language: str | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,8 @@ from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
 from tisserand.engine.run import FlowRun, Options
 from tisserand.engine.values import typical_values
 from tisserand.model.check import check_flow
-from tisserand.model.flow import Flow
+from tisserand.model.flow import Flow, Node
+from tisserand.model.graph import order
 from tisserand.model.growth import growing
 from tisserand.model.problem import Place, Problem
 from tisserand.model.schema import Schema
@@ -69,11 +70,9 @@ def check_text(
     nodes = registry()
     values: dict[str, Any] = {**workspace.values(environment), "env": environment.name, "run": "run", **typical_values(flow)}
     problems += check_flow(flow, nodes, reading.positions, values, file)
-    if any(problem.severity == "error" for problem in problems):
-        # Broken wiring would only bring follow-up errors about columns.
-        broken = any(not (problem.place.field or "").startswith("config") for problem in problems if problem.severity == "error")
-        if broken:
-            return CheckResult(problems, {}, flow)
+    # What hangs on broken wiring would only bring follow-up errors about columns; the rest of the flow is checked to its end.
+    whole = flow
+    flow = _sound(flow, problems)
     with tempfile.TemporaryDirectory(prefix="tisserand-check-") as folder:
         run = looking(workspace, flow, env, Path(folder))
         known = {(problem.place.node, problem.place.field) for problem in problems}
@@ -90,7 +89,7 @@ def check_text(
             return known
 
         resolution = resolve(flow, nodes, values, found_at, run.called)
-        if relock:
+        if relock and flow is whole:
             problems += _relocked(lock, run, resolution)
         run.journal.close()
     loose = unconnected(resolution, run.connections, environment)
@@ -104,7 +103,24 @@ def check_text(
         *colliding(resolution, workspace, environment),
     ]
     problems += placed(found, reading, file)
-    return CheckResult(problems, {name: dict(node.schemas) for name, node in resolution.nodes.items()}, flow, resolution)
+    return CheckResult(problems, {name: dict(node.schemas) for name, node in resolution.nodes.items()}, whole, resolution)
+
+
+def _sound(flow: Flow, problems: list[Problem]) -> Flow:
+    """The flow without the nodes that are wrong beyond their settings, those on circles, and all that hang on them."""
+    wrong = {
+        problem.place.node
+        for problem in problems
+        if problem.severity == "error" and not (problem.place.field or "").startswith("config")
+    }
+    kept: dict[str, Node] = {}
+    for name in order(flow):
+        node = flow.nodes[name]
+        if name not in wrong and all(ref.node in kept for _, ref in node.refs()) and all(source in kept for source in node.after):
+            kept[name] = node
+    if len(kept) == len(flow.nodes):
+        return flow
+    return replace(flow, nodes={name: node for name, node in flow.nodes.items() if name in kept})
 
 
 def _relocked(lock: SourceLock, run: Looking, resolution: Resolution) -> list[Problem]:

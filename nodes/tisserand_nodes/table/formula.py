@@ -36,6 +36,18 @@ class ComputeColumns(Transform[FormulaConfig]):
                 raise
         return table
 
+    def check(self, config: FormulaConfig, schemas: Mapping[str, Schema]) -> list[NodeError]:
+        """What is wrong with every formula, not only with the first; one that uses the result of a wrong one waits for it."""
+        if "table" not in schemas:
+            return []
+        types = schemas["table"].types()
+        for name, formula in config.columns.items():
+            found = formula.type_over(types)
+            if found is None:
+                return _wrong(config, schemas["table"])
+            types[name] = found
+        return []
+
     def columns(self, config: FormulaConfig, schemas: Mapping[str, tuple[Schema, ...]]) -> Mapping[str, Schema] | None:
         types = schemas["table"][0].types()
         for name, formula in config.columns.items():
@@ -44,3 +56,22 @@ class ComputeColumns(Transform[FormulaConfig]):
                 return None
             types[name] = found
         return None if twice(types) else {"table": Schema.of(types)}
+
+
+def _wrong(config: FormulaConfig, schema: Schema) -> list[NodeError]:
+    """Each formula compiled for itself; what stands behind a wrong one is not blamed for the column that is then missing."""
+    import ibis
+
+    from tisserand.sdk.arrow import to_arrow
+
+    table: Relation = ibis.table(ibis.Schema.from_pyarrow(to_arrow(schema)), name="table")
+    errors: dict[str, NodeError] = {}
+    for name, formula in config.columns.items():
+        try:
+            table = table.mutate(formula.on(table).name(name))
+        except NodeError as error:
+            if any(missing in str(error) for missing in errors):
+                continue
+            error.field = f"columns.{name}"
+            errors[name] = error
+    return list(errors.values())
