@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -63,18 +65,33 @@ def watched(root: Path, memory: str) -> tuple[str, Problem | None, float]:
     return record.state, Problem.from_json(record.error) if record.error else None, peak * 1024 / 1e6
 
 
-def test_a_limit_that_cannot_hold_is_refused(workspace):
+def least() -> int:
+    """What a process takes here that only has the libraries, and the least that DuckDB works with, in MB: it depends on how the
+    system maps libraries (120 MB on one machine, 265 MB on another)."""
+    libraries = (
+        "import ibis.backends.duckdb, duckdb, pyarrow.parquet, pydantic, psutil; print(psutil.Process().memory_info().rss)"
+    )
+    resident = int(subprocess.run([sys.executable, "-c", libraries], capture_output=True, text=True, check=True).stdout)
+    return int(resident / 1e6 + 135)
+
+
+def test_a_limit_that_cannot_hold_is_refused_and_the_one_told_holds(workspace):
     state, error, _ = watched(workspace, "150MB")
     assert (state, error.code) == ("failed", "run.memory")
     told = re.fullmatch(r"A run cannot keep within 150MB: it needs (\d+)MB, however few its rows\.", error.message.text("en"))
-    assert told and 200 <= int(told[1]) <= 350
+    assert told and abs(int(told[1]) - least()) <= 80
     assert not (workspace / "out").exists()
+    enough = int(told[1]) + 20
+    state, error, peak = watched(workspace, f"{enough}MB")
+    assert state == "done", error
+    assert peak <= 1.1 * enough
 
 
 def test_users_sql_shares_the_memory_of_the_run(workspace):
-    state, error, peak = watched(workspace, "400MB")
+    limit = max(400, least() + 40)
+    state, error, peak = watched(workspace, f"{limit}MB")
     assert state == "done", error
-    assert peak <= 440
+    assert peak <= 1.1 * limit
     orders, summary = (f"read_parquet('{workspace / name}.parquet')" for name in ("orders", "out/summary"))
     by_hand = f"(SELECT customer, label, count(*) AS n, max(id) AS last FROM {orders} GROUP BY ALL)"
     sums = "SELECT count(*), sum(hash(customer, label, n::BIGINT, last)) FROM "

@@ -128,8 +128,10 @@ def locked_connection(
 
 def query_schema(query: str, tables: Mapping[str, Schema]) -> Schema:
     """The columns that a query gives over inputs with these columns; raises `NodeError` with what is wrong."""
+    import pyarrow as pa
+
     checked(query, tables)
-    empty = {name: types.to_arrow(schema).empty_table() for name, schema in tables.items()}
+    empty = {name: pa.Table.from_batches([], types.to_arrow(schema)) for name, schema in tables.items()}
     with locked_connection(empty) as connection:
         described = _run(connection, query).limit(0).to_arrow_table()
     return types.from_arrow(described.schema)

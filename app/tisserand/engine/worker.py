@@ -56,9 +56,11 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
     from tisserand.engine.values import parameter_values
     from tisserand.model.yamlfile import read_flow
     from tisserand.sdk.registry import registry
+    from tisserand.sdk.without_pandas import spare_pandas
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Workspace
 
+    spare_pandas()
     run_id: str = asked["run"]
     text = (folder / "flow.yaml").read_text(encoding="utf-8")
     workspace = Workspace(root)
