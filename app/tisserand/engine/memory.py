@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 OVERSHOOT = 1.35
 """Peak resident memory over DuckDB's own limit, at worst (measured: 1.18–1.31)."""
+BESIDE = 40_000_000
+"""What a worker comes to hold besides, while it works: Arrow's batches, code that is loaded late (measured: 25–40 MB)."""
 PER_THREAD = 250_000_000
 SMALLEST = 100_000_000
 
@@ -33,16 +35,16 @@ def share(budget: int) -> int:
     """The backend's memory limit, in bytes, for a worker that may use `budget` of resident memory in all."""
     import psutil
 
-    return max(SMALLEST, int((budget - psutil.Process().memory_info().rss) / OVERSHOOT))
+    return max(SMALLEST, int((budget - psutil.Process().memory_info().rss - BESIDE) / OVERSHOOT))
 
 
 def too_little(budget: int) -> Problem | None:
     """Why a worker cannot keep within `budget`: what it takes before the first row, with the least that the backend works with,
-    is more already (measured: 257 MB, with a sort of rows of ten times that size)."""
+    is more already (measured: 300–350 MB, by how the system maps libraries)."""
     import psutil
 
     taken = psutil.Process().memory_info().rss
-    least = int(taken + OVERSHOOT * SMALLEST)
+    least = int(taken + BESIDE + OVERSHOOT * SMALLEST)
     if budget >= least:
         return None
     given, needed = f"{budget // 1_000_000}MB", f"{-(-least // 10_000_000) * 10}MB"
