@@ -77,13 +77,17 @@ def check_text(
         run = looking(workspace, flow, env, Path(folder))
         known = {(problem.place.node, problem.place.field) for problem in problems}
         lock = SourceLock(workspace.root, file)
+        left: list[Problem] = []
         problems += [] if relock else lock.problems
 
         def found_at(node: ResolvedNode) -> Discovery | None:
             if node.spec.pinned is not None:
                 return columns(run, node)
-            known = lock.answer(node) if locked and not relock else None
-            if known is None and discover:
+            harmless = relock or _harmless(node)
+            known = lock.answer(node) if (locked or not harmless) and not relock else None
+            if known is None and not harmless:
+                left.append(_unasked(node))
+            elif known is None and discover:
                 known = run.discover(node)
                 lock.learn(node, known)
             return known
@@ -97,6 +101,7 @@ def check_text(
     known |= {(problem.place.node, None) for problem in loose} | {(problem.place.node, problem.place.field) for problem in loose}
     found = [problem for problem in resolution.problems if (problem.place.node, problem.place.field) not in known]
     found += [
+        *left,
         *loose,
         *undeclared(resolution),
         *unwritable(resolution, workspace, environment),
@@ -104,6 +109,21 @@ def check_text(
     ]
     problems += placed(found, reading, file)
     return CheckResult(problems, {name: dict(node.schemas) for name, node in resolution.nodes.items()}, whole, resolution)
+
+
+def _harmless(node: ResolvedNode) -> bool:
+    reader: Any = node.node
+    return bool(reader.harmless(node.config))
+
+
+def _unasked(node: ResolvedNode) -> Problem:
+    """A source that is not looked at before a run, for looking at it could change something there."""
+    message = msg(
+        "Asking this source may change something there, so that it is only asked in a run: its columns are not known yet."
+    )
+    return Problem(
+        "source.unasked", message, msg("Run the flow once: the lock file keeps its columns."), Place(node=node.id), "warning"
+    )
 
 
 def _sound(flow: Flow, problems: list[Problem]) -> Flow:

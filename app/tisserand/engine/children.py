@@ -39,6 +39,15 @@ def door_schema(run: FlowRun, node: ResolvedNode) -> Schema:
     child.run.flow = loaded.flow
     values = {**loaded.values, **typical_values(loaded.flow), "run": run.id, "__now": run.started_at}
     found = resolve(loaded.flow, run.registry, values, child.discover, lambda inner, schemas: child.called(inner))
+    wrong = next((problem for problem in found.problems if problem.severity == "error"), None)
+    if wrong is not None:
+        raise NodeError(
+            "The flow “{flow}” cannot be called: at its node “{node}”: {reason}",
+            fix=wrong.fix,
+            flow=loaded.flow.id,
+            node=wrong.place.node or "?",
+            reason=wrong.message,
+        )
     for inner in found.nodes.values():
         if inner.type.kind == "flow.output" and inner.config.name == node.config.output and inner.inputs:
             source = next(iter(inner.inputs.values()))[0]
@@ -67,9 +76,16 @@ class _Look:
             return columns(self.run, node)
         # A check or preview believes the lock file; a real run finds out now, before anything is done, whether it is still true.
         instance: Any = node.node
-        known = self.lock.answer(node) if isinstance(self.run, Looking) or not instance.harmless(node.config) else None
+        harmless = instance.harmless(node.config)
+        known = self.lock.answer(node) if isinstance(self.run, Looking) or not harmless else None
         if known is not None:
             return known
+        if not harmless:
+            raise NodeError(
+                "Asking this source may change something there, so that it is only asked in a run: its columns are not known yet.",
+                fix="Run “{flow}” once on its own: its lock file keeps the columns.",
+                flow=self.run.flow.id,
+            )
         return self.lock.hold(node, instance.discover(NodeContext(self.run, node, self.run.stop), node.config))
 
     def called(self, node: ResolvedNode) -> Mapping[str, Schema] | None:

@@ -21,6 +21,8 @@ def explain(workspace: Workspace, text: str, env: str | None = None, file: str |
     checked = check_text(workspace, text, env, file, locked=False)
     if checked.resolution is None or checked.flow is None or any(problem.severity == "error" for problem in checked.problems):
         raise Refused(checked.problems)
+    if any(problem.code == "source.unasked" for problem in checked.problems):
+        raise Refused(checked.problems)
     with tempfile.TemporaryDirectory(prefix="tisserand-explain-") as folder:
         run = looking(workspace, checked.flow, env, Path(folder))
         run.resolution = checked.resolution

@@ -104,7 +104,9 @@ def preview(
     resolution = checked.resolution
     target = resolution.nodes[node]
     if not target.schemas:
-        raise Refused([problem for problem in checked.problems if problem.severity == "error"])
+        raise Refused(
+            [problem for problem in checked.problems if problem.severity == "error" or problem.code == "source.unasked"]
+        )
     name = port or target.outputs[0].name
     with tempfile.TemporaryDirectory(prefix="tisserand-preview-") as folder:
         run = looking(workspace, checked.flow, env, Path(folder))
@@ -116,11 +118,11 @@ def preview(
             for reader in resolution.nodes.values():
                 if reader.id not in wanted or reader.role == "transform":
                     continue
-                if reader.role != "reader" or reader.found is None:
+                instance: Any = reader.node
+                if reader.role != "reader" or reader.found is None or not instance.harmless(reader.config):
                     raise NodeError(
                         "“{node}” has effects: a preview does not run it.", fix="Run the flow up to here.", node=reader.id
                     )
-                instance: Any = reader.node
                 context = NodeContext(run, reader, run.stop)
                 path = Path(folder) / f"{reader.id}.parquet"
                 taken = 0
