@@ -81,8 +81,15 @@ CASES = {
     "cut-lines": (reads("read_json", "path: cut.jsonl"), "rows", None, 4, r"cut.jsonl:3 .*not valid JSON", "Correct the file"),
     "cut-excel": (reads("read_excel", "path: cut.xlsx"), "rows", "config.path", 4, "no readable workbook", "save it again"),
     "no-excel": (reads("read_excel", "path: text.xlsx"), "rows", "config.path", 4, "not an Excel workbook", "reader"),
-    "too-large": (computes("a * 10"), "f", None, None, "9223372036854775807 . 10", "to_number"),
-    "no-cast": (computes("to_integer(t)"), "f", None, None, "“x” cannot be read as", "TRY_CAST"),
+    "too-large": (computes("a * 10"), "f", "config.columns.z", None, "9223372036854775807 . 10. In row 2: a = 922", "to_number"),
+    "no-cast": (
+        computes("to_integer(t)"),
+        "f",
+        "config.columns.z",
+        None,
+        "“x” cannot be read as integer. In row 1: t = ",
+        "TRY_CAST",
+    ),
 }
 
 

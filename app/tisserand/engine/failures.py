@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import errno
 import re
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from tisserand.engine.control import TimedOut
 from tisserand.engine.resolve import problem_of
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.texts import Message, msg
+
+if TYPE_CHECKING:
+    from tisserand.engine.blame import Blame
+
+SHOWN = 6
+"""Columns of a row that a sentence shows."""
 
 _CSV = re.compile(r"CSV Error on Line: (\d+)")
 _CSV_ROW = re.compile(r"Original Line: (.*)")
@@ -50,6 +56,24 @@ def explain(error: BaseException, flow: str, node: str) -> Failure:
         return Failure(Problem("data.error", message, fix, place))
     message = msg("Unexpected: {error}", error=f"{name}: {text.partition(chr(10))[0]}")
     return Failure(Problem("run.unexpected", message, msg("The run's log holds the details."), place))
+
+
+def blamed(blame: Blame | None, flow: str) -> Failure | None:
+    """Tell a failure of the node that is blamed for it, with its row."""
+    if blame is None:
+        return None
+    failure = explain(blame.error, flow, blame.node)
+    problem = failure.problem
+    if blame.row is not None:
+        shown = ", ".join(f"{name} = {_value(value)}" for name, value in list(blame.values.items())[:SHOWN])
+        message = msg("{reason} In row {row}: {values}.", reason=problem.message, row=blame.row, values=shown)
+        problem = replace(problem, message=message if shown else problem.message)
+    return replace(failure, problem=problem.at(field=blame.field) if blame.field else problem)
+
+
+def _value(value: Any) -> str:
+    text = f"“{value}”" if isinstance(value, str) else str(value) if value is not None else "∅"
+    return text if len(text) <= 60 else text[:57] + "…"
 
 
 _FULL = msg("The disk is full, or a file may not grow any larger.")
@@ -105,10 +129,12 @@ def _data(text: str) -> tuple[Message, Message | None]:
         return msg("Line {line} cannot be read ({reason}): {row}", line=int(line[1]), reason=reason, row=shown), fix
     cast = _CAST.search(text)
     if cast is not None:
-        message = msg(
-            "“{value}” cannot be read as {type}.", value=_short(cast[1]), type=_TYPES.get(cast[2].lower(), cast[2].lower())
+        type = _TYPES.get(cast[2].lower(), cast[2].lower())
+        message = msg("“{value}” cannot be read as {type}.", value=_short(cast[1]), type=type)
+        return message, msg(
+            "Correct the value, filter such rows out before, or write TRY_CAST(… AS {type}) to get nothing instead.",
+            type=cast[2].lower(),
         )
-        return message, msg("Use TRY_CAST to get nothing instead of an error, or filter such rows out before.")
     if "out of range" in text.lower() or "overflow" in text.lower():
         return _overflow(text)
     return msg("The data could not be processed: {reason}", reason=_short(_reason(text))), None

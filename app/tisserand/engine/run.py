@@ -265,8 +265,8 @@ class FlowRun:
         if scan is not None and not isinstance(error, NodeError):
             error = scan_error(error, scan)
         failure = failures.explain(error, self.flow.id, node)
-        if failure.problem.code == "data.error" and node == unit.node and any(name != node for name in unit.covers):
-            failure = failures.explain(error, self.flow.id, guilty(self, unit) or node)
+        if failure.problem.code == "data.error" and node == unit.node and scan is None:
+            failure = failures.blamed(guilty(self, unit), self.flow.id) or failure
         if failure.problem.code in ("run.unexpected", "data.error"):
             text = "".join(traceback.format_exception(error))
             print(self.connections.know_secrets().redact(text), flush=True)  # the worker's log, for whoever repairs it

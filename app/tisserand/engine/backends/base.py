@@ -47,8 +47,8 @@ class Backend(Protocol):
     def sink(self, query: Query, sink: FileSink, path: Path) -> int:
         """Write the rows to a file of the sink's format at `path`; gives their number."""
 
-    def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
-        """Stream the rows."""
+    def batches(self, query: Query, column: str | None = None) -> Iterator[pa.RecordBatch]:
+        """Stream the rows, or one column of them."""
 
     def scan_with_rejects(self, scan: Scan, schema: Schema, rows: Path, rejects: Path) -> tuple[int, int]:
         """Read a file into a spool, the rows that cannot be read into another; gives both numbers."""

@@ -116,9 +116,11 @@ class DuckDB:
             text = self._settled(cursor, query)
             return _copied(cursor, text, path, {"format": sink.format, **sink.options})
 
-    def batches(self, query: Query) -> Iterator[pa.RecordBatch]:
+    def batches(self, query: Query, column: str | None = None) -> Iterator[pa.RecordBatch]:
         with self._cursor() as cursor:
             text = self._settled(cursor, query)
+            if column is not None:
+                text = f"SELECT {quoted(column)} FROM ({text})"
             yield from streamed(cursor.sql(text), BATCH_ROWS)
 
     def scan_with_rejects(self, scan: Scan, schema: Schema, rows: Path, rejects: Path) -> tuple[int, int]:
