@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,6 +13,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -85,3 +88,19 @@ def test_a_shipped_flow_runs_from_the_installed_wheel(environment: Path, tmp_pat
     assert str(ROOT) not in _run(
         [python, "-c", "import sys, tisserand_nodes; print(sys.path, tisserand_nodes.__file__)"], tmp_path
     )
+
+
+def test_the_installed_commands_speak_french_and_know_the_nodes(environment: Path, tmp_path: Path) -> None:
+    tisserand = str(environment / "bin" / "tisserand")
+    told = _run([tisserand, "--lang", "fr", "--help"], tmp_path)
+    assert "tisse des flux de données" in told and "Codes de sortie" in told
+    assert "Filtrer des lignes" in _run([tisserand, "--lang", "fr", "nodes"], tmp_path)
+    nodes = json.loads(_run([tisserand, "nodes", "--json"], tmp_path))
+    schema = json.loads(_run([tisserand, "schema", "flow"], tmp_path))
+    Draft202012Validator.check_schema(schema)
+    flow = yaml.safe_load((ROOT / "flows" / "showcase" / "flows" / "latest-airlines.yaml").read_text(encoding="utf-8"))
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(flow)] == []
+    flow["nodes"][next(iter(flow["nodes"]))]["kind"] = "no.such"
+    assert list(Draft202012Validator(schema).iter_errors(flow))
+    assert len(nodes["nodes"] if isinstance(nodes, dict) else nodes) >= 41
+    _run([str(environment / "bin" / "python"), "-c", "import tisserand.ui.window"], tmp_path)

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
 PACKAGE = Path(__file__).with_name("tisserand_example_nodes")
 
@@ -63,6 +65,16 @@ def test_the_node_list_shows_them_in_their_own_french(installed: Path, tmp_path:
     assert "example.greet" in json.dumps(json.loads(done.stdout))
     shown = _tisserand(installed, tmp_path, "nodes", "example.greet", language="fr")
     assert "Saluer" in shown.stdout, shown.stdout + shown.stderr
+
+
+def test_the_schema_of_flow_files_knows_them(installed: Path, tmp_path: Path) -> None:
+    schema = json.loads(_tisserand(installed, tmp_path, "schema", "flow").stdout)
+    flow = yaml.safe_load(FLOW)
+    assert [error.message for error in Draft202012Validator(schema).iter_errors(flow)] == []
+    flow["nodes"]["greeted"]["config"]["wrod"] = "Salut"
+    assert list(Draft202012Validator(schema).iter_errors(flow))
+    without = json.loads(_tisserand(tmp_path, tmp_path, "schema", "flow").stdout)
+    assert list(Draft202012Validator(without).iter_errors(yaml.safe_load(FLOW)))
 
 
 def test_they_import_the_sdk_only() -> None:
