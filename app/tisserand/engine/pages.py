@@ -119,7 +119,9 @@ def preview(
                 if reader.id not in wanted or reader.role == "transform":
                     continue
                 instance: Any = reader.node
-                if reader.role != "reader" or reader.found is None or not instance.harmless(reader.config):
+                # Where a file stands for the node, nothing is asked.
+                harmless = reader.spec.pinned is not None or (reader.role == "reader" and instance.harmless(reader.config))
+                if not harmless or reader.found is None:
                     raise NodeError(
                         "“{node}” has effects: a preview does not run it.", fix="Run the flow up to here.", node=reader.id
                     )
