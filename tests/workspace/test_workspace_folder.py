@@ -114,3 +114,14 @@ def test_a_bad_environment_is_a_sentence(workspace: Workspace, content: str, sen
     (workspace.root / "environments" / "prod.yaml").write_text(content)
     with pytest.raises(NodeError, match=sentence):
         workspace.environment("prod")
+
+
+def test_a_name_that_is_too_long_is_a_sentence(tmp_path):
+    from tisserand.sdk.errors import NodeError
+    from tisserand.workspace.folder import Workspace
+
+    (tmp_path / "tisserand.yaml").touch()
+    (tmp_path / "out").mkdir()
+    with pytest.raises(NodeError, match=r"The path “out/n{115}…” cannot be followed: File name too long\."):
+        Workspace(tmp_path).resolve("out/" + "n" * 300 + ".csv")
+    assert Workspace(tmp_path).resolve("out/" + "n" * 200 + ".csv").parent == tmp_path / "out"

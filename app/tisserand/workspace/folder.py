@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import re
@@ -166,8 +167,12 @@ class Workspace:
             raise NodeError("“{path}”: “~” is not understood in a path. Write it relative to the workspace.", path=text)
         try:
             path = (self.root / text).resolve()
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                path.lstat()  # a name that is too long shows here only
         except (OSError, RuntimeError) as error:
-            raise NodeError("The path “{path}” cannot be followed: {reason}.", path=text, reason=str(error)) from None
+            reason = getattr(error, "strerror", None) or str(error)
+            shown = text if len(text) <= 120 else text[:119] + "…"
+            raise NodeError("The path “{path}” cannot be followed: {reason}.", path=shown, reason=reason) from None
         allowed = environment.allow_folders if environment else ()
         if not any(path.is_relative_to(folder) for folder in (self.root, *allowed)):
             fix = N_("Move the file into the workspace, or add its folder to “allow_folders” of the environment.")
