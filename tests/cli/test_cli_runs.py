@@ -258,7 +258,7 @@ def test_a_killed_worker_is_reported_and_resumed(place):
     # What is resumed is the flow as it was; its wait is done with here.
     copy = place / ".tisserand" / "runs" / run / "flow.yaml"
     copy.write_text(WAITS.replace("DURATION", "100ms"))
-    found = call(place, "resume", run, "--json")
+    found = call(place, "resume", "last", "--json")
     assert found.returncode == 0, found.stdout + found.stderr
     assert json.loads(found.stdout)["run"]["id"] == run
     assert (place / "out" / "waited.csv").read_text().splitlines() == ["amount", "1.0", "2.0"]

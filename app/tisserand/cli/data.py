@@ -64,16 +64,10 @@ def runs(flow: str | None, state: str | None, limit: int, workspace: str | None,
 def data(
     run: str, place: str, limit: int, offset: int, order: str | None, form: str, workspace: str | None, as_json: bool
 ) -> int:
-    from tisserand.engine.launch import refusal
-
     folder = session.workspace(workspace)
     node, _dot, port = place.partition(".")
     with session.executor(folder) as executor:
-        if run == "last":
-            latest = executor.runs(limit=1)
-            if not latest:
-                raise refusal("run.none", msg("Nothing ran yet in this workspace."), missing=True)
-            run = latest[0].id
+        run = session.run_id(executor, run)
         page = executor.page(run, node, port or None, offset, limit, order)
     import pyarrow as pa
 

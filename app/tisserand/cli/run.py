@@ -59,7 +59,7 @@ def run(
         return _to_the_end(executor, executor.start(request), 0, as_json)
 
 
-@click.command(cls=Command, help=N_("Go on with RUN from what it had completed."))
+@click.command(cls=Command, help=N_("Go on with RUN (“last” is the latest) from what it had completed."))
 @click.argument("run", metavar="RUN")
 @option(
     "--uncertain",
@@ -72,6 +72,7 @@ def run(
 def resume(run: str, uncertain: Any, edited: bool, workspace: str | None, as_json: bool) -> int:
     place = session.workspace(workspace)
     with session.executor(place) as executor:
+        run = session.run_id(executor, run)
         seen = max((event.seq or 0 for event in executor.events(run)), default=0)
         return _to_the_end(executor, executor.resume(run, uncertain, edited), seen, as_json)
 

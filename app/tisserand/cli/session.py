@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tisserand.sdk.errors import NodeError
+from tisserand.texts import msg
 from tisserand.workspace.folder import Workspace
 
 if TYPE_CHECKING:
@@ -49,6 +50,18 @@ def executor(place: Workspace) -> Iterator[Executor]:
         yield found
     finally:
         found.close()
+
+
+def run_id(executor: Executor, run: str) -> str:
+    """The run that a command names; `last` is the latest of the workspace."""
+    if run != "last":
+        return run
+    latest = executor.runs(limit=1)
+    if not latest:
+        from tisserand.engine.launch import refusal
+
+        raise refusal("run.none", msg("Nothing ran yet in this workspace."), missing=True)
+    return latest[0].id
 
 
 def user() -> str:
