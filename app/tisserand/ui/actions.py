@@ -27,11 +27,14 @@ class Entry:
     bar: str = ""
     """The short text in the toolbar; empty: not in the toolbar."""
     checkable: bool = False
+    canvas: bool = False
+    """Its keys belong to the canvas: in a text field they are text."""
 
 
-FILE, EDIT, VIEW, RUN, HELP = N_("File"), N_("Edit"), N_("View"), N_("Run menu"), N_("Help")
-MENUS = (FILE, EDIT, VIEW, RUN, HELP)
+FILE, EDIT, ARRANGE, VIEW, RUN, HELP = N_("File"), N_("Edit"), N_("Arrange"), N_("View"), N_("Run menu"), N_("Help")
+MENUS = (FILE, EDIT, ARRANGE, VIEW, RUN, HELP)
 
+# fmt: off
 ENTRIES: tuple[Entry, ...] = (
     Entry("new", N_("New flow"), "Ctrl+N", "file-plus", FILE, N_("create empty start")),
     Entry("open", N_("Open…"), "Ctrl+O", "folder-open", FILE, N_("load file flow"), N_("Open")),
@@ -41,15 +44,36 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("undo", N_("Undo"), "Ctrl+Z", "undo-2", EDIT, N_("back revert"), N_("Undo")),
     Entry("redo", N_("Redo"), "Ctrl+Shift+Z", "redo-2", EDIT, N_("again forward"), N_("Redo")),
     Entry("add", N_("Add a node…"), "Ctrl+Space", "plus", EDIT, N_("insert palette new step")),
-    Entry("quick_add", N_("Add a node here…"), "/", "zap", EDIT, N_("quick insert wire fitting")),
-    Entry("connect", N_("Wire to…"), "C", "link", EDIT, N_("connect edge line join")),
-    Entry("copy", N_("Copy"), "Ctrl+C", "copy", EDIT, N_("clipboard duplicate")),
-    Entry("paste", N_("Paste"), "Ctrl+V", "clipboard-paste", EDIT, N_("clipboard insert")),
-    Entry("delete", N_("Delete"), "Del", "trash-2", EDIT, N_("remove erase")),
-    Entry("select_all", N_("Select all"), "Ctrl+A", "scan", EDIT, N_("everything mark")),
-    Entry("disable", N_("Switch on or off"), "D", "ban", EDIT, N_("disable enable skip")),
-    Entry("tidy", N_("Tidy the layout"), "Ctrl+L", "layout-grid", VIEW, N_("arrange align order clean"), N_("Tidy")),
-    Entry("fit", N_("Fit to the window"), "F", "fullscreen", VIEW, N_("zoom whole everything"), N_("Fit")),
+    Entry("quick_add", N_("Add a node here…"), "/", "zap", EDIT, N_("quick insert wire fitting"), canvas=True),
+    Entry("connect", N_("Wire to…"), "C", "link", EDIT, N_("connect edge line join"), canvas=True),
+    Entry("loosen", N_("Take out of its wires"), "X", "unlink", EDIT, N_("shake loose detach disconnect"), canvas=True),
+    Entry("cut", N_("Cut"), "Ctrl+X", "scissors", EDIT, N_("clipboard move"), canvas=True),
+    Entry("copy", N_("Copy"), "Ctrl+C", "copy", EDIT, N_("clipboard text"), canvas=True),
+    Entry("paste", N_("Paste"), "Ctrl+V", "clipboard-paste", EDIT, N_("clipboard insert"), canvas=True),
+    Entry("duplicate", N_("Duplicate"), "Ctrl+Shift+D", "copy-check", EDIT, N_("twice again copy"), canvas=True),
+    Entry("delete", N_("Delete"), "Del", "trash-2", EDIT, N_("remove erase"), canvas=True),
+    Entry("select_all", N_("Select all"), "Ctrl+A", "scan", EDIT, N_("everything mark"), canvas=True),
+    Entry("rename", N_("Rename"), "F2", "pencil", EDIT, N_("name title text write")),
+    Entry("disable", N_("Switch on or off"), "D", "ban", EDIT, N_("disable enable skip"), canvas=True),
+    Entry("note", N_("Add a note"), "N", "square-pen", ARRANGE, N_("comment text sticky remark"), canvas=True),
+    Entry("frame", N_("Frame the selection"), "Shift+F", "square", ARRANGE, N_("box title together"), canvas=True),
+    Entry("tidy", N_("Tidy the layout"), "Ctrl+L", "layout-grid", ARRANGE, N_("arrange align order clean"), N_("Tidy")),
+    Entry("tidy_selection", N_("Tidy the selection"), "L", "wand-sparkles", ARRANGE, N_("arrange order part"), canvas=True),
+    Entry("align_left", N_("Align left"), "Ctrl+Shift+Left", "align-left", ARRANGE, N_("line up edge"), canvas=True),
+    Entry("align_right", N_("Align right"), "Ctrl+Shift+Right", "align-right", ARRANGE, N_("line up edge"), canvas=True),
+    Entry("align_top", N_("Align at the top"), "Ctrl+Shift+Up", "align-top", ARRANGE, N_("line up edge"), canvas=True),
+    Entry("align_bottom", N_("Align at the bottom"), "Ctrl+Shift+Down", "align-bottom", ARRANGE, N_("line up edge"), canvas=True),
+    Entry("align_centre", N_("Align centres in a column"), "Shift+V", "align-centre", ARRANGE, N_("line up vertical"), canvas=True),
+    Entry("align_middle", N_("Align centres in a row"), "Shift+H", "align-middle", ARRANGE, N_("line up horizontal"), canvas=True),
+    Entry(
+        "distribute_across", N_("Same gaps from left to right"), "Ctrl+Shift+H", "distribute-across", ARRANGE,
+        N_("distribute spread space"), canvas=True,
+    ),
+    Entry(
+        "distribute_down", N_("Same gaps from top to bottom"), "Ctrl+Shift+V", "distribute-down", ARRANGE,
+        N_("distribute spread space"), canvas=True,
+    ),
+    Entry("fit", N_("Fit to the window"), "F", "fullscreen", VIEW, N_("zoom whole everything"), N_("Fit"), canvas=True),
     Entry("zoom_in", N_("Zoom in"), "Ctrl++", "zoom-in", VIEW, N_("larger closer")),
     Entry("zoom_out", N_("Zoom out"), "Ctrl+-", "zoom-out", VIEW, N_("smaller farther")),
     Entry("zoom_one", N_("Zoom to 100 %"), "Ctrl+0", "search", VIEW, N_("reset actual size")),
@@ -68,6 +92,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
     Entry("shortcuts", N_("Keyboard shortcuts"), "F1", "keyboard", HELP, N_("keys help list actions")),
 )
+# fmt: on
 
 TOOLBAR: tuple[str, ...] = ("run", "cancel", "|", "open", "save", "|", "undo", "redo", "|", "tidy", "fit")
 

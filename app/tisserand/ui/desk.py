@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QPointF, Qt
-from PySide6.QtWidgets import QApplication, QMenu
+from PySide6.QtWidgets import QMenu
 
-from tisserand.model.edit import Paste, SetNode, Several, copy_text
 from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
 from tisserand.sdk.form import form_of
-from tisserand.texts import Message, msg, ngettext
+from tisserand.texts import Message, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
+from tisserand.ui.actions import ARRANGE
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
-from tisserand.ui.canvas.tidy import tidy
 from tisserand.ui.disk import Disk
+from tisserand.ui.editing import Editing
 from tisserand.ui.findings import Findings
+from tisserand.ui.peek import Peek
 from tisserand.ui.quick import Quick
 from tisserand.ui.runs import Runs
 from tisserand.ui.standings import Standings
@@ -40,6 +41,8 @@ class Desk(QObject):
         self.disk = Disk(window)
         self.runs = Runs(self)
         self.quick = Quick(window)
+        self.editing = Editing(window)
+        self.peek = Peek(window)
         self._bind()
         self._connect()
         self._opened()
@@ -58,12 +61,7 @@ class Desk(QObject):
             "quick_add": self.quick.add_here,
             "connect": self.quick.connect_node,
             "commands": self.quick.commands,
-            "copy": self.copy,
-            "paste": self.paste,
-            "delete": self.delete,
-            "select_all": lambda: w.scene.select(w.scene.cards),
-            "disable": self.switch,
-            "tidy": self.tidy,
+            "select_all": lambda: w.scene.select(w.scene.cards, marks=[*w.scene.notes]),
             "fit": w.canvas.fit,
             "zoom_in": lambda: w.canvas.set_zoom(w.canvas.zoom() * 1.25),
             "zoom_out": lambda: w.canvas.set_zoom(w.canvas.zoom() / 1.25),
@@ -80,11 +78,10 @@ class Desk(QObject):
         }
         for id, call in calls.items():
             w.actions_.bind(id, call)
-        # Single letters and editing keys belong to the canvas: in a text field they are text.
-        for id in ("fit", "disable", "quick_add", "connect", "delete", "copy", "paste", "select_all"):
-            action = w.actions_[id]
-            action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
-            w.canvas.addAction(action)
+        for entry, action in w.actions_:
+            if entry.canvas:
+                action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+                w.canvas.addAction(action)
 
     def _connect(self) -> None:
         w = self.window_
@@ -99,6 +96,7 @@ class Desk(QObject):
         w.canvas.drop_asked.connect(lambda kind, point: self.add(kind, point))
         w.canvas.settings_asked.connect(self.show_settings)
         w.canvas.data_asked.connect(self.show_data)
+        w.canvas.wire_clicked.connect(self._show_wire)
         w.canvas.menu_asked.connect(self._menu)
         w.canvas.zoomed.connect(lambda _zoom: self.titles())
         w.scene.selected.connect(self._selected)
@@ -161,43 +159,6 @@ class Desk(QObject):
         while any(frame.contains(x + WIDTH / 2, y + HEIGHT / 2) for frame in frames):
             y += HEIGHT + 32
         return x, y
-
-    def delete(self) -> None:
-        scene, d = self.window_.scene, self.window_.document
-        if scene.wire_selection is not None:
-            d.cut(scene.wire_selection)
-        elif scene.selection:
-            count = len(scene.selection)
-            if d.remove(tuple(scene.selection)):
-                text = ngettext(
-                    "{count} node removed. Ctrl+Z brings it back.", "{count} nodes removed. Ctrl+Z brings them back.", count
-                )
-                self.say(text.format(count=count))
-
-    def copy(self) -> None:
-        if self.window_.scene.selection:
-            QApplication.clipboard().setText(copy_text(self.window_.document.flow, self.window_.scene.selection))
-
-    def paste(self) -> None:
-        w = self.window_
-        before = set(w.document.flow.nodes)
-        if w.document.do(Paste(QApplication.clipboard().text())):
-            w.scene.select([id for id in w.document.flow.nodes if id not in before])
-
-    def switch(self) -> None:
-        flow = self.window_.document.flow
-        ids = [id for id in self.window_.scene.selection if id in flow.nodes]
-        if ids:
-            off = not all(flow.nodes[id].disabled for id in ids)
-            commands = tuple(SetNode(node=id, changes={"disabled": off}) for id in ids)
-            self.window_.document.do(Several(commands, msg("Switching off") if off else msg("Switching on")))
-
-    def tidy(self) -> None:
-        """One step for the whole layout, then everything in sight."""
-        w = self.window_
-        if w.document.flow.nodes:
-            w.document.move(tidy(w.document.flow))
-            w.canvas.fit()
 
     # -- keeping in step -----------------------------------------------------------------------------------------------
     def _opened(self) -> None:
@@ -302,7 +263,13 @@ class Desk(QObject):
         chosen = list(w.scene.selection)
         w.inspector.show_node(chosen[0] if len(chosen) == 1 else None, len(chosen))
         w.outline.select(chosen[0] if len(chosen) == 1 else None)
-        w.actions_["delete"].setEnabled(bool(chosen) or w.scene.wire_selection is not None)
+        w.actions_["delete"].setEnabled(bool(chosen or w.scene.marks) or w.scene.wire_selection is not None)
+        several = len(chosen) > 1
+        for entry, action in w.actions_:
+            if entry.id.startswith(("align_", "distribute_")) or entry.id == "tidy_selection":
+                action.setEnabled(several)
+        for id in ("copy", "cut", "duplicate", "frame", "loosen", "disable"):
+            w.actions_[id].setEnabled(bool(chosen))
         self.show_edge()
 
     def show_edge(self) -> None:
@@ -312,6 +279,8 @@ class Desk(QObject):
         wire = w.scene.wire_selection
         id = wire[0] if wire is not None else next(iter(w.scene.selection), None)
         if id is None or id not in flow.nodes or id not in w.scene.cards:
+            if w.data.node is not None and w.data.node not in flow.nodes:
+                w.data.say(_("Select a card or a wire: its rows appear here."))
             return
         shown = w.scene.cards[id].shown
         port = (wire[1] or None) if wire is not None and not wire[3].startswith("@") else None
@@ -324,6 +293,11 @@ class Desk(QObject):
     def show_data(self) -> None:
         self.window_.show_side("bottom", self.window_.data)
         self.show_edge()
+
+    def _show_wire(self, wire: Any) -> None:
+        """A click on a wire opens its rows, where a run left some."""
+        if self.standings.run is not None and self.standings.done(self.window_.document.flow, wire[0]):
+            self.show_data()
 
     def show_outline(self) -> None:
         w = self.window_
@@ -348,8 +322,37 @@ class Desk(QObject):
         w.inspector.focus_field(problem.place.field or "")
 
     def _menu(self, place: Any) -> None:
-        menu = QMenu(self.window_)
+        """The menu of what is selected."""
+        w = self.window_
+        menu = QMenu(w)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for id in ("quick_add", "connect", "data", "copy", "paste", "disable", "delete", "|", "select_all", "tidy", "fit"):
-            menu.addSeparator() if id == "|" else menu.addAction(self.window_.actions_[id])
+        for id in MENU if w.scene.selection or w.scene.wire_selection or w.scene.marks else MENU_OF_NOTHING:
+            if id == "|":
+                menu.addSeparator()
+            elif w.actions_[id].isEnabled():
+                menu.addAction(w.actions_[id])
+        if len(w.scene.selection) > 1:
+            arrange = menu.addMenu(_(ARRANGE))
+            for entry, action in w.actions_:
+                if entry.menu == ARRANGE and action.isEnabled():
+                    arrange.addAction(action)
         menu.popup(place)
+
+
+MENU = (
+    "quick_add",
+    "connect",
+    "data",
+    "|",
+    "cut",
+    "copy",
+    "duplicate",
+    "rename",
+    "disable",
+    "loosen",
+    "delete",
+    "|",
+    "note",
+    "frame",
+)
+MENU_OF_NOTHING = ("quick_add", "paste", "note", "|", "select_all", "tidy", "fit")

@@ -223,26 +223,27 @@ class Document(QObject):
             commands.append(Disconnect(wire[2], wire[3], Ref(wire[0], wire[1] or None)))
         if source is not None and found is not None and found.inputs:
             port = found.inputs[0]
-            commands.append(Connect(self._ref(*source), id, port.name, port.many))
+            commands.append(Connect(self.ref(*source), id, port.name, port.many))
         if target is not None and found is not None and found.outputs:
-            commands.append(Connect(Ref(id), target[0], target[1], self._takes_many(*target)))
+            commands.append(Connect(Ref(id), target[0], target[1], self.takes_many(*target)))
         if moves:
             commands.append(MoveNodes(dict(moves)))
         label = msg("Adding of “{node}”", node=id)
         done = self.do(commands[0] if len(commands) == 1 else Several(tuple(commands), label))
         return id if done else None
 
-    def _ref(self, node: str, port: str) -> Ref:
+    def ref(self, node: str, port: str) -> Ref:
         """The reference as a person would write it: the default output goes without its name."""
         default = self.kinds.default_output(self.flow.nodes[node], self.flow)
         return Ref(node, None if port in ("", default) else port)
 
-    def _takes_many(self, node: str, port: str) -> bool:
+    def takes_many(self, node: str, port: str) -> bool:
+        """Whether an input takes several wires."""
         inputs = self.kinds.face(self.flow.nodes[node], self.flow).inputs
         return any(each.name == port and each.many for each in inputs)
 
     def connect_ports(self, source: tuple[str, str], target: tuple[str, str]) -> bool:
-        return self.do(Connect(self._ref(*source), target[0], target[1], self._takes_many(*target)))
+        return self.do(Connect(self.ref(*source), target[0], target[1], self.takes_many(*target)))
 
     def rewire(self, wire: Wire, target: tuple[str, str] | None) -> bool:
         """Put a wire's end elsewhere, or take the wire away."""
@@ -250,14 +251,8 @@ class Document(QObject):
         cut = Disconnect(wire[2], wire[3], ref)
         if target is None:
             return self.do(cut)
-        join = Connect(ref, target[0], target[1], self._takes_many(*target))
+        join = Connect(ref, target[0], target[1], self.takes_many(*target))
         return self.do(Several((cut, join), msg("Rewiring to “{node}”", node=target[0])))
-
-    def cut(self, wire: Wire) -> bool:
-        if wire[3].startswith("@"):
-            after = {other: when for other, when in self.flow.nodes[wire[2]].after.items() if other != wire[0]}
-            return self.do(SetNode(node=wire[2], changes={"after": after}))
-        return self.do(Disconnect(wire[2], wire[3], Ref(wire[0], wire[1] or None)))
 
     def move(self, places: Mapping[str, tuple[float, float]]) -> bool:
         return self.do(MoveNodes(dict(places)))

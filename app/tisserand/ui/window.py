@@ -43,6 +43,7 @@ from tisserand.ui.recent import Recent
 from tisserand.ui.runner import Runner
 from tisserand.ui.shortened import Shortened
 from tisserand.ui.theme import MODES, Mode, theme
+from tisserand.ui.toast import Toast
 from tisserand.ui.welcome import Welcome
 
 
@@ -72,6 +73,7 @@ class Window(QMainWindow):
         self.notice = Notice()
         self.recent = Recent(settings)
         self.minimap = Minimap(self.canvas)
+        self.toast = Toast(self.canvas)
         self._lay_out()
         self._make_toolbar()
         self.desk = Desk(self)

@@ -1,11 +1,12 @@
-"""What hands do on the canvas: select, move, wire, rubber band, pan, drop from the palette, keys from node to node."""
+"""What hands do on the canvas: which gesture a press begins, hover, drop from the palette, keys from node to node."""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QDragEnterEvent,
+    QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
     QFocusEvent,
@@ -16,19 +17,28 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
-from tisserand.ui.canvas.gesture import MIME, REACH, START, Gesture
-from tisserand.ui.canvas.look import look
+from tisserand.ui.canvas.draft import Draft
+from tisserand.ui.canvas.drag import CardDrag
+from tisserand.ui.canvas.gesture import MIME, REACH, Band, Cut, Gesture, Pan, Press
 from tisserand.ui.canvas.neighbours import neighbour, reading_order
 from tisserand.ui.canvas.scene import FlowScene
 from tisserand.ui.canvas.view import CanvasView
-from tisserand.ui.canvas.wire import Key, Wire, curve
+from tisserand.ui.canvas.wire import Key, Wire
 
 
 class Canvas(CanvasView):
     """The canvas with hands. It asks; the document changes the flow."""
 
     moved = Signal(object)
-    """{node: (x, y)} after a drag."""
+    """{node or note: (x, y)} after a drag."""
+    regrouped = Signal(object, object)
+    """({node or note: (x, y)}, {frame: nodes}) after a drag into a frame or out of it."""
+    landed = Signal(str, object, object)
+    """(node, the wire it was dropped on, its place)."""
+    shaken = Signal(object)
+    """(nodes): shaken loose from their wires."""
+    cut_asked = Signal(object)
+    """[wires] that a line was drawn across."""
     connect_asked = Signal(object, object)
     """((source, output port), (target, input port))."""
     rewired = Signal(object, object)
@@ -39,6 +49,11 @@ class Canvas(CanvasView):
     """(place, the port that a wire was drawn from or None): add a node there."""
     wire_drop_asked = Signal(str, object)
     """(kind, the wire it was dropped on)."""
+    wire_clicked = Signal(object)
+    peek_asked = Signal(object, object)
+    """(wire, place on the screen): the pointer rests on a wire."""
+    mark_asked = Signal(str)
+    """A note or frame that was double-clicked."""
     settings_asked = Signal()
     data_asked = Signal()
     menu_asked = Signal(object)
@@ -49,6 +64,7 @@ class Canvas(CanvasView):
         self._pointer = QPointF()
         self._hover_card: str | None = None
         self._hover_wire: Key | None = None
+        self._landing: Key | None = None
         self._space = False
         self.setAcceptDrops(True)
         self.viewport().setAcceptDrops(True)
@@ -57,161 +73,103 @@ class Canvas(CanvasView):
     # -- mouse ---------------------------------------------------------------------------------------------------------
     def mousePressEvent(self, event: QMouseEvent) -> None:
         at = event.position().toPoint()
-        if event.button() == Qt.MouseButton.MiddleButton or (event.button() == Qt.MouseButton.LeftButton and self._space):
-            self.gesture = Gesture("pan", at)
-            self.viewport().setCursor(Qt.CursorShape.ClosedHandCursor)
-            return
-        if event.button() != Qt.MouseButton.LeftButton:
-            return
+        point = self._pointer = self.mapToScene(at)
+        button = event.button()
+        if isinstance(self.gesture, Draft) and self.gesture.sticky:
+            gesture, self.gesture = self.gesture, Press(self, at)
+            if button == Qt.MouseButton.LeftButton:
+                gesture.finish(point)
+            else:
+                gesture.cancel()
+            self.viewport().unsetCursor()
+            self.viewport().update()
+        elif button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and self._space):
+            self.gesture = Pan(self, at)
+        elif button == Qt.MouseButton.RightButton:
+            self._select_below(point)
+            self.gesture = Cut(self, at, event.globalPosition().toPoint())
+        elif button == Qt.MouseButton.LeftButton:
+            if event.modifiers() & Qt.KeyboardModifier.AltModifier:
+                self.gesture = Cut(self, at, None)
+            else:
+                more = bool(event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier))
+                self.gesture = self._press(at, point, more)
+
+    def _press(self, at: QPoint, point: QPointF, more: bool) -> Gesture:
+        """What a press of the left button begins, by what lies under it."""
         scene = self.flow_scene
-        point = self.mapToScene(at)
-        port = scene.port_at(point, self._reach())
+        port = scene.port_at(point, self.reach())
         if port is not None:
-            self._press_port(port, at)
-            return
-        more = bool(event.modifiers() & (Qt.KeyboardModifier.ShiftModifier | Qt.KeyboardModifier.ControlModifier))
+            return Draft(self, at, port)
         card = scene.card_at(point)
         if card is not None:
-            self._press_card(card.id, at, more)
-            return
+            if more:
+                chosen = [other for other in scene.selection if other != card.id]
+                scene.select(chosen if card.id in scene.selection else [*chosen, card.id], marks=scene.marks)
+            elif card.id not in scene.selection:
+                scene.select([card.id])
+            # A click on one of several means this one, a drag means them all: which it is, the release tells.
+            return CardDrag(self, at, () if more else (card.id,))
+        mark = scene.mark_at(point)
+        if mark is not None and mark.id in scene.notes:
+            if mark.id not in scene.marks:
+                scene.select(scene.selection if more else (), marks=[*(scene.marks if more else ()), mark.id])
+            return CardDrag(self, at, (), () if more else (mark.id,))
         wire = scene.wire_at(point, 6 / self.zoom())
         if wire is not None:
             scene.select((), wire.key)
-            self.gesture = Gesture("none", at)
-            return
+            self.wire_clicked.emit(wire.key)
+            return Press(self, at)
+        if mark is not None:
+            # By its title, a frame is taken with all that it holds.
+            scene.select(scene.frames[mark.id].holds, marks=[mark.id])
+            return CardDrag(self, at, (), (mark.id,))
         kept = tuple(scene.selection) if more else ()
         scene.select(kept)
-        self.gesture = Gesture("band", at, kept=kept)
+        return Band(self, at, kept)
 
-    def _press_port(self, port: tuple[str, str, str], at: QPoint) -> None:
+    def _select_below(self, point: QPointF) -> None:
+        """What the menu is about to be asked for."""
         scene = self.flow_scene
-        self.gesture = Gesture("wire", at, port=port)
-        if port[1] == "in":
-            held = next((key for key in reversed(scene.wires) if key[2] == port[0] and key[3] == port[2]), None)
-            if held is not None:
-                self.gesture.lifted = held
-                self.gesture.port = (held[0], "out", held[1])
-        scene.drafting = True
-
-    def _press_card(self, id: str, at: QPoint, more: bool) -> None:
-        scene = self.flow_scene
-        if more:
-            chosen = [other for other in scene.selection if other != id]
-            scene.select(chosen if id in scene.selection else [*chosen, id])
-        elif id not in scene.selection:
-            scene.select([id])
-        places = {other: (scene.cards[other].x0, scene.cards[other].y0) for other in scene.selection}
-        # A click on one of several means this one, a drag means them all: which it is, the release tells.
-        self.gesture = Gesture("move", at, places, kept=() if more else (id,))
+        card, mark = scene.card_at(point), scene.mark_at(point)
+        if card is not None and card.id not in scene.selection:
+            scene.select([card.id])
+        elif card is None and mark is not None and mark.id not in scene.marks:
+            scene.select((), marks=[mark.id])
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         at = event.position().toPoint()
         self._pointer = self.mapToScene(at)
-        gesture = self.gesture
-        if gesture is None:
+        if self.gesture is None:
             self._hover(self._pointer)
-            return
-        if not gesture.moved and (at - gesture.start).manhattanLength() < START:
-            return
-        first, gesture.moved = not gesture.moved, True
-        if gesture.kind == "pan":
-            shift = at - gesture.start
-            gesture.start = at
-            self.pan(shift.x(), shift.y())
-        elif gesture.kind == "move":
-            self._drag_cards(gesture, at)
-        elif gesture.kind == "wire":
-            if first and gesture.lifted is not None:
-                self.flow_scene.wires[gesture.lifted].setVisible(False)
-            self._aim(gesture)
-            self.viewport().update()
-        elif gesture.kind == "band":
-            box = QRectF(self.mapToScene(gesture.start), self._pointer).normalized()
-            self.flow_scene.select([*gesture.kept, *self.flow_scene.inside(box)])
-            self.viewport().update()
-
-    def _drag_cards(self, gesture: Gesture, at: QPoint) -> None:
-        shift = self.mapToScene(at) - self.mapToScene(gesture.start)
-        scene = self.flow_scene
-        for id, (x, y) in gesture.places.items():
-            card = scene.cards.get(id)
-            if card is not None:
-                card.place(round((x + shift.x()) / 4) * 4, round((y + shift.y()) / 4) * 4)
-        scene.touch()
-
-    def _aim(self, gesture: Gesture) -> None:
-        """Light the port that the draft would connect to."""
-        scene = self.flow_scene
-        assert gesture.port is not None
-        side = "in" if gesture.port[1] == "out" else "out"
-        found = scene.port_at(self._pointer, self._reach() * 1.6)
-        if found is None or found[1] != side:
-            card = scene.card_at(self._pointer)
-            found = self._free_port(card.id, side) if card is not None else None
-        if found is not None and found[0] == gesture.port[0]:
-            found = None
-        if found != scene.hot_port:
-            for end in (found, scene.hot_port):
-                if end is not None and end[0] in scene.cards:
-                    scene.cards[end[0]].update()
-            scene.hot_port = found
-
-    def _free_port(self, id: str, side: str) -> tuple[str, str, str] | None:
-        """Dropping on a card means its first free port on that side."""
-        shown = self.flow_scene.cards[id].shown
-        if side == "out":
-            return (id, "out", shown.outputs[0].name) if shown.outputs else None
-        taken = {key[3] for key in self.flow_scene.wires if key[2] == id}
-        free = [port for port in shown.inputs if port.many or port.name not in taken] or list(shown.inputs)
-        return (id, "in", free[0].name) if free else None
+        else:
+            self.gesture.drag(at, self._pointer)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         gesture, self.gesture = self.gesture, None
         if gesture is None:
             return
-        scene = self.flow_scene
-        if gesture.kind == "pan":
+        if isinstance(gesture, Pan | Cut):
             self.viewport().unsetCursor()
-        elif gesture.kind == "move" and not gesture.moved:
-            if gesture.kept:
-                scene.select(gesture.kept)
-        elif gesture.kind == "move":
-            places = {id: (scene.cards[id].x0, scene.cards[id].y0) for id in gesture.places if id in scene.cards}
-            if places != gesture.places:
-                self.moved.emit(places)
-        elif gesture.kind == "wire":
-            self._finish_wire(gesture)
+        if gesture.moved:
+            gesture.finish(self.mapToScene(event.position().toPoint()))
+        elif gesture.click():
+            self.gesture = gesture
         self.viewport().update()
-
-    def _finish_wire(self, gesture: Gesture) -> None:
-        scene = self.flow_scene
-        hot, scene.hot_port, scene.drafting = scene.hot_port, None, False
-        scene.update()
-        port = gesture.port
-        assert port is not None
-        if not gesture.moved:
-            return
-        if gesture.lifted is not None:
-            if gesture.lifted in scene.wires:
-                scene.wires[gesture.lifted].setVisible(True)
-            target = (hot[0], hot[2]) if hot is not None else None
-            if target != (gesture.lifted[2], gesture.lifted[3]):
-                self.rewired.emit(gesture.lifted, target)
-        elif hot is None:
-            if scene.card_at(self._pointer) is None:
-                self.quick_asked.emit(self._pointer, port)
-        else:
-            source, target_end = (port, hot) if port[1] == "out" else (hot, port)
-            self.connect_asked.emit((source[0], source[2]), (target_end[0], target_end[2]))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         point = self.mapToScene(event.position().toPoint())
+        mark = self.flow_scene.mark_at(point)
+        self.cancel()
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
         if self.flow_scene.card_at(point) is not None:
             self.settings_asked.emit()
+        elif mark is not None and (mark.id in self.flow_scene.notes or self.flow_scene.wire_at(point, 6 / self.zoom()) is None):
+            self.mark_asked.emit(mark.id)
         elif self.flow_scene.wire_at(point, 6 / self.zoom()) is not None:
             self.data_asked.emit()
         else:
-            self.gesture = None
             self.quick_asked.emit(point, None)
 
     def pointer_or_middle(self) -> QPointF:
@@ -223,30 +181,22 @@ class Canvas(CanvasView):
         gesture, self.gesture = self.gesture, None
         if gesture is None:
             return False
-        scene = self.flow_scene
-        for id, (x, y) in gesture.places.items():
-            if id in scene.cards:
-                scene.cards[id].place(x, y)
-        if gesture.lifted is not None and gesture.lifted in scene.wires:
-            scene.wires[gesture.lifted].setVisible(True)
-        scene.hot_port, scene.drafting = None, False
+        gesture.cancel()
         self.viewport().unsetCursor()
-        scene.update()
+        self.flow_scene.update()
         self.viewport().update()
         return True
 
-    def _reach(self) -> float:
+    def reach(self) -> float:
+        """How near to a port the pointer must come, in units of the scene."""
         return min(REACH / self.zoom(), 24.0)
 
     def _hover(self, point: QPointF) -> None:
         scene = self.flow_scene
-        port = scene.port_at(point, self._reach())
+        port = scene.port_at(point, self.reach())
         card = scene.cards[port[0]] if port else scene.card_at(point)
         wire: Wire | None = None if card is not None else scene.wire_at(point, 6 / self.zoom())
-        if port != scene.hot_port:
-            scene.hot_port = port
-            if card is not None:
-                card.update()
+        scene.light(port)
         id, key = (card.id if card else None), (wire.key if wire else None)
         if id != self._hover_card:
             for other in (self._hover_card, id):
@@ -273,15 +223,17 @@ class Canvas(CanvasView):
         point = self.mapToScene(event.pos())
         card = self.flow_scene.card_at(point)
         wire = None if card else self.flow_scene.wire_at(point, 6 / self.zoom())
-        text = card.tooltip() if card else " · ".join(wire.labels()[:1]) if wire else ""
-        QToolTip.showText(event.globalPos(), text, self)
+        if wire is not None:
+            self.peek_asked.emit(wire.key, event.globalPos())
+        else:
+            QToolTip.showText(event.globalPos(), card.tooltip() if card else "", self)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        point = self.mapToScene(event.pos())
-        card = self.flow_scene.card_at(point)
-        if card is not None and card.id not in self.flow_scene.selection:
-            self.flow_scene.select([card.id])
-        self.menu_asked.emit(event.globalPos())
+        # The right button also cuts wires: its menu comes when it is released (see `Cut`). This is the menu key.
+        if event.reason() != QContextMenuEvent.Reason.Mouse:
+            card = next((self.flow_scene.cards[id] for id in self.flow_scene.selection), None)
+            place = self.mapFromScene(card.frame().center()) if card is not None else self.viewport().rect().center()
+            self.menu_asked.emit(self.viewport().mapToGlobal(place))
 
     # -- drop from the palette -----------------------------------------------------------------------------------------
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
@@ -291,14 +243,30 @@ class Canvas(CanvasView):
     def dragMoveEvent(self, event: QDragMoveEvent) -> None:
         if event.mimeData().hasFormat(MIME):
             event.acceptProposedAction()
+            self._land(self._wire_below(self.mapToScene(event.position().toPoint())))
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
+        self._land(None)
+
+    def _wire_below(self, point: QPointF) -> Wire | None:
+        wire = self.flow_scene.wire_at(point, 14 / self.zoom())
+        return None if wire is None or wire.after else wire
+
+    def _land(self, wire: Wire | None) -> None:
+        """Light the wire that a drop would insert a node on."""
+        for key in {self._landing, wire.key if wire is not None else None}:
+            if key is not None and key in self.flow_scene.wires:
+                self.flow_scene.wires[key].show_landing(wire is not None and key == wire.key)
+        self._landing = wire.key if wire is not None else None
 
     def dropEvent(self, event: QDropEvent) -> None:
         data = event.mimeData()
         if data.hasFormat(MIME):
             event.acceptProposedAction()
             kind, point = bytes(data.data(MIME).data()).decode(), self.mapToScene(event.position().toPoint())
-            wire = self.flow_scene.wire_at(point, 14 / self.zoom())
-            if wire is not None and not wire.after:
+            wire = self._wire_below(point)
+            self._land(None)
+            if wire is not None:
                 self.wire_drop_asked.emit(kind, wire.key)
             else:
                 self.drop_asked.emit(kind, point)
@@ -359,29 +327,10 @@ class Canvas(CanvasView):
     # -- above everything ----------------------------------------------------------------------------------------------
     def _paint_above(self) -> None:
         gesture = self.gesture
-        if gesture is None or not gesture.moved or gesture.kind not in {"wire", "band"}:
+        if gesture is None or not gesture.moved or not isinstance(gesture, Band | Cut | Draft):
             return
-        style = look()
         painter = QPainter(self.viewport())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setTransform(self.viewportTransform())
-        if gesture.kind == "band":
-            pen = style.selected.color()
-            painter.setPen(pen)
-            painter.setBrush(style.band)
-            painter.drawRect(QRectF(self.mapToScene(gesture.start), self._pointer).normalized())
-        else:
-            self._paint_draft(painter, gesture)
+        gesture.paint(painter)
         painter.end()
-
-    def _paint_draft(self, painter: QPainter, gesture: Gesture) -> None:
-        assert gesture.port is not None
-        cards = self.flow_scene.cards
-        id, side, name = gesture.port
-        held = cards[id].output_point(name) if side == "out" else cards[id].input_point(name)
-        free = self._pointer
-        hot = self.flow_scene.hot_port
-        if hot is not None and hot[0] in cards:
-            free = cards[hot[0]].input_point(hot[2]) if hot[1] == "in" else cards[hot[0]].output_point(hot[2])
-        painter.setPen(look().draft)
-        painter.drawPath(curve(held, free) if side == "out" else curve(free, held))

@@ -42,6 +42,14 @@ class Look:
         self.wire_after = QPen(colour("wire"), 1.4, Qt.PenStyle.DashLine)
         self.wire_wrong = QPen(colour("failed"), 1.8, Qt.PenStyle.DotLine)
         self.draft = QPen(colour("accent"), 2, Qt.PenStyle.DashLine)
+        self.cut = QPen(colour("failed"), 1.6, Qt.PenStyle.DashLine)
+        self.wire_cut = QPen(colour("failed"), 2.4, Qt.PenStyle.DashLine)
+        self.wire_landing = QPen(colour("accent"), 3.2)
+        self.note_border = QPen(colour("note_border"), 1)
+        self.note_leader = QPen(colour("note_border"), 1.4, Qt.PenStyle.DotLine)
+        self.frame_border = QPen(_faded(colour("border_strong"), 0.45), 1)
+        self.frame_fill = QBrush(_faded(colour("border_strong"), 0.10))
+        self.note_font = font(12)
         self.text = QPen(colour("text"))
         self.muted = QPen(colour("muted"))
         self.shadow = [QBrush(_faded(colour("shadow"), share)) for share in (0.35, 0.6, 1.0)]
@@ -57,6 +65,7 @@ class Look:
 _NAMES = (
     "canvas", "raised", "surface", "border", "dot", "text", "muted", "faint", "accent", "wire", "done", "running", "failed",
     "warning", "waiting", "skipped", "start", "read", "transform", "step", "control", "write", "unknown",
+    "note", "note_border",
 )  # fmt: skip
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Signal
+from PySide6.QtGui import QPainterPath
 from PySide6.QtWidgets import QGraphicsScene
 
 from tisserand.model.flow import Flow, Node
 from tisserand.ui.canvas.card import Card
 from tisserand.ui.canvas.look import WIDTH
+from tisserand.ui.canvas.marks import FrameItem, Mark, NoteItem
 from tisserand.ui.canvas.state import READY, Standing
 from tisserand.ui.canvas.tidy import tidy
 from tisserand.ui.canvas.wire import AFTER, Key, Wire
@@ -27,12 +29,16 @@ class FlowScene(QGraphicsScene):
         super().__init__()
         self.cards: dict[str, Card] = {}
         self.wires: dict[Key, Wire] = {}
+        self.frames: dict[str, FrameItem] = {}
+        self.notes: dict[str, NoteItem] = {}
         self.zoom = 1.0
         self.ratio = 1.0
         self.drafting = False
         self.hot_port: tuple[str, str, str] | None = None
         self.selection: dict[str, None] = {}
         self.wire_selection: Key | None = None
+        self.marks: dict[str, None] = {}
+        """The notes and frames that are selected."""
         self._flow: Flow | None = None
         self._overview: tuple[list[QLineF], dict[str, list[QRectF]]] | None = None
         self._face: Callable[[Node, Flow], Face] = _no_face
@@ -43,8 +49,11 @@ class FlowScene(QGraphicsScene):
         self.selection.clear()
         self.wire_selection = None
         self.hot_port = None
+        self.marks.clear()
         self.cards.clear()
         self.wires.clear()
+        self.frames.clear()
+        self.notes.clear()
         self.clear()
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         self._face = face
@@ -54,6 +63,7 @@ class FlowScene(QGraphicsScene):
             self._add_card(node, places[id], flow)
         for key in _keys(flow):
             self._add_wire(key)
+        self._follow_marks(flow)
         self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
         self._grow()
         self._overview = None
@@ -87,11 +97,94 @@ class FlowScene(QGraphicsScene):
         for key in wanted:
             if key not in self.wires:
                 self._add_wire(key)
+        self._follow_marks(flow)
         self._grow()
         self._overview = None
         self.update()
         self.selected.emit()
 
+    # -- frames and notes ----------------------------------------------------------------------------------------------
+    def _follow_marks(self, flow: Flow) -> None:
+        for id in [id for id in self.frames if id not in flow.frames]:
+            self.removeItem(self.frames.pop(id))
+            self.marks.pop(id, None)
+        for id in [id for id in self.notes if id not in flow.notes]:
+            self.removeItem(self.notes.pop(id))
+            self.marks.pop(id, None)
+        for id, frame in flow.frames.items():
+            known = self.frames.get(id)
+            if known is None:
+                made = self.frames[id] = FrameItem(frame, flow.layout.get(id), self._frame_of)
+                self.addItem(made)
+            else:
+                known.show_frame(frame, flow.layout.get(id))
+        free = 0.0
+        for id, note in flow.notes.items():
+            place = flow.layout.get(id)
+            if place is None:  # a file written by hand may not say where: below its node, else below everything
+                near = self.cards.get(note.near or "")
+                bottom = self.bounds().bottom() + 32 + free
+                place = (near.x0, near.y0 + near.height + 24) if near is not None else (0.0, bottom)
+                free += 80 if near is None else 0
+            shown = self.notes.get(id)
+            if shown is None:
+                shown = self.notes[id] = NoteItem(note, place, self._frame_of)
+                self.addItem(shown)
+            else:
+                shown.show_note(note)
+                shown.put(*place)
+
+    def _frame_of(self, id: str) -> QRectF | None:
+        card = self.cards.get(id)
+        return card.frame() if card is not None else None
+
+    def has(self, id: str) -> bool:
+        """Whether there is a card, note or frame of that id."""
+        return id in self.cards or id in self.notes or id in self.frames
+
+    def place_of(self, id: str) -> tuple[float, float]:
+        card = self.cards.get(id)
+        return (card.x0, card.y0) if card is not None else (self.notes.get(id) or self.frames[id]).place
+
+    def put(self, id: str, x: float, y: float) -> None:
+        """Move a card or note by hand, with all that hangs on it (of frames only those that hold nothing)."""
+        card = self.cards.get(id)
+        if card is None:
+            (self.notes.get(id) or self.frames[id]).put(x, y)
+            return
+        card.place(x, y)
+        for frame in self.frames.values():
+            if id in frame.holds:
+                frame.refresh()
+        for note in self.notes.values():
+            if note.near == id:
+                note.refresh()
+
+    def mark_at(self, point: QPointF) -> Mark | None:
+        """The note under a scene point, else the frame whose title is there."""
+        for note in self.notes.values():
+            if note.frame().contains(point):
+                return note
+        return next((frame for frame in self.frames.values() if frame.strip().contains(point)), None)
+
+    def notes_inside(self, box: QRectF) -> list[str]:
+        return [id for id, note in self.notes.items() if note.frame().intersects(box)]
+
+    def wires_across(self, line: QPainterPath) -> list[Key]:
+        """The wires that a line crosses."""
+        box = line.boundingRect().adjusted(-1, -1, 1, 1)
+        found = (item for item in self.items(box) if isinstance(item, Wire))
+        return [wire.key for wire in found if wire.crosses(line)]
+
+    def light(self, port: tuple[str, str, str] | None) -> None:
+        """Show one port as the one that the pointer means."""
+        if port != self.hot_port:
+            for end in (port, self.hot_port):
+                if end is not None and end[0] in self.cards:
+                    self.cards[end[0]].update()
+            self.hot_port = port
+
+    # -- cards and wires -----------------------------------------------------------------------------------------------
     def _places(self, flow: Flow) -> Mapping[str, tuple[float, float]]:
         """Where every node stands; those without a place in the file get one that is not written until they are moved."""
         if all(id in flow.layout for id in flow.nodes):
@@ -121,7 +214,7 @@ class FlowScene(QGraphicsScene):
             self.wire_selection = None
 
     def bounds(self) -> QRectF:
-        """The rectangle around all cards."""
+        """The rectangle around all cards, frames and notes."""
         cards = self.cards.values()
         if not cards:
             return QRectF()
@@ -129,7 +222,12 @@ class FlowScene(QGraphicsScene):
         top = min(card.y0 for card in cards)
         right = max(card.x0 for card in cards) + WIDTH
         bottom = max(card.y0 + card.height for card in cards)
-        return QRectF(left, top, right - left, bottom - top)
+        box = QRectF(left, top, right - left, bottom - top)
+        for frame in self.frames.values():
+            box = box.united(frame.frame())
+        for note in self.notes.values():
+            box = box.united(note.frame())
+        return box
 
     def _grow(self) -> None:
         """Only now the scene's size: set earlier, Qt would build its index again with every card."""
@@ -168,11 +266,17 @@ class FlowScene(QGraphicsScene):
                 wire.update()
         self._overview = None
 
-    def select(self, ids: Iterable[str], wire: Key | None = None) -> None:
+    def select(self, ids: Iterable[str], wire: Key | None = None, marks: Iterable[str] = ()) -> None:
         """Make this the selection."""
         wanted = {id: None for id in ids if id in self.cards}
-        if wanted == self.selection and wire == self.wire_selection:
+        marked = {id: None for id in marks if id in self.frames or id in self.notes}
+        if wanted == self.selection and wire == self.wire_selection and marked == self.marks:
             return
+        for id in self.marks.keys() ^ marked.keys():
+            mark = self.frames.get(id) or self.notes.get(id)
+            if mark is not None:
+                mark.selected = id in marked
+                mark.update()
         for id in self.selection.keys() ^ wanted.keys():
             card = self.cards.get(id)
             if card is not None:
@@ -185,6 +289,7 @@ class FlowScene(QGraphicsScene):
                 self.wires[key].update()
         self.selection = wanted
         self.wire_selection = wire
+        self.marks = marked
         self.selected.emit()
 
     def card_at(self, point: QPointF) -> Card | None:

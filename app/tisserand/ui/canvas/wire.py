@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
@@ -47,6 +48,8 @@ class Wire(QGraphicsItem):
         self.target = target
         self.selected = False
         self.hovered = False
+        self._cut = False
+        self._landing = False
         self.rows: int | None = None
         self.after = key[3] == AFTER
         self.rejects = False
@@ -65,6 +68,16 @@ class Wire(QGraphicsItem):
     def reroute(self) -> None:
         self.prepareGeometryChange()
         self._path = self._box = None
+
+    def show_cut(self, on: bool) -> None:
+        """Crossed by a line that will cut it, or not."""
+        self._cut = on
+        self.update()
+
+    def show_landing(self, on: bool) -> None:
+        """Under a card that would be inserted, or not."""
+        self._landing = on
+        self.update()
 
     def detach(self) -> None:
         """Forget the cards, before the wire goes."""
@@ -106,6 +119,18 @@ class Wire(QGraphicsItem):
         stroker.setWidth(reach * 2)
         return stroker.createStroke(self.path()).contains(point)
 
+    def crosses(self, line: QPainterPath) -> bool:
+        """Whether a drawn line goes across the curve. (Qt's own test takes both for closed areas.)"""
+        steps = 24
+        points = [self.path().pointAtPercent(step / steps) for step in range(steps + 1)]
+        drawn = [QPointF(line.elementAt(index).x, line.elementAt(index).y) for index in range(line.elementCount())]
+        pieces = [QLineF(a, b) for a, b in pairwise(points)]
+        return any(
+            QLineF(a, b).intersects(piece)[0] == QLineF.IntersectionType.BoundedIntersection
+            for a, b in pairwise(drawn)
+            for piece in pieces
+        )
+
     def labels(self) -> tuple[str, ...]:
         """What the wire says of itself: the port's name where the source has several, and the rows that passed; then the
         rows alone, where there is little room."""
@@ -128,7 +153,8 @@ class Wire(QGraphicsItem):
             self.source.standing.state == "done" and self.target.standing.state == "running"
         )
         pen = style.wire_after if self.after else style.wire_rejects if self.rejects else style.wire_live if live else style.wire
-        painter.setPen(style.wire_hot if self.selected or self.hovered else pen)
+        hot = style.wire_cut if self._cut else style.wire_landing if self._landing else style.wire_hot
+        painter.setPen(hot if self._cut or self._landing or self.selected or self.hovered else pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPath(self.path())
         if scene.zoom >= TEXT_FROM:

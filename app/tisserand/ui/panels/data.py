@@ -60,6 +60,11 @@ class DataPane(QWidget):
         self._stack.addWidget(self.grid)
         self.say(_("Run the flow, then select a card or a wire: its rows appear here."))
 
+    @property
+    def node(self) -> str | None:
+        """The node whose rows are shown."""
+        return self._edge[1] if self._edge is not None else None
+
     def say(self, text: str) -> None:
         """A sentence instead of rows."""
         self._edge = None

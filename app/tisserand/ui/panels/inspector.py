@@ -253,6 +253,12 @@ class Inspector(QWidget):
             wrong.setVisible(bool(lines))
             editor.set_wrong(bool(lines))
 
+    def focus_name(self) -> None:
+        """Go to the node's name."""
+        if self._name is not None:
+            self._name.setFocus(Qt.FocusReason.ShortcutFocusReason)
+            self._name.selectAll()
+
     def focus_field(self, path: str) -> None:
         """Go to a field, by the path that a problem names; without one to the first."""
         parts = path.split(".")
