@@ -271,10 +271,10 @@ def test_notes_are_written_moved_and_saved(window: Window, tmp_path: Path) -> No
     drag(window, start, start + QPoint(8, 8), start + QPoint(40, 20))
     assert window.document.flow.layout[note.id] == (place[0] + 40, place[1] + 20)
     spot = window.canvas.mapFromScene(window.scene.notes[note.id].frame().center())
-    drag(window, spot, spot + QPoint(8, 8), spot + QPoint(0, 80))
+    drag(window, spot, spot + QPoint(8, 8), spot + QPoint(-260, 80))
     x, y = window.document.flow.layout[note.id]
     # Alone it snaps to the grid of four.
-    assert (x, y % 4) == (place[0] + 40, 0) and abs(y - place[1] - 100) <= 2
+    assert (x, y % 4) == (place[0] - 220, 0) and abs(y - place[1] - 100) <= 2
     assert window.document.flow.layout["b"] == (340, 20)
     spot = window.canvas.mapFromScene(window.scene.notes[note.id].frame().center())
     QTest.mouseDClick(window.canvas.viewport(), LEFT, NO, spot)

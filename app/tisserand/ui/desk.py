@@ -20,6 +20,7 @@ from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.disk import Disk
 from tisserand.ui.editing import Editing
 from tisserand.ui.findings import Findings
+from tisserand.ui.grouping import Grouping
 from tisserand.ui.peek import Peek
 from tisserand.ui.quick import Quick
 from tisserand.ui.runs import Runs
@@ -43,6 +44,7 @@ class Desk(QObject):
         self.quick = Quick(window)
         self.editing = Editing(window)
         self.peek = Peek(window)
+        self.grouping = Grouping(window)
         self._bind()
         self._connect()
         self._opened()
@@ -268,7 +270,10 @@ class Desk(QObject):
         for entry, action in w.actions_:
             if entry.id.startswith(("align_", "distribute_")) or entry.id == "tidy_selection":
                 action.setEnabled(several)
-        for id in ("copy", "cut", "duplicate", "frame", "loosen", "disable"):
+        one = w.document.flow.nodes.get(chosen[0]) if len(chosen) == 1 else None
+        for id in ("enter", "ungroup"):
+            w.actions_[id].setEnabled(one is not None and one.kind == "flow.call")
+        for id in ("copy", "cut", "duplicate", "frame", "group", "loosen", "disable"):
             w.actions_[id].setEnabled(bool(chosen))
         self.show_edge()
 

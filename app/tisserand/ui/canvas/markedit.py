@@ -44,6 +44,9 @@ class MarkEdit(QPlainTextEdit):
         then, self._then = self._then, None
         if then is None:
             return
+        if self.hasFocus():
+            # Before it goes: Qt would pass the focus on as the Tab key does, to the next node.
+            self._canvas.setFocus()
         if keep:
             then(self.toPlainText().strip())
         self.close()
@@ -52,10 +55,8 @@ class MarkEdit(QPlainTextEdit):
         enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         if event.key() == Qt.Key.Key_Escape:
             self._end(False)
-            self._canvas.setFocus()
         elif enter and (self._one_line or event.modifiers() & Qt.KeyboardModifier.ControlModifier):
             self._end(True)
-            self._canvas.setFocus()
         else:
             super().keyPressEvent(event)
 
