@@ -105,15 +105,15 @@ def test_unsaved_changes_are_asked_about(window: Window, demo: Path, monkeypatch
     before = demo.read_text()
     changed(window)
     monkeypatch.setattr(dialogs, "ask_to_save", lambda *_args: "stay")
-    window.actions_["new"].trigger()
+    window.actions_["close"].trigger()
     assert window.document.flow.nodes
     monkeypatch.setattr(dialogs, "ask_to_save", lambda *_args: "discard")
-    window.actions_["new"].trigger()
+    window.actions_["close"].trigger()
     assert not window.document.flow.nodes and demo.read_text() == before
     load(window, demo)
     changed(window)
     monkeypatch.setattr(dialogs, "ask_to_save", lambda *_args: "save")
-    window.actions_["new"].trigger()
+    window.actions_["close"].trigger()
     assert "Somewhere else" in demo.read_text()
 
 

@@ -222,17 +222,6 @@ def test_a_move_changes_one_line(window: Window, demo: Path) -> None:
     assert [line for line in after if line not in before] == ["  lake: [1008, 24]"]
 
 
-def test_a_broken_file_says_why_and_is_left_alone(window: Window, tmp_path: Path) -> None:
-    path = tmp_path / "broken.yaml"
-    path.write_text("tisserand: 1\nnodes: [\n")
-    load(window, path)
-    dialog = window.findChild(QDialog, "broken")
-    assert dialog is not None and dialog.isVisible()
-    assert window.document.path is None and not window.document.flow.nodes
-    dialog.accept()
-    assert path.read_text() == "tisserand: 1\nnodes: [\n"
-
-
 @pytest.mark.parametrize("name", ["missing.yaml", "folder"])
 def test_a_file_that_cannot_be_read(window: Window, tmp_path: Path, name: str) -> None:
     (tmp_path / "folder").mkdir()

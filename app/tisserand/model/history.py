@@ -113,6 +113,11 @@ class History:
 
         return stop
 
+    def ignore(self, listener: Listener) -> None:
+        """Call `listener` no more."""
+        if listener in self._listeners:
+            self._listeners.remove(listener)
+
     def _become(self, flow: Flow, command: Command) -> None:
         before, self._flow = self._flow, flow
         for listener in list(self._listeners):

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QSettings, QTimer, QTranslator
+from PySide6.QtCore import QLibraryInfo, QLocale, QSettings, QStandardPaths, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from tisserand import texts
@@ -49,6 +49,7 @@ def furnish_later(window: Window, asked: Path | None) -> None:
 
     def come(found: Any) -> None:
         _furnished(window, found, asked)
+        window.desk.drafts.offer()
         # Not before the first picture stands: painting would have to share the processor with it.
         QTimer.singleShot(150, window, lambda: window.background.do(load, lambda _none: None, failed))
 
@@ -79,7 +80,7 @@ def in_another_language(window: Window) -> Window:
     running = QApplication.instance()
     assert isinstance(running, QApplication)
     translate_qt(running)
-    made = Window(window.settings)
+    made = Window(window.settings, window.drafts_folder)
     made.kinds.catalog = window.kinds.catalog
     made.palette_panel.fill()
     made.succeed(window)
@@ -137,7 +138,8 @@ def main(argv: list[str] | None = None) -> int:
         windows[:] = [window]
         window.language_changed.connect(lambda: stand(in_another_language(window)))
 
-    stand(Window(settings))
+    drafts = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppLocalDataLocation)) / "drafts"
+    stand(Window(settings, drafts))
     windows[0].show()
     asked = next((Path(text) for text in arguments if not text.startswith("-")), None)
     QTimer.singleShot(0, windows[0], lambda: furnish_later(windows[0], asked))

@@ -18,12 +18,14 @@ from tisserand.ui import dialogs
 from tisserand.ui.actions import ARRANGE
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.disk import Disk
+from tisserand.ui.drafts import Drafts
 from tisserand.ui.editing import Editing
 from tisserand.ui.findings import Findings
 from tisserand.ui.grouping import Grouping
 from tisserand.ui.peek import Peek
 from tisserand.ui.quick import Quick
 from tisserand.ui.runs import Runs
+from tisserand.ui.sheets import Sheets
 from tisserand.ui.standings import Standings
 
 if TYPE_CHECKING:
@@ -39,7 +41,9 @@ class Desk(QObject):
         self.standings = Standings()
         self.findings = Findings(window.kinds, self.standings)
         self.problems: list[Problem] = []
+        self.sheets = Sheets(window)
         self.disk = Disk(window)
+        self.drafts = Drafts(window, window.drafts_folder)
         self.runs = Runs(self)
         self.quick = Quick(window)
         self.editing = Editing(window)
@@ -89,6 +93,10 @@ class Desk(QObject):
         w = self.window_
         d = w.document
         d.opened.connect(self._opened)
+        d.resumed.connect(self._resumed)
+        d.source_changed.connect(self.show_problems)
+        w.source.edited.connect(d.edit_source)
+        self.sheets.leaving += [w.source.flush, self.drafts.write]
         d.changed.connect(self._changed)
         d.state_changed.connect(self.titles)
         d.refused.connect(lambda message: self.say(message.text()))
@@ -166,14 +174,31 @@ class Desk(QObject):
     def _opened(self) -> None:
         w = self.window_
         w.notice.hide()
-        self.standings.forget()
-        self.findings.forget()
+        # New ones: a run of the flow before may still note in the old ones how it goes.
+        self.standings = Standings()
+        self.findings = Findings(w.kinds, self.standings)
+        self._show_flow()
+        w.canvas.first_sight()
+        self._after_change()
+
+    def _resumed(self) -> None:
+        """Another tab: its flow is shown as it was left."""
+        self._show_flow()
+        self._after_change()
+
+    def _show_flow(self) -> None:
+        w = self.window_
+        w.notice.hide()
+        w.toast.hide()
         self.runs.forget()
         w.runner.forget_checks()
         w.scene.show_flow(w.document.flow, w.kinds.face)
         w.data.say(_("Run the flow, then select a card or a wire: its rows appear here."))
-        w.canvas.first_sight()
-        self._after_change()
+        source = w.document.source
+        w.middle.setCurrentWidget(w.canvas if source is None else w.source)
+        if source is not None:
+            w.source.show_source(source)
+            w.show_side("bottom", w.problems)
 
     def _changed(self, before: Any, after: Any) -> None:
         self.window_.scene.sync(after)
@@ -182,7 +207,7 @@ class Desk(QObject):
     def _after_change(self) -> None:
         w = self.window_
         flow = w.document.flow
-        empty = not flow.nodes
+        empty = not flow.nodes and w.document.source is None and not flow.notes
         if empty:
             w.welcome.fill(w.recent.paths())
         w.welcome.setVisible(empty)
@@ -212,7 +237,10 @@ class Desk(QObject):
     def show_problems(self) -> None:
         """Everything that shows what is wrong, brought up to date."""
         w = self.window_
-        problems = self.problems = self.findings.of(w.document.flow, str(w.runner.root or ""))
+        d = w.document
+        found = self.findings.of(d.flow, str(w.runner.root or "")) if d.source is None else list(d.broken)
+        problems = self.problems = found
+        w.source.show_problems(d.broken)
         w.problems.show_problems(problems, [self._place_of(problem) for problem in problems])
         count = len(problems)
         w.tabs.setTabText(w.tabs.indexOf(w.problems), f"{_('Problems')} ({count})" if count else _("Problems"))
@@ -244,6 +272,7 @@ class Desk(QObject):
         mark = "" if d.is_saved else " •"
         w.heading.setText(f"{d.title}{mark}")
         w.heading.setToolTip(str(d.path or "") if d.is_saved else _("There are changes that are not saved."))
+        self.sheets.retitle()
         w.setWindowTitle(f"{d.title}{mark} — Tisserand")
         self._name_step("undo", _("Undo"), d.undo_name)
         self._name_step("redo", _("Redo"), d.redo_name)
@@ -320,6 +349,9 @@ class Desk(QObject):
         """To the node and field of a problem."""
         w = self.window_
         id = problem.place.node
+        if w.document.source is not None:
+            w.source.go_to(problem)
+            return
         if id is None or id not in w.scene.cards:
             return
         self._choose(id)

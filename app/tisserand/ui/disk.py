@@ -13,6 +13,7 @@ from tisserand.texts import msg
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
 from tisserand.ui.document import Opened, read
+from tisserand.ui.sheets import may_leave
 
 if TYPE_CHECKING:
     from tisserand.ui.window import Window
@@ -36,40 +37,52 @@ class Disk(QObject):
         self._watcher = QFileSystemWatcher(self)
         self._watcher.fileChanged.connect(lambda _path: self._settle.start())
         window.document.opened.connect(self._watch)
+        window.document.resumed.connect(self._watch)
 
     def may_leave(self) -> bool:
         """Whether the open flow may be left: saved, or the person says so."""
-        d = self.window_.document
-        if d.is_saved:
-            return True
-        answer = dialogs.ask_to_save(self.window_, d.title)
-        return self.save() if answer == "save" else answer == "discard"
+        return may_leave(self.window_)
 
     # -- opening -------------------------------------------------------------------------------------------------------
     def new(self) -> None:
-        if self.may_leave():
+        """In a tab of its own, unless what is shown is new and untouched."""
+        if self.window_.desk.sheets.is_blank():
             self.window_.document.new()
+        else:
+            self.window_.desk.sheets.add()
 
     def open(self) -> None:
-        if not self.may_leave():
-            return
         start = str(self.window_.document.path or self.window_.runner.root or Path.home())
         chosen, _filter = QFileDialog.getOpenFileName(self.window_, _("Open a flow"), start, _("Flows") + " (*.yaml *.yml)")
         if chosen:
             self.load(Path(chosen))
 
     def open_path(self, path: Path) -> None:
-        if self.may_leave():
-            self.load(path)
+        self.load(path)
 
     def load(self, path: Path) -> None:
-        """Open a flow file, and the workspace around it. It is read elsewhere: a large one must not hold up the window."""
+        """Open a flow file, and the workspace around it, in a tab of its own; where it is open already, turn to it."""
+        sheets, d = self.window_.desk.sheets, self.window_.document
+        known = sheets.place_of(path)
+        if known is not None:
+            sheets.show(known)
+            if d.is_saved or not d.differs_on_disk():
+                self.reload(path)
+            return
+        if not sheets.is_blank():
+            sheets.add()
+        self.reload(path)
+
+    def reload(self, path: Path) -> None:
+        """Read a file into the tab that is shown. It is read elsewhere: a large one must not hold up the window."""
         self.loading, self._wanted = True, path
+        sheet = self.window_.desk.sheets.sheet
 
         def come(opened: Opened) -> None:
             if self._wanted == path:
                 self.loading = False
-                self._take(opened)
+                if self.window_.desk.sheets.sheet is sheet:
+                    self._take(opened)
 
         def failed(problems: list[Problem]) -> None:
             come(Opened(path, None, problems=problems))
@@ -77,21 +90,29 @@ class Disk(QObject):
         self.window_.background.do(lambda: read(path), come, failed)
 
     def _take(self, opened: Opened) -> None:
+        w = self.window_
+        if opened.raw is None:
+            dialogs.tell_broken(w, opened.path.name, opened.problems)
+            sheets = w.desk.sheets
+            if sheets.is_blank() and len(sheets.sheets) > 1:
+                sheets.close(sheets.current)  # the tab that was made for it
+            return
+        self.move_in(opened.path)
+        w.document.take(opened)
+        w.recent.add(opened.path)
+
+    def move_in(self, path: Path) -> None:
+        """Work in the workspace that a file belongs to."""
         from tisserand.sdk.errors import NodeError
         from tisserand.workspace.folder import Workspace
 
         w = self.window_
         try:
-            w.runner.root = Workspace.find(opened.path).root
+            w.runner.root = Workspace.find(path).root
         except NodeError:
-            w.runner.root = opened.path.resolve().parent
+            w.runner.root = path.resolve().parent
         w.inspector.context.workspace = w.runner.root
         w.runner.survey()
-        w.document.take(opened)
-        if opened.flow is None:
-            dialogs.tell_broken(w, opened.path.name, opened.problems)
-        else:
-            w.recent.add(opened.path)
 
     # -- saving --------------------------------------------------------------------------------------------------------
     def save(self) -> bool:
@@ -102,7 +123,7 @@ class Disk(QObject):
             return self.write(d.path)
         answer = dialogs.ask_to_overwrite(self.window_, d.path.name)
         if answer == "theirs":
-            self.load(d.path)
+            self.reload(d.path)
         return answer == "mine" and self.write(d.path)
 
     def save_as(self) -> bool:
@@ -114,6 +135,7 @@ class Disk(QObject):
 
     def write(self, path: Path) -> bool:
         w = self.window_
+        w.source.flush()
         wrong = w.document.save(path)
         if wrong is not None:
             w.notice.tell(wrong.text(), [(_("Save as…"), w.actions_["save_as"].trigger)])
@@ -122,6 +144,8 @@ class Disk(QObject):
         w.desk.say(_("Saved as {file}").format(file=path.name))
         w.recent.add(path)
         self._watch()
+        if w.document.source is not None and not any(problem.severity == "error" for problem in w.document.broken):
+            self.reload(path)  # a flow again
         return True
 
     # -- noticing ------------------------------------------------------------------------------------------------------
@@ -144,9 +168,9 @@ class Disk(QObject):
         if not path.is_file():
             w.notice.tell(msg("“{file}” is gone from the disk. Saving writes it again.", file=path.name).text(), [])
         elif d.is_saved:
-            self.load(path)
+            self.reload(path)
             w.desk.say(msg("“{file}” was changed by another program and has been loaded again.", file=path.name).text())
         else:
             text = msg("“{file}” was changed by another program. You have changes here that are not saved.", file=path.name)
-            choices = [(_("Load theirs"), lambda: self.load(path)), (_("Keep mine"), w.notice.hide)]
+            choices = [(_("Load theirs"), lambda: self.reload(path)), (_("Keep mine"), w.notice.hide)]
             w.notice.tell(text.text(), choices)

@@ -62,10 +62,27 @@ def _unreadable(path: Path, message: Message, fix: Message | None) -> Opened:
     return Opened(path, None, problems=[Problem("flow.unreadable", message, fix, Place(file=str(path)))])
 
 
+@dataclass(frozen=True)
+class Parked:
+    """A document as it was left while the window shows another one."""
+
+    history: History
+    path: Path | None
+    positions: Positions
+    broken: list[Problem]
+    raw: bytes | None
+    source: str | None
+    title: str
+    is_saved: bool
+
+
 class Document(QObject):
     """One open flow."""
 
     opened = Signal()
+    resumed = Signal()
+    """Another flow, as it was left before."""
+    source_changed = Signal()
     changed = Signal(object, object)
     """(the flow before, the flow now)."""
     state_changed = Signal()
@@ -82,6 +99,8 @@ class Document(QObject):
         """Why the file could not be read; the document is empty then and is not written over it."""
         self.raw: bytes | None = None
         """What the file held when it was last read or written here."""
+        self.source: str | None = None
+        """The text of a file that is no flow yet: it is edited as such."""
         self._history = History(_empty())
         self._history.listen(self._became)
 
@@ -91,10 +110,14 @@ class Document(QObject):
 
     @property
     def is_saved(self) -> bool:
+        if self.source is not None:
+            return self.raw is not None and self.source.encode() == self.raw
         return self._history.is_saved
 
     @property
     def title(self) -> str:
+        if self.source is not None and self.path is not None:
+            return self.path.name
         return self.flow.title or (self.path.stem if self.path else msg("Untitled flow").text())
 
     def new(self) -> None:
@@ -108,21 +131,52 @@ class Document(QObject):
         return opened.problems
 
     def take(self, opened: Opened) -> None:
-        """Become what was read; nothing is ever written over a file that could not be."""
-        if opened.flow is None:
-            self._start(_empty(), None, opened.positions, opened.problems)
-            return
-        # A file that cannot be read in full would lose what was not understood: saving it asks for another name.
+        """Become what was read. A file that cannot be read in full is edited as text: on the canvas, what was not understood
+        would be lost."""
         partly = any(problem.severity == "error" and problem.code.startswith("yaml") for problem in opened.problems)
-        self.raw = None if partly else opened.raw
-        self._start(opened.flow, None if partly else opened.path, opened.positions, [])
+        if opened.flow is not None and not partly:
+            self.raw = opened.raw
+            self._start(opened.flow, opened.path, opened.positions, [])
+        elif opened.raw is None:
+            self.raw = None
+            self._start(_empty(), None, opened.positions, opened.problems)
+        else:
+            self.raw = opened.raw
+            self._start(_empty(), opened.path, opened.positions, opened.problems, opened.raw.decode("utf-8"))
 
-    def adopt(self, other: Document) -> None:
-        """Go on where another window left off: the flow, its history and its file."""
-        self._history = other._history
+    def recover(self, flow: Flow | None, path: Path | None, text: str) -> None:
+        """Become what was kept of unsaved changes; the file itself may have become something else since."""
+        try:
+            self.raw = path.read_bytes() if path is not None else None
+        except OSError:
+            self.raw = None
+        if flow is None:
+            self._start(_empty(), path, Positions(), [], text)
+            self.edit_source(text)
+            return
+        self._start(flow, path, Positions(), [])
+        self._history.mark_unsaved()
+        self.state_changed.emit()
+
+    def edit_source(self, text: str) -> None:
+        """The text of a file that is no flow yet was changed."""
+        reading = read_flow(text, str(self.path or ""))
+        self.source, self.broken, self.positions = text, list(reading.problems), reading.positions
+        self.source_changed.emit()
+        self.state_changed.emit()
+
+    def park(self) -> Parked:
+        """What `unpark` needs to go on from here."""
+        return Parked(self._history, self.path, self.positions, self.broken, self.raw, self.source, self.title, self.is_saved)
+
+    def unpark(self, parked: Parked) -> None:
+        """Go on where `park` left off, perhaps in another window."""
+        self._history.ignore(self._became)
+        self._history = parked.history
         self._history.listen(self._became)
-        self.path, self.positions, self.broken, self.raw = other.path, other.positions, other.broken, other.raw
-        self.opened.emit()
+        self.path, self.positions, self.broken = parked.path, parked.positions, parked.broken
+        self.raw, self.source = parked.raw, parked.source
+        self.resumed.emit()
         self.state_changed.emit()
 
     def differs_on_disk(self) -> bool:
@@ -139,7 +193,11 @@ class Document(QObject):
         self.raw = None
         self._start(flow, None, Positions(), [])
 
-    def _start(self, flow: Flow, path: Path | None, positions: Positions, broken: list[Problem]) -> None:
+    def _start(
+        self, flow: Flow, path: Path | None, positions: Positions, broken: list[Problem], source: str | None = None
+    ) -> None:
+        self._history.ignore(self._became)
+        self.source = source
         self._history = History(flow)
         self._history.listen(self._became)
         self.path, self.positions, self.broken = path, positions, broken
@@ -148,7 +206,7 @@ class Document(QObject):
 
     def text(self) -> str:
         """The flow as its file would hold it."""
-        return write_flow(self.flow)
+        return self.source if self.source is not None else write_flow(self.flow)
 
     def save(self, path: Path) -> Message | None:
         """Write the file at once; gives the sentence why it could not be."""

@@ -16,6 +16,7 @@ from tisserand.ui.canvas.state import seconds
 
 if TYPE_CHECKING:
     from tisserand.ui.desk import Desk
+    from tisserand.ui.standings import Standings
 
 
 class Runs(QObject):
@@ -24,8 +25,9 @@ class Runs(QObject):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.desk = desk
-        self._shown = False
-        """Whether the flow in the window is the one whose run is under way."""
+        self._standings: Standings | None = None
+        """Where the run under way is noted; what the window shows may be another flow's."""
+        self._title = ""
         self._words: dict[str, str] = {
             "done": _("Done"),
             "failed": _("Failed"),
@@ -38,6 +40,11 @@ class Runs(QObject):
         runner.logged.connect(desk.window_.log.add_event)
         runner.finished.connect(self._finished)
         runner.refused.connect(self._refused)
+
+    @property
+    def _shown(self) -> bool:
+        """Whether the flow in the window is the one that was run last."""
+        return self._standings is self.desk.standings
 
     def start(self) -> None:
         """Run what is on the screen, saved or not."""
@@ -60,7 +67,7 @@ class Runs(QObject):
             w.runner.root = self._home()
         self.desk.standings.begin(flow)
         self.desk.findings.take_refusal([])
-        self._shown = True
+        self._standings, self._title = self.desk.standings, w.document.title
         w.log.begin(flow.nodes)
         self._state(_("Starting …"))
         w.runner.start(flow, self.desk.file(), parameters)
@@ -91,7 +98,6 @@ class Runs(QObject):
 
     def forget(self) -> None:
         """Another flow was opened: a run that is under way goes on, but is not shown on its cards."""
-        self._shown = False
         if not self.desk.window_.runner.running:
             self._state("")
 
@@ -105,14 +111,15 @@ class Runs(QObject):
         self.desk.window_.state.setText(text)
 
     def _started(self, run: str) -> None:
-        if self._shown:
-            self.desk.standings.run = run
+        if self._standings is not None:
+            self._standings.run = run
         self._state(_("Running …"))
         self.desk.titles()
 
     def _progressed(self, infos: Any) -> None:
+        if self._standings is not None:
+            self._standings.infos = infos
         if self._shown:
-            self.desk.standings.infos = infos
             if infos and self.desk.window_.runner.running:
                 over = sum(info.state not in {"waiting", "running"} for info in infos.values())
                 self._state(f"{_('Running …')} {over} / {len(infos)}")
@@ -124,9 +131,11 @@ class Runs(QObject):
         spent = (info.finished or 0) - (info.started or info.created)
         self._state(f"{word} · {seconds(spent)}" if info.finished else word)
         self.desk.titles()
+        if self._standings is not None:
+            self._standings.end(info.error)
         if not self._shown:
+            w.desk.say(f"{self._title} — {word}")
             return
-        self.desk.standings.end(info.error)
         if info.error is not None and not self.desk.standings.problems(w.document.flow):
             self.desk.findings.take_refusal([info.error])
         self.desk.show_problems()

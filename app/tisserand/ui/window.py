@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, Qt, Signal
@@ -13,6 +14,7 @@ from PySide6.QtWidgets import (
     QMainWindow,
     QMenu,
     QSplitter,
+    QStackedWidget,
     QTabWidget,
     QToolBar,
     QToolButton,
@@ -39,6 +41,7 @@ from tisserand.ui.panels.log import Log
 from tisserand.ui.panels.outline import Outline
 from tisserand.ui.panels.palette import Palette
 from tisserand.ui.panels.problems import Problems
+from tisserand.ui.panels.source import SourceView
 from tisserand.ui.recent import Recent
 from tisserand.ui.runner import Runner
 from tisserand.ui.shortened import Shortened
@@ -48,13 +51,15 @@ from tisserand.ui.welcome import Welcome
 
 
 class Window(QMainWindow):
-    """One window on one flow. What its actions do is in `desk`."""
+    """One window on one or several flows. What its actions do is in `desk`."""
 
     language_changed = Signal()
 
-    def __init__(self, settings: QSettings | None = None) -> None:
+    def __init__(self, settings: QSettings | None = None, drafts: Path | None = None) -> None:
+        """`drafts` is the folder where unsaved changes are kept; without it a crash loses them."""
         super().__init__()
         self.settings = settings
+        self.drafts_folder = drafts
         self.setObjectName("window")
         self.kinds = Kinds()
         self.document = Document(self.kinds)
@@ -64,6 +69,7 @@ class Window(QMainWindow):
         self.scene = FlowScene()
         self.canvas = Canvas(self.scene)
         self.palette_panel = Palette(self.kinds)
+        self.source = SourceView()
         self.inspector = Inspector(self.document, FormContext())
         self.data = DataPane(self.runner)
         self.problems = Problems(self.actions_["relock"])
@@ -77,6 +83,7 @@ class Window(QMainWindow):
         self._lay_out()
         self._make_toolbar()
         self.desk = Desk(self)
+        self._column.insertWidget(0, self.desk.sheets.bar)
         self._wire_panels()
         self.canvas.installEventFilter(self)
         theme().changed.connect(self._recolour)
@@ -95,7 +102,10 @@ class Window(QMainWindow):
         left.setMinimumWidth(170)
         right.setMinimumWidth(230)
         self._upper = QSplitter(Qt.Orientation.Horizontal)
-        for widget in (left, self.canvas, right):
+        self.middle = QStackedWidget()
+        self.middle.addWidget(self.canvas)
+        self.middle.addWidget(self.source)
+        for widget in (left, self.middle, right):
             self._upper.addWidget(widget)
         self._upper.setSizes([216, 784, 280])
         self._outer = QSplitter(Qt.Orientation.Vertical)
@@ -109,7 +119,7 @@ class Window(QMainWindow):
         self._outer.setStretchFactor(0, 2)
         self._outer.setStretchFactor(1, 1)
         whole = QWidget()
-        box = QVBoxLayout(whole)
+        box = self._column = QVBoxLayout(whole)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addWidget(self.notice)
@@ -223,15 +233,8 @@ class Window(QMainWindow):
 
     def succeed(self, other: Window) -> None:
         """Take over what another window showed: its flow with the history, its run, its place on the screen."""
-        self.runner.root = other.runner.root
-        self.inspector.context.workspace = other.runner.root
         self.setGeometry(other.geometry())
-        self.document.adopt(other.document)
-        self.desk.standings.take_over(other.desk.standings)
-        self.desk.show_problems()
-        self.scene.select(other.scene.selection)
-        if self.runner.root is not None:
-            self.runner.survey()
+        self.desk.sheets.take_over(other.desk.sheets)
 
     def retire(self) -> None:
         """Go without a question: another window has taken over."""
@@ -248,6 +251,11 @@ class Window(QMainWindow):
             value: Any = self.settings.value(name)
             if isinstance(value, QByteArray) and not value.isEmpty():
                 call(value)
+        for id in (*self.sides, "minimap"):
+            # Settings files hold texts.
+            self.actions_[id].setChecked(str(self.settings.value(f"shown/{id}", "true")).lower() == "true")
+        tab = str(self.settings.value("tab", "0"))
+        self.tabs.setCurrentIndex(int(tab) if tab.isdecimal() else 0)
 
     def _kept(self) -> dict[str, Any]:
         return {
@@ -257,13 +265,17 @@ class Window(QMainWindow):
         }
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self.desk.disk.may_leave():
+        if not self.desk.sheets.may_leave_all():
             event.ignore()
             return
+        self.desk.drafts.close()
         if self.settings is not None:
             self.settings.setValue("geometry", self.saveGeometry())
             self.settings.setValue("upper", self._upper.saveState())
             self.settings.setValue("outer", self._outer.saveState())
+            for id in (*self.sides, "minimap"):
+                self.settings.setValue(f"shown/{id}", self.actions_[id].isChecked())
+            self.settings.setValue("tab", self.tabs.currentIndex())
         self.background.close()
         self.runner.close()
         event.accept()

@@ -70,12 +70,12 @@ class CanvasView(QGraphicsView):
         self.flow_scene.ratio = self.devicePixelRatioF()
         self.resetTransform()
         self.scale(new, new)
-        self._bring(fixed, at)
+        self.bring(fixed, at)
         self.viewport().update()
         self.zoomed.emit(new)
         self.shifted.emit()
 
-    def _bring(self, fixed: QPointF, at: QPoint) -> None:
+    def bring(self, fixed: QPointF, at: QPoint) -> None:
         """Scroll so that a scene point comes to lie under a viewport point."""
         moved = self.mapFromScene(fixed) - at
         self.pan(-moved.x(), -moved.y())
@@ -95,7 +95,7 @@ class CanvasView(QGraphicsView):
         space = self.viewport().rect().adjusted(28, 28, -28, -28)
         factor = min(space.width() / box.width(), space.height() / box.height(), 1.0)
         self.set_zoom(max(factor, SMALLEST))
-        self._bring(box.center(), self.viewport().rect().center())
+        self.bring(box.center(), self.viewport().rect().center())
 
     def first_sight(self) -> None:
         """A flow that was just opened: the whole of it where that can be read, else its beginning."""
@@ -106,13 +106,13 @@ class CanvasView(QGraphicsView):
         box, space = self.flow_scene.bounds(), self.viewport().rect()
         corner = QPointF(box.left(), box.center().y() if box.height() * READABLE < space.height() else box.top())
         where = QPoint(32, space.center().y() if corner.y() > box.top() else 32)
-        self._bring(corner, where)
+        self.bring(corner, where)
 
     def reveal(self, box: QRectF) -> None:
         """Scroll as little as needed to show a part of the scene."""
         seen = self.mapToScene(self.viewport().rect().adjusted(24, 24, -24, -24)).boundingRect()
         if not seen.contains(box):
-            self._bring(box.center(), self.viewport().rect().center())
+            self.bring(box.center(), self.viewport().rect().center())
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         super().scrollContentsBy(dx, dy)
