@@ -13,7 +13,7 @@ from tisserand.engine.connected import unconnected
 from tisserand.engine.context import NodeContext
 from tisserand.engine.control import Stop
 from tisserand.engine.journal import Journal
-from tisserand.engine.locking import SourceLock
+from tisserand.engine.locking import SourceLock, open_parameters
 from tisserand.engine.native import unwritable
 from tisserand.engine.orders import colliding, undeclared
 from tisserand.engine.pinned import columns
@@ -22,6 +22,7 @@ from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
 from tisserand.engine.run import FlowRun, Options
 from tisserand.engine.values import typical_values
 from tisserand.model.check import check_flow
+from tisserand.model.edit_group import named
 from tisserand.model.flow import Flow, Node
 from tisserand.model.graph import order
 from tisserand.model.growth import growing
@@ -76,13 +77,18 @@ def check_text(
     with tempfile.TemporaryDirectory(prefix="tisserand-check-") as folder:
         run = looking(workspace, flow, env, Path(folder))
         known = {(problem.place.node, problem.place.field) for problem in problems}
-        lock = SourceLock(workspace.root, file)
+        lock = SourceLock(workspace.root, file, flow)
         left: list[Problem] = []
+        open_names = open_parameters(flow)
         problems += [] if relock else lock.problems
 
         def found_at(node: ResolvedNode) -> Discovery | None:
             if node.spec.pinned is not None:
                 return columns(run, node)
+            later = sorted(named(node.spec.config) & open_names)
+            if later:
+                left.append(_later(node, later[0]))
+                return None
             harmless = relock or _harmless(node)
             known = lock.answer(node) if (locked or not harmless) and not relock else None
             if known is None and not harmless:
@@ -124,6 +130,12 @@ def _unasked(node: ResolvedNode) -> Problem:
     return Problem(
         "source.unasked", message, msg("Run the flow once: the lock file keeps its columns."), Place(node=node.id), "warning"
     )
+
+
+def _later(node: ResolvedNode, name: str) -> Problem:
+    message = msg("What is read here is known only when the flow starts, by its parameter “{name}”.", name=name)
+    fix = msg("Give the parameter a default, and the columns are known before.")
+    return Problem("source.unasked", message, fix, Place(node=node.id), "warning")
 
 
 def _sound(flow: Flow, problems: list[Problem]) -> Flow:

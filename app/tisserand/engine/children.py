@@ -22,6 +22,7 @@ from tisserand.texts import Message, msg
 
 if TYPE_CHECKING:
     from tisserand.engine.run import FlowRun
+    from tisserand.model.flow import Flow
 
 DEEPEST = 20
 """Calls inside calls: more is a flow that calls itself."""
@@ -35,7 +36,7 @@ def door_schema(run: FlowRun, node: ResolvedNode) -> Schema:
         raise NodeError("Flows call each other {depth} deep: does one call itself?", depth=run.depth, field="flow")
     text, file = flow_source(run, node.config.flow)
     loaded = _loaded(run, text, file, {}, load)
-    child = _Look(run, file)
+    child = _Look(run, file, loaded.flow)
     child.run.flow = loaded.flow
     values = {**loaded.values, **typical_values(loaded.flow), "run": run.id, "__now": run.started_at}
     found = resolve(loaded.flow, run.registry, values, child.discover, lambda inner, schemas: child.called(inner))
@@ -58,12 +59,12 @@ def door_schema(run: FlowRun, node: ResolvedNode) -> Schema:
 class _Look:
     """Looking into a called flow, one call deeper."""
 
-    def __init__(self, run: FlowRun, file: str) -> None:
+    def __init__(self, run: FlowRun, file: str, flow: Flow) -> None:
         import copy
 
         from tisserand.engine.locking import SourceLock
 
-        self.lock = SourceLock(run.workspace.root, file)
+        self.lock = SourceLock(run.workspace.root, file, flow)
         self.run = copy.copy(run)
         self.run.depth += 1
 

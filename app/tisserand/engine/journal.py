@@ -32,6 +32,7 @@ CREATE TABLE runs (
 CREATE INDEX runs_by_flow ON runs (flow, id);
 CREATE INDEX runs_by_state ON runs (state, id);
 CREATE INDEX runs_by_parent ON runs (parent, id) WHERE parent IS NOT NULL;
+CREATE INDEX runs_by_label ON runs (label) WHERE label IS NOT NULL;
 CREATE TABLE events (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL REFERENCES runs (id), time REAL NOT NULL,
   kind TEXT NOT NULL, node TEXT, data TEXT NOT NULL
@@ -166,6 +167,12 @@ class Journal:
         with self._lock:
             row = self._quick.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
         return _record(row) if row else None
+
+    def labelled(self, label: str) -> str | None:
+        """The first run that was started with this label."""
+        with self._lock:
+            row = self._quick.execute("SELECT id FROM runs WHERE label = ? ORDER BY id LIMIT 1", (label,)).fetchone()
+        return str(row[0]) if row else None
 
     def runs(
         self,

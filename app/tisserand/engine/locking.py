@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.engine.resolve import DriftError, ResolvedNode
 from tisserand.files import write_text
+from tisserand.model.edit_group import named
 from tisserand.model.lock import Lock, Locked, drift, lock_file, read_lock, settings_of, write_lock
 from tisserand.model.problem import Problem
 from tisserand.sdk.node import Discovery
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 class SourceLock:
     """The lock of one flow. A flow that has no file has none: then nothing is known and nothing is kept."""
 
-    def __init__(self, root: Path, file: str | None) -> None:
+    def __init__(self, root: Path, file: str | None, flow: Flow) -> None:
         self.file = lock_file(file) if file is not None else None
         self.flow_file = file
+        self._open = open_parameters(flow)
         self.path = root / self.file if self.file is not None else None
         self.problems: list[Problem] = []
         self.known: Lock = {}
@@ -38,17 +40,21 @@ class SourceLock:
             else:
                 self.known, self.problems = read_lock(text, self.file)
 
+    def _locks(self, node: ResolvedNode) -> bool:
+        """What only a run knows (the file that arrived) is another source each time: no columns can be held against it."""
+        return locks(node) and not (named(node.spec.config) & self._open)
+
     def answer(self, node: ResolvedNode) -> Discovery | None:
         """What the lock says of a source, so that nobody needs to call it; None where it says nothing, or of other settings."""
         known = self.known.get(node.id)
-        if known is None or not locks(node) or known.settings != settings_of(node.spec):
+        if known is None or not self._locks(node) or known.settings != settings_of(node.spec):
             return None
         return Discovery(known.schema, known.detected)
 
     def hold(self, node: ResolvedNode, found: Discovery) -> Discovery:
         """What was found, if its columns are those of the lock; raises `DriftError` otherwise."""
         known = self.known.get(node.id)
-        if locks(node) and known is not None and known.settings == settings_of(node.spec):
+        if self._locks(node) and known is not None and known.settings == settings_of(node.spec):
             changes = drift(known.schema, found.schema)
             if changes is not None:
                 raise DriftError(
@@ -62,7 +68,7 @@ class SourceLock:
         return found
 
     def learn(self, node: ResolvedNode, found: Discovery) -> None:
-        if locks(node):
+        if self._locks(node):
             self._learned[node.id] = Locked(settings_of(node.spec), found.schema, found.detected)
 
     def save(self, flow: Flow, registry: Registry, clean: Callable[[Any], Any], anew: bool = False) -> None:
@@ -78,6 +84,11 @@ class SourceLock:
             text = write_lock(lock)
             if not self.path.exists() or self.path.read_text(encoding="utf-8", errors="replace") != text:
                 write_text(self.path, text)
+
+
+def open_parameters(flow: Flow) -> set[str]:
+    """The parameters that only a run gives a value."""
+    return {name for name, parameter in flow.parameters.items() if parameter.default is None}
 
 
 def locks(node: ResolvedNode) -> bool:

@@ -84,7 +84,7 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     threads = thread_count(memory, run.options.threads)
     spill = run.folder / "tmp"
     spill.mkdir(parents=True, exist_ok=True)
-    lock = SourceLock(run.workspace.root, file)
+    lock = SourceLock(run.workspace.root, file, run.flow)
     if lock.problems:
         raise FlowWrong(lock.problems)
     known = _Discoveries(run.folder / "discovery.json", lock)

@@ -127,7 +127,7 @@ def _child(
         exit = unique_id(replace(inside, nodes=nodes), "rows_out")
         nodes[exit] = Node(exit, EXIT, inputs={"table": (ref,)}, config={"name": DOOR})
         layout[exit] = (right + STEP, top)
-    used = {name for node in nodes.values() for name in _named(node_data(node))}
+    used = {name for node in nodes.values() for name in named(node_data(node))}
     frames = {each: frame for each, frame in flow.frames.items() if frame.holds and chosen.issuperset(frame.holds)}
     notes = {each: note for each, note in flow.notes.items() if note.near in chosen}
     layout |= {each: flow.layout[each] for each in (*frames, *notes) if each in flow.layout}
@@ -143,14 +143,14 @@ def _child(
     )
 
 
-def _named(value: Any) -> set[str]:
+def named(value: Any) -> set[str]:
     """The parameters that texts inside a value may mean."""
     if isinstance(value, str):
         return {first or second for first, second in Names.findall(value)}
     if isinstance(value, Mapping):
-        return {name for item in value.values() for name in _named(item)}
+        return {name for item in value.values() for name in named(item)}
     if isinstance(value, list | tuple):
-        return {name for item in value for name in _named(item)}
+        return {name for item in value for name in named(item)}
     return set()
 
 

@@ -11,7 +11,7 @@ FORMAT_VERSION = 1
 OnError = Literal["stop", "continue", "route"]
 After = Literal["done", "failed", "always"]
 Overlap = Literal["skip", "queue", "replace"]
-ParameterType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "choice", "file"]
+ParameterType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "choice", "file", "folder"]
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -13,7 +13,7 @@ import requests
 from tisserand.engine.journal import FINAL, Event
 from tisserand.engine.launch import refusal
 from tisserand.model.problem import Problem
-from tisserand.service.protocol import Checked, ConnectionInfo, Page, Refused, RunInfo, RunRequest, Tested, Uncertain
+from tisserand.service.protocol import Checked, ConnectionInfo, Page, Refused, RunInfo, RunRequest, Tested, Uncertain, Watch
 from tisserand.texts import Message, msg
 
 if TYPE_CHECKING:
@@ -92,6 +92,15 @@ class HttpExecutor:
             for line in answer.iter_lines(chunk_size=None):
                 if line:
                     yield Event.from_json(json.loads(line))
+
+    def watch(self, file: str) -> None:
+        self._call("POST", "/watches", {"file": file, "on": True})
+
+    def unwatch(self, file: str) -> None:
+        self._call("POST", "/watches", {"file": file, "on": False})
+
+    def watches(self) -> list[Watch]:
+        return [Watch.from_json(watch) for watch in self._call("GET", "/watches").json()]
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
         found = self._call("POST", "/check", {"file": file, "text": text, "env": env}, timeout=LONG).json()

@@ -25,6 +25,7 @@ from tisserand.engine.launch import (
     unknown_run,
 )
 from tisserand.sdk.errors import NodeError
+from tisserand.service.ledger import Ledger, Watch
 from tisserand.service.protocol import Checked, ConnectionInfo, Page, RunInfo, RunRequest, Tested, Uncertain
 from tisserand.service.states import Follower, info
 from tisserand.texts import Message, msg
@@ -51,6 +52,7 @@ class LocalExecutor:
         self._grace = grace
         state_folder(self.root)
         self.journal = Journal(journal_path(self.root))
+        self.ledger = Ledger(self.root / ".tisserand" / "ledger.sqlite")
         self._handles: dict[str, RunHandle] = {}
         self.journal.recover(process_alive)
 
@@ -124,6 +126,17 @@ class LocalExecutor:
         if handle is not None:
             handle.wait()
         return self.run(run)
+
+    # Flows that start by themselves
+
+    def watch(self, file: str) -> None:
+        self.ledger.switch_on(self._inside(file))
+
+    def unwatch(self, file: str) -> None:
+        self.ledger.switch_off(self._inside(file))
+
+    def watches(self) -> list[Watch]:
+        return self.ledger.watches()
 
     # Flows
 
@@ -234,6 +247,7 @@ class LocalExecutor:
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         self._handles.clear()
+        self.ledger.close()
         self.journal.close()
 
     # Inside

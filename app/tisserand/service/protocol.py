@@ -10,6 +10,7 @@ from tisserand.engine.journal import FINAL, Event, State
 from tisserand.engine.launch import Keep, Refused, RunRequest, Uncertain
 from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
+from tisserand.service.ledger import Watch
 from tisserand.texts import Message
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "State",
     "Tested",
     "Uncertain",
+    "Watch",
 ]
 
 NodeState = Literal["waiting", "running", "done", "failed", "skipped", "uncertain"]
@@ -212,6 +214,15 @@ class Executor(Protocol):
     def events(self, run: str, after: int = 0, follow: bool = False) -> Iterator[Event]:
         """The events of a run with a number above `after`. With `follow`, wait for more until the run is over, with events of
         the kind `progress` (without a number) in between."""
+
+    def watch(self, file: str) -> None:
+        """Switch a flow on: the executor process of the workspace listens for it and starts it for every event."""
+
+    def unwatch(self, file: str) -> None:
+        """Switch a flow off; runs under way go on."""
+
+    def watches(self) -> list[Watch]:
+        """The flows that are on."""
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
         """All problems of a flow at once."""

@@ -7,7 +7,10 @@ import os
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -25,11 +28,14 @@ def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None,
     from tisserand.service.guard import token
     from tisserand.service.local import LocalExecutor
     from tisserand.service.server import Server, build
+    from tisserand.service.watching import Watching
 
     root = root.resolve()
     state = state_folder(root)
     with closing(_lock(state / "executor.lock")), _listen(port) as listening:
         executor = LocalExecutor(root, grace)
+        watching = Watching(executor)
+        watching.start()
         server = Server(build(executor, token(root)), lambda: _announce(root, listening, ready))
         _end_politely()
         try:
@@ -38,7 +44,31 @@ def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None,
             return  # uvicorn has closed everything already and raises the signal once more
         finally:
             (state / "executor.json").unlink(missing_ok=True)
+            watching.stop()
             executor.close()
+
+
+def ensure(root: Path, seconds: float = 60) -> str:
+    """The address of the workspace's executor process; where none runs, one is started that outlives this process."""
+    found = running(root)
+    if found is not None:
+        return found
+    command = [sys.executable, "-m", "tisserand.cli.main", "serve", "--workspace", str(root)]
+    with (state_folder(root) / "serve.log").open("ab") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=root)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = running(root)
+        if found is not None:
+            return found
+        if process.poll() is not None and running(root) is None:
+            break
+        time.sleep(0.05)
+    raise refusal(
+        "serve.failed",
+        msg("The executor of this workspace did not start."),
+        msg("“{file}” says why.", file=str(root / ".tisserand" / "serve.log")),
+    )
 
 
 def _end_politely() -> None:

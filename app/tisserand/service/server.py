@@ -65,6 +65,11 @@ class FlowBody(_Body):
     relock: bool = False
 
 
+class WatchBody(_Body):
+    file: str
+    on: bool = True
+
+
 class PreviewBody(_Body):
     node: str
     port: str | None = None
@@ -81,6 +86,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     _answer_errors(api, executor)
     _add_runs(api, executor)
     _add_flows(api, executor)
+    _add_watches(api, executor)
     return Guard(api, token)
 
 
@@ -173,6 +179,17 @@ def _add_flows(api: FastAPI, executor: LocalExecutor) -> None:
     def test_connection(name: str, env: str | None = None) -> dict[str, Any]:
         tested = executor.test_connection(name, env)
         return {"ok": tested.ok, "message": tested.message.to_json(), "seconds": tested.seconds}
+
+
+def _add_watches(api: FastAPI, executor: LocalExecutor) -> None:
+    @api.get("/watches")
+    def watches() -> list[Any]:
+        return [watch.to_json() for watch in executor.watches()]
+
+    @api.post("/watches")
+    def watch(body: WatchBody) -> list[Any]:
+        (executor.watch if body.on else executor.unwatch)(body.file)
+        return [watch.to_json() for watch in executor.watches()]
 
 
 async def _followed(executor: LocalExecutor, run: str, after: int) -> AsyncIterator[bytes]:

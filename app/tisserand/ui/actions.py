@@ -91,6 +91,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("language", N_("English or French"), "Ctrl+Alt+L", "languages", VIEW, N_("language anglais français")),
     Entry("run", N_("Run"), "F5", "play", RUN, N_("start execute go"), N_("Run")),
     Entry("cancel", N_("Cancel the run"), "Shift+F5", "square", RUN, N_("stop abort end"), N_("Stop")),
+    Entry("watch", N_("Switch the flow on"), "F6", "radio", RUN, N_("watch listen folder trigger by itself"), N_("Switch on")),
     Entry("data", N_("Show data"), "Ctrl+D", "table", RUN, N_("rows table preview result")),
     Entry("problems", N_("Show problems"), "F8", "triangle-alert", RUN, N_("errors check warnings")),
     Entry("outline", N_("Show the outline"), "Ctrl+Shift+O", "list-tree", RUN, N_("tree steps list nodes")),
@@ -100,7 +101,7 @@ ENTRIES: tuple[Entry, ...] = (
 )
 # fmt: on
 
-TOOLBAR: tuple[str, ...] = ("run", "cancel", "|", "open", "save", "|", "undo", "redo", "|", "tidy", "fit")
+TOOLBAR: tuple[str, ...] = ("run", "cancel", "watch", "|", "open", "save", "|", "undo", "redo", "|", "tidy", "fit")
 
 
 class Actions(QObject):

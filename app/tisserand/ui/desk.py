@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QMenu
 from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
 from tisserand.sdk.form import form_of
-from tisserand.texts import Message, ngettext
+from tisserand.texts import Message, msg, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
 from tisserand.ui.actions import ARRANGE
@@ -27,6 +27,7 @@ from tisserand.ui.quick import Quick
 from tisserand.ui.runs import Runs
 from tisserand.ui.sheets import Sheets
 from tisserand.ui.standings import Standings
+from tisserand.ui.watching import Watching
 
 if TYPE_CHECKING:
     from tisserand.ui.window import Window
@@ -49,6 +50,7 @@ class Desk(QObject):
         self.editing = Editing(window)
         self.peek = Peek(window)
         self.grouping = Grouping(window)
+        self.watching = Watching(window)
         self._bind()
         self._connect()
         self._opened()
@@ -115,6 +117,7 @@ class Desk(QObject):
         w.welcome.add_asked.connect(self.ask_node)
         w.welcome.flow_asked.connect(self.disk.open_path)
         w.welcome.open_asked.connect(self.disk.open)
+        w.welcome.scenario_asked.connect(self.ask_scenario)
         w.outline.chosen.connect(self._choose)
         w.outline.settings_asked.connect(self.show_settings)
         w.outline.data_asked.connect(self.show_data)
@@ -170,6 +173,29 @@ class Desk(QObject):
             y += HEIGHT + 32
         return x, y
 
+    def ask_scenario(self, scenario: Any) -> None:
+        """The form of a ready scenario; filled in, it becomes a flow and starts."""
+        from tisserand.ui.scenarios import ScenarioForm
+
+        w = self.window_
+        ScenarioForm(w, scenario, Path.home(), lambda values: self._begin(scenario, values)).open()
+
+    def _begin(self, scenario: Any, values: dict[str, str]) -> None:
+        from tisserand.sdk.errors import NodeError
+        from tisserand.ui.scenarios import settle
+
+        w = self.window_
+        try:
+            path = settle(scenario, self.runs.home(), values)
+        except NodeError as error:
+            w.notice.tell(error.message.text(), [])
+            return
+        except OSError as error:
+            reason = error.strerror or str(error)
+            w.notice.tell(msg("“{file}” cannot be written: {reason}.", file=str(error.filename), reason=reason).text(), [])
+            return
+        self.disk.load(path, self.watching.toggle if scenario.listens else self.runs.start)
+
     # -- keeping in step -----------------------------------------------------------------------------------------------
     def _opened(self) -> None:
         w = self.window_
@@ -191,6 +217,7 @@ class Desk(QObject):
         w.notice.hide()
         w.toast.hide()
         self.runs.forget()
+        self.watching.forget()
         w.runner.forget_checks()
         w.scene.show_flow(w.document.flow, w.kinds.face)
         w.data.say(_("Run the flow, then select a card or a wire: its rows appear here."))
@@ -215,6 +242,7 @@ class Desk(QObject):
         self.show_problems()
         if w.runner.root is not None and flow.nodes:
             w.runner.check_soon(flow, self.file())
+        self.watching.follow()
         self.titles()
 
     def file(self) -> str | None:
@@ -263,7 +291,11 @@ class Desk(QObject):
 
     def show_standings(self) -> None:
         w = self.window_
-        w.scene.show_standings(self.standings.of(w.document.flow, self.problems, w.kinds.group))
+        standings = self.standings.of(w.document.flow, self.problems, w.kinds.group)
+        listening = self.watching.standing()
+        if listening is not None:
+            standings[listening[0]] = listening[1]
+        w.scene.show_standings(standings)
         w.outline.show_flow(w.document.flow, w.scene.cards)
 
     def titles(self) -> None:

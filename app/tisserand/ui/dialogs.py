@@ -91,7 +91,14 @@ def ask_to_overwrite(parent: QWidget, name: str) -> str:
     return "mine" if clicked is mine else "theirs" if clicked is theirs else "stay"
 
 
-_WIDGETS: dict[str, Widget] = {"integer": "integer", "number": "number", "boolean": "boolean", "choice": "choice", "file": "file"}
+_WIDGETS: dict[str, Widget] = {
+    "integer": "integer",
+    "number": "number",
+    "boolean": "boolean",
+    "choice": "choice",
+    "file": "file",
+    "folder": "folder",
+}
 
 
 def parameter_field(parameter: Parameter) -> FormField:

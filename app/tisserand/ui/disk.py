@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +61,7 @@ class Disk(QObject):
     def open_path(self, path: Path) -> None:
         self.load(path)
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path, then: Callable[[], object] | None = None) -> None:
         """Open a flow file, and the workspace around it, in a tab of its own; where it is open already, turn to it."""
         sheets, d = self.window_.desk.sheets, self.window_.document
         known = sheets.place_of(path)
@@ -71,9 +72,9 @@ class Disk(QObject):
             return
         if not sheets.is_blank():
             sheets.add()
-        self.reload(path)
+        self.reload(path, then)
 
-    def reload(self, path: Path) -> None:
+    def reload(self, path: Path, then: Callable[[], object] | None = None) -> None:
         """Read a file into the tab that is shown. It is read elsewhere: a large one must not hold up the window."""
         self.loading, self._wanted = True, path
         sheet = self.window_.desk.sheets.sheet
@@ -83,6 +84,8 @@ class Disk(QObject):
                 self.loading = False
                 if self.window_.desk.sheets.sheet is sheet:
                     self._take(opened)
+                    if then is not None and opened.flow is not None:
+                        then()
 
         def failed(problems: list[Problem]) -> None:
             come(Opened(path, None, problems=problems))

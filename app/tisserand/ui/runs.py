@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer
 
+from tisserand.files import shipped
 from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
 from tisserand.texts import translate as _
@@ -64,7 +65,7 @@ class Runs(QObject):
         if w.runner.running:
             return
         if w.runner.root is None:
-            w.runner.root = self._home()
+            w.runner.root = self.home()
         self.desk.standings.begin(flow)
         self.desk.findings.take_refusal([])
         self._standings, self._title = self.desk.standings, w.document.title
@@ -101,10 +102,13 @@ class Runs(QObject):
         if not self.desk.window_.runner.running:
             self._state("")
 
-    def _home(self) -> Path:
-        """A workspace for flows that have none yet."""
+    def home(self) -> Path:
+        """The workspace in use; where there is none yet, or it is a shipped one, the person's own."""
         from tisserand.workspace.folder import Workspace
 
+        root = self.desk.window_.runner.root
+        if root is not None and not root.is_relative_to(shipped("flows").resolve()):
+            return root
         return Workspace.create(Path.home() / "Tisserand").root
 
     def _state(self, text: str) -> None:

@@ -1,21 +1,22 @@
-"""The start page, over an empty canvas: one sentence, one big plus, the flows of last time and a few examples."""
+"""The start page, over an empty canvas: ready scenarios, the flows of last time, a few examples, and a new flow."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QFontMetrics
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from tisserand.files import shipped
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
+from tisserand.ui.scenarios import ScenarioCard, scenarios
 from tisserand.ui.theme import theme
 
 MOST = 3
-NARROW, WIDE = 420, 620
+NARROW, WIDE = 640, 680
 
 
 class Welcome(QFrame):
@@ -24,6 +25,7 @@ class Welcome(QFrame):
     add_asked = Signal()
     open_asked = Signal()
     flow_asked = Signal(object)
+    scenario_asked = Signal(object)
     """The path of a flow file."""
 
     def __init__(self, parent: QWidget) -> None:
@@ -33,32 +35,45 @@ class Welcome(QFrame):
         box = QVBoxLayout(self)
         box.setContentsMargins(16, 14, 16, 14)
         box.setSpacing(8)
-        self._plus = QPushButton()
-        self._plus.setProperty("primary", True)
-        self._plus.setObjectName("plus")
-        self._plus.setIconSize(QSize(32, 32))
-        self._plus.setToolTip(_("Add a node"))
-        self._plus.setAccessibleName(_("Add a node"))
-        self._plus.clicked.connect(self.add_asked)
-        box.addWidget(self._plus, 0, Qt.AlignmentFlag.AlignHCenter)
         title = QLabel(_("Weave your first flow"))
         title.setProperty("role", "title")
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         title.setWordWrap(True)
         box.addWidget(title)
-        self._said = said = QLabel(_("Bring data in from the left, transform it, send it out on the right."))
+        self._said = said = QLabel(_("Start a ready scenario, or build your own: bring data in, transform it, send it out."))
         said.setProperty("role", "muted")
         said.setAlignment(Qt.AlignmentFlag.AlignCenter)
         said.setWordWrap(True)
         box.addWidget(said)
-        box.addSpacing(6)
+        box.addSpacing(4)
+        self._row = QHBoxLayout()
+        self._row.setSpacing(12)
+        self.cards: list[ScenarioCard] = []
+        for scenario in scenarios():
+            card = ScenarioCard(scenario)
+            card.clicked.connect(lambda _checked=False, chosen=scenario: self.scenario_asked.emit(chosen))
+            self._row.addWidget(card)
+            self.cards.append(card)
+        box.addLayout(self._row)
+        box.addSpacing(4)
         self._lists = QHBoxLayout()
         self._lists.setSpacing(20)
         box.addLayout(self._lists)
+        self._plus = QPushButton(_("New flow: add the first node"))
+        self._plus.setProperty("primary", True)
+        self._plus.setObjectName("plus")
+        self._plus.clicked.connect(self.add_asked)
         self._open = QPushButton(_("Open another flow…"))
         self._open.setProperty("quiet", True)
         self._open.clicked.connect(self.open_asked)
-        box.addWidget(self._open, 0, Qt.AlignmentFlag.AlignHCenter)
+        row = QHBoxLayout()
+        row.setSpacing(10)
+        row.addStretch(1)
+        row.addWidget(self._plus)
+        row.addWidget(self._open)
+        row.addStretch(1)
+        box.addSpacing(2)
+        box.addLayout(row)
         self._columns: list[QWidget] = []
         self.buttons: list[QPushButton] = []
         self._shown: object = None
@@ -81,7 +96,7 @@ class Welcome(QFrame):
         if last:
             self._add_column(_("Where you left off"), last, "clock")
         if found:
-            self._add_column(_("Start from an example"), found, "workflow")
+            self._add_column(_("Learn from an example"), found, "workflow")
         self._recolour()
         self.centre()
 
@@ -110,14 +125,25 @@ class Welcome(QFrame):
         self._open.setIcon(icon("folder-open", "accent"))
         for button in self.buttons:
             button.setIcon(icon(button.property("sign"), "accent"))
+        for card in self.cards:
+            card.recolour()
 
     def centre(self) -> None:
         """In the middle of the canvas, never wider than it."""
         parent = self.parentWidget()
         assert parent is not None
-        self.setFixedWidth(max(200, min(WIDE if len(self._columns) > 1 else NARROW, parent.width() - 16)))
+        width = max(200, min(WIDE, parent.width() - 16))
+        self.setFixedWidth(width)
         self._said.setVisible(parent.height() >= 400)
-        self._open.setVisible(parent.height() >= 360)
+        self._open.setVisible(parent.height() >= 340)
+        each = (width - 32 - 12 * (len(self.cards) - 1)) // max(1, len(self.cards))
+        # Where there is little room, titles alone; where there is none, what is smaller stays.
+        roomy = parent.height() >= 420 and each >= 150
+        for card in self.cards:
+            card.told.setVisible(roomy)
+        height = max((card.height_for(each) for card in self.cards), default=0)
+        for card in self.cards:
+            card.fit(each, height)
         self.adjustSize()
         self.move(max(0, (parent.width() - self.width()) // 2), max(0, (parent.height() - self.height()) // 2))
 

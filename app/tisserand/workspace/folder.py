@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping
@@ -180,6 +181,30 @@ class Workspace:
         if path.is_relative_to(self.state):
             raise NodeError("“{path}” lies in “.tisserand”, which is the studio's own.", path=text)
         return path
+
+    def allow(self, folder: Path) -> None:
+        """Let the flows of this workspace use a folder outside it; what the settings say already stays as it is written."""
+        folder = folder.resolve()
+        known = self._folders(self.settings, self.root / MARKER)
+        if any(folder.is_relative_to(each) for each in (self.root, *known)):
+            return
+        marker = self.root / MARKER
+        text = marker.read_text(encoding="utf-8")
+        entry = f"- {json.dumps(folder.as_posix(), ensure_ascii=False)}\n"  # a JSON text is a YAML text
+        if not self.settings.get("allow_folders"):
+            kept = re.sub(r"^allow_folders:[^\n]*\n?", "", text, flags=re.MULTILINE)
+            text = f"{kept.rstrip()}\nallow_folders:\n{entry}".lstrip()
+        else:
+            block = re.search(r"^allow_folders:[ \t]*(#[^\n]*)?\n([ \t]*)-", text, re.MULTILINE)
+            if block is not None:
+                at = block.end() - 1 - len(block[2])
+                text = text[:at] + block[2] + entry + text[at:]
+            else:  # written on one line
+                listed = [*self.settings["allow_folders"], folder.as_posix()]
+                written = json.dumps(listed, ensure_ascii=False)
+                text = re.sub(r"^allow_folders:[^\n]*", lambda _found: f"allow_folders: {written}", text, flags=re.MULTILINE)
+        files.write_text(marker, text)
+        self.__dict__.pop("settings", None)
 
     def values(self, environment: Environment) -> dict[str, Any]:
         """The names that `{{ name }}` may use everywhere in this workspace: the environment's values and `workspace`."""

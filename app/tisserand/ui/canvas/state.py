@@ -34,6 +34,7 @@ _FACES: dict[str, tuple[str, str, str]] = {
     "uncertain": ("circle-alert", "warning", N_("Uncertain")),
     "stopped": ("circle-stop", "warning", N_("Stopped")),
     "disabled": ("ban", "skipped", N_("Switched off")),
+    "listening": ("radio", "running", N_("On")),
     "paused": ("pause", "warning", N_("Paused")),
 }
 
@@ -89,5 +90,7 @@ def second_lines(standing: Standing) -> tuple[str, ...]:
     word = face(standing.state)[2]
     if not standing.detail:
         return (word,)
-    parts = [word, *standing.detail.split(" · ")] if standing.state in {"done", "running"} else [word, standing.detail]
+    parts = (
+        [word, *standing.detail.split(" · ")] if standing.state in {"done", "running", "listening"} else [word, standing.detail]
+    )
     return tuple(" · ".join(parts[:count]) for count in range(len(parts), 1, -1))

@@ -1,0 +1,136 @@
+"""The ledger of what watched flows were started for: each event once, whatever is killed when."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tisserand.model.problem import Problem
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS watches (file TEXT PRIMARY KEY, since REAL NOT NULL, problem TEXT) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (
+  file TEXT NOT NULL, key TEXT NOT NULL, data TEXT NOT NULL, seen REAL NOT NULL, run TEXT, state TEXT,
+  PRIMARY KEY (file, key)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS events_open ON events (file, seen) WHERE state IS NULL;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A flow that is on: it starts by itself."""
+
+    file: str
+    """The flow's file, relative to the workspace."""
+    since: float
+    problem: Problem | None = None
+    """Why it cannot listen now."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """State of its runs → how many; `waiting` are events whose run is not over."""
+    last: str | None = None
+    """The run started last."""
+
+    def to_json(self) -> dict[str, Any]:
+        problem = self.problem.to_json() if self.problem else None
+        return {"file": self.file, "since": self.since, "problem": problem, "counts": dict(self.counts), "last": self.last}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Watch:
+        problem = Problem.from_json(data["problem"]) if data["problem"] else None
+        return cls(data["file"], data["since"], problem, data["counts"], data["last"])
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """An event that is in the ledger and whose run is not known to be over."""
+
+    key: str
+    data: Mapping[str, Any]
+    run: str | None
+
+
+class Ledger:
+    """One SQLite file for all threads and processes of a workspace. What a method wrote is on the disk when it returns."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def _doing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            yield self._db
+
+    # -- which flows are on --------------------------------------------------------------------------------------------
+    def switch_on(self, file: str) -> None:
+        with self._doing() as db:
+            db.execute("INSERT OR IGNORE INTO watches (file, since) VALUES (?, ?)", (file, time.time()))
+
+    def switch_off(self, file: str) -> None:
+        """What was started for it is remembered: switched on again, it does not start for the same files."""
+        with self._doing() as db:
+            db.execute("DELETE FROM watches WHERE file = ?", (file,))
+
+    def on(self) -> list[str]:
+        with self._doing() as db:
+            return [str(file) for (file,) in db.execute("SELECT file FROM watches ORDER BY file")]
+
+    def watches(self) -> list[Watch]:
+        with self._doing() as db:
+            found = db.execute("SELECT file, since, problem FROM watches ORDER BY file").fetchall()
+            made = []
+            for file, since, problem in found:
+                counts = dict(
+                    db.execute("SELECT coalesce(state, 'waiting'), count(*) FROM events WHERE file = ? GROUP BY 1", (file,))
+                )
+                last = db.execute(
+                    "SELECT run FROM events WHERE file = ? AND run IS NOT NULL ORDER BY seen DESC LIMIT 1", (file,)
+                ).fetchone()
+                told = Problem.from_json(json.loads(problem)) if problem else None
+                made.append(Watch(file, since, told, counts, last[0] if last else None))
+            return made
+
+    def tell(self, file: str, problem: Problem | None) -> None:
+        text = json.dumps(problem.to_json()) if problem is not None else None
+        with self._doing() as db:
+            db.execute("UPDATE watches SET problem = ? WHERE file = ? AND problem IS NOT ?", (text, file, text))
+
+    # -- events --------------------------------------------------------------------------------------------------------
+    def claim(self, file: str, key: str, data: Mapping[str, Any]) -> bool:
+        """Enter an event before anything is done for it; whether it is a new one."""
+        with self._doing() as db:
+            done = db.execute(
+                "INSERT OR IGNORE INTO events (file, key, data, seen) VALUES (?, ?, ?, ?)",
+                (file, key, json.dumps(dict(data)), time.time()),
+            )
+            return done.rowcount == 1
+
+    def open_events(self, file: str) -> list[Claimed]:
+        """The events of a flow whose run is not known to be over, the oldest first."""
+        with self._doing() as db:
+            found = db.execute("SELECT key, data, run FROM events WHERE file = ? AND state IS NULL ORDER BY seen, key", (file,))
+            return [Claimed(key, json.loads(data), run) for key, data, run in found]
+
+    def started(self, file: str, key: str, run: str) -> None:
+        with self._doing() as db:
+            db.execute("UPDATE events SET run = ? WHERE file = ? AND key = ?", (run, file, key))
+
+    def ended(self, file: str, key: str, state: str) -> None:
+        with self._doing() as db:
+            db.execute("UPDATE events SET state = ? WHERE file = ? AND key = ?", (state, file, key))
