@@ -59,7 +59,7 @@ class RunRequest:
     threads: int | None = None
     keep: Keep = "cuts"
     until: str | None = None
-    """Run only what this node needs, and the node."""
+    """Run only what this node needs, and the node; several with commas between them."""
     by: str = ""
     trigger: str = "manual"
     parent: str | None = None
@@ -194,16 +194,22 @@ def launch(root: Path, request: RunRequest, journal: Journal | None = None) -> R
 
 
 def relaunch(
-    root: Path, run: str, uncertain: Uncertain | None = None, journal: Journal | None = None, text: str | None = None
+    root: Path,
+    run: str,
+    uncertain: Uncertain | None = None,
+    journal: Journal | None = None,
+    text: str | None = None,
+    until: str | None = None,
 ) -> RunHandle:
-    """Go on with a run that did not end well, under the same id; `request.json` then tells what to do with uncertain sinks. `text`
-    is the flow after an edit; the one of before stays beside it."""
+    """Go on with a run that did not end well, or that was to run up to some node only, under the same id; `request.json` then
+    tells what to do with uncertain sinks. `text` is the flow after an edit; the one of before stays beside it. `until` is where
+    to stop this time: "" for the end, None for where it was to stop before."""
     journal = journal or Journal(journal_path(root))
     folder = run_folder(root, run)
     record = journal.run(run)
     if record is None:
         raise unknown_run(run)
-    if record.state == "done":
+    if record.state == "done" and not (until is not None and _ended_early(folder)):
         raise refusal("run.done", msg("The run “{run}” is done: there is nothing to resume.", run=run))
     if record.state not in FINAL:
         raise refusal("run.running", msg("The run “{run}” is still running.", run=run), msg("Wait for it, or cancel it first."))
@@ -214,6 +220,8 @@ def relaunch(
     (folder / "cancel").unlink(missing_ok=True)
     asked = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     asked["uncertain"] = uncertain
+    if until is not None:
+        asked["until"] = until or None
     write_text(folder / "request.json", json.dumps(asked, indent=1, ensure_ascii=False), 0o600)
     if text is not None and text != (before := (folder / "flow.yaml").read_text(encoding="utf-8")):
         digest = hashlib.sha256(before.encode()).hexdigest()
@@ -224,6 +232,14 @@ def relaunch(
     if not journal.set_state(run, "queued", expect=(record.state,)):
         raise refusal("run.running", msg("The run “{run}” is still running.", run=run), msg("Wait for it, or cancel it first."))
     return RunHandle(root, run, journal, _spawn(folder))
+
+
+def _ended_early(folder: Path) -> bool:
+    """Whether a run that is done was asked to run up to some node only."""
+    try:
+        return bool(json.loads((folder / "request.json").read_text(encoding="utf-8")).get("until"))
+    except (OSError, ValueError):
+        return False
 
 
 def cancel_run(root: Path, journal: Journal, run: str, grace: float = GRACE, pid: int | None = None) -> None:

@@ -254,7 +254,7 @@ def make_plan(
 
 def _behind(planner: _Planner, until: str) -> set[str]:
     wanted: set[str] = set()
-    stack = [until]
+    stack = until.split(",")
     while stack:
         name = stack.pop()
         if name in wanted or name not in planner.nodes:

@@ -90,8 +90,9 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     known = _Discoveries(run.folder / "discovery.json", lock)
     values = {**loaded.values, "run": run.id, "__now": run.started_at}
     until = run.options.until
-    if until is not None and until not in run.flow.nodes:
-        message = msg("There is no node “{node}” to run up to.", node=until)
+    unknown = [name for name in (until.split(",") if until is not None else ()) if name not in run.flow.nodes]
+    if unknown:
+        message = msg("There is no node “{node}” to run up to.", node=unknown[0])
         others = msg("Known here: {known}.", known=list(run.flow.nodes)[:20] or ["–"])
         raise FlowWrong([Problem("call.until", message, others, Place(flow=run.flow.id, file=file))])
     resolution = resolve(
@@ -140,7 +141,7 @@ def _up_to(flow: Flow, until: str | None) -> Flow:
     if until is None:
         return flow
     needed: set[str] = set()
-    stack = [until]
+    stack = until.split(",")
     while stack:
         name = stack.pop()
         if name not in needed and name in flow.nodes:

@@ -44,8 +44,15 @@ class HttpExecutor:
     def start(self, request: RunRequest) -> str:
         return str(self._call("POST", "/runs", request.to_json()).json()["id"])
 
-    def resume(self, run: str, uncertain: Uncertain | None = None, edited: bool = False) -> str:
-        asked = {"uncertain": uncertain, "edited": edited}
+    def resume(
+        self,
+        run: str,
+        uncertain: Uncertain | None = None,
+        edited: bool = False,
+        text: str | None = None,
+        until: str | None = None,
+    ) -> str:
+        asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until}
         return str(self._call("POST", f"/runs/{_part(run)}/resume", asked).json()["id"])
 
     def cancel(self, run: str) -> None:

@@ -66,7 +66,14 @@ class LocalExecutor:
         self._handles[handle.run] = handle
         return handle.run
 
-    def resume(self, run: str, uncertain: Uncertain | None = None, edited: bool = False) -> str:
+    def resume(
+        self,
+        run: str,
+        uncertain: Uncertain | None = None,
+        edited: bool = False,
+        text: str | None = None,
+        until: str | None = None,
+    ) -> str:
         if uncertain not in (None, "repeat", "skip"):
             raise refusal("call.uncertain", msg("“{value}” is not one of repeat, skip.", value=str(uncertain)))
         self.journal.recover(process_alive)
@@ -77,7 +84,9 @@ class LocalExecutor:
                 msg("Nobody knows whether {nodes} wrote before the run “{run}” broke off.", nodes=list(found.uncertain), run=run),
                 msg("Look at the target, then resume with “--uncertain repeat” or “--uncertain skip”."),
             )
-        self._handles[run] = relaunch(self.root, run, uncertain, self.journal, self._edited(found) if edited else None)
+        self._handles[run] = relaunch(
+            self.root, run, uncertain, self.journal, self._edited(found) if edited and text is None else text, until
+        )
         return run
 
     def _edited(self, found: RunInfo) -> str:

@@ -197,9 +197,17 @@ class Executor(Protocol):
     def start(self, request: RunRequest) -> str:
         """Start a run; gives its id at once."""
 
-    def resume(self, run: str, uncertain: Uncertain | None = None, edited: bool = False) -> str:
-        """Go on with a run that did not end well. With uncertain sinks, `uncertain` must say what to do with them. `edited` takes
-        the flow as its file now has it: what was completed and does not depend on the edit is not done again."""
+    def resume(
+        self,
+        run: str,
+        uncertain: Uncertain | None = None,
+        edited: bool = False,
+        text: str | None = None,
+        until: str | None = None,
+    ) -> str:
+        """Go on with a run that did not end well, or that was to run up to some node only. With uncertain sinks, `uncertain` must
+        say what to do with them. `edited` takes the flow as its file now has it, `text` this one: what was completed and does not
+        depend on the edit is not done again. `until` is the node to stop behind this time, "" for none."""
 
     def cancel(self, run: str) -> None:
         """Ask a run to stop, and make it stop after a grace period. Returns at once."""

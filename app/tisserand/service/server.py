@@ -55,6 +55,8 @@ class StartBody(_Body):
 class ResumeBody(_Body):
     uncertain: Uncertain | None = None
     edited: bool = False
+    text: str | None = None
+    until: str | None = None
 
 
 class FlowBody(_Body):
@@ -132,7 +134,7 @@ def _add_runs(api: FastAPI, executor: LocalExecutor) -> None:
 
     @api.post("/runs/{run}/resume")
     def resume(run: str, body: ResumeBody) -> dict[str, str]:
-        return {"id": executor.resume(run, body.uncertain, body.edited)}
+        return {"id": executor.resume(run, **body.model_dump())}
 
     @api.post("/runs/{run}/cancel", status_code=202)
     def cancel(run: str) -> dict[str, str]:

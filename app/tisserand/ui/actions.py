@@ -91,12 +91,17 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("language", N_("English or French"), "Ctrl+Alt+L", "languages", VIEW, N_("language anglais français")),
     Entry("run", N_("Run"), "F5", "play", RUN, N_("start execute go"), N_("Run")),
     Entry("cancel", N_("Cancel the run"), "Shift+F5", "square", RUN, N_("stop abort end"), N_("Stop")),
+    Entry("run_to", N_("Run to here"), "Ctrl+F5", "circle-play", RUN, N_("until selected node part")),
+    Entry("go_on", N_("Go on to the next breakpoint or the end"), "F7", "fast-forward", RUN, N_("continue resume debug repair")),
+    Entry("step", N_("One node more"), "F10", "skip-forward", RUN, N_("step debug next")),
+    Entry("breakpoint", N_("Breakpoint on or off"), "F9", "circle-dot", RUN, N_("stop pause debug")),
     Entry("watch", N_("Switch the flow on"), "F6", "radio", RUN, N_("watch listen folder trigger by itself"), N_("Switch on")),
     Entry("data", N_("Show data"), "Ctrl+D", "table", RUN, N_("rows table preview result")),
     Entry("problems", N_("Show problems"), "F8", "triangle-alert", RUN, N_("errors check warnings")),
     Entry("outline", N_("Show the outline"), "Ctrl+Shift+O", "list-tree", RUN, N_("tree steps list nodes")),
     Entry("relock", N_("Accept the columns that the sources have now"), "Ctrl+Alt+K", "lock", RUN, N_("relock lock file drift")),
     Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
+    Entry("about", N_("About Tisserand"), "Shift+F1", "info", HELP, N_("version licence libraries")),
     Entry("shortcuts", N_("Keyboard shortcuts"), "F1", "keyboard", HELP, N_("keys help list actions")),
 )
 # fmt: on

@@ -14,9 +14,10 @@ from tisserand.model.problem import Problem
 from tisserand.sdk.form import form_of
 from tisserand.texts import Message, msg, ngettext
 from tisserand.texts import translate as _
-from tisserand.ui import dialogs
+from tisserand.ui import about, dialogs
 from tisserand.ui.actions import ARRANGE
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
+from tisserand.ui.debugging import Debugging
 from tisserand.ui.disk import Disk
 from tisserand.ui.drafts import Drafts
 from tisserand.ui.editing import Editing
@@ -51,6 +52,7 @@ class Desk(QObject):
         self.peek = Peek(window)
         self.grouping = Grouping(window)
         self.watching = Watching(window)
+        self.debugging = Debugging(window)
         self._bind()
         self._connect()
         self._opened()
@@ -76,12 +78,13 @@ class Desk(QObject):
             "zoom_one": lambda: w.canvas.set_zoom(1.0),
             "theme": w.next_theme,
             "language": w.next_language,
-            "run": self.runs.start,
+            "run": lambda: self.runs.start(),
             "cancel": w.runner.cancel,
             "data": self.show_data,
             "relock": self.runs.relock,
             "problems": lambda: w.show_side("bottom", w.problems),
             "outline": self.show_outline,
+            "about": lambda: about.show_about(w),
             "shortcuts": lambda: dialogs.show_shortcuts(w, w.actions_),
         }
         for id, call in calls.items():
@@ -218,6 +221,7 @@ class Desk(QObject):
         w.toast.hide()
         self.runs.forget()
         self.watching.forget()
+        self.debugging.forget()
         w.runner.forget_checks()
         w.scene.show_flow(w.document.flow, w.kinds.face)
         w.data.say(_("Run the flow, then select a card or a wire: its rows appear here."))
@@ -292,9 +296,9 @@ class Desk(QObject):
     def show_standings(self) -> None:
         w = self.window_
         standings = self.standings.of(w.document.flow, self.problems, w.kinds.group)
-        listening = self.watching.standing()
-        if listening is not None:
-            standings[listening[0]] = listening[1]
+        for told in (self.watching.standing(), self.debugging.standing()):
+            if told is not None:
+                standings[told[0]] = told[1]
         w.scene.show_standings(standings)
         w.outline.show_flow(w.document.flow, w.scene.cards)
 
@@ -311,6 +315,8 @@ class Desk(QObject):
         w.actions_["save"].setEnabled(not d.is_saved or d.path is None)
         w.actions_["run"].setEnabled(bool(d.flow.nodes) and not w.runner.running)
         w.actions_["cancel"].setEnabled(w.runner.running)
+        for id in ("step", "go_on", "run_to"):
+            w.actions_[id].setEnabled(w.actions_["run"].isEnabled())
         nodes = ngettext("{count} node", "{count} nodes", len(d.flow.nodes)).format(count=len(d.flow.nodes))
         w.place.setText(f"{nodes} · {round(w.canvas.zoom() * 100)} %")
 
@@ -334,7 +340,7 @@ class Desk(QObject):
         one = w.document.flow.nodes.get(chosen[0]) if len(chosen) == 1 else None
         for id in ("enter", "ungroup"):
             w.actions_[id].setEnabled(one is not None and one.kind == "flow.call")
-        for id in ("copy", "cut", "duplicate", "frame", "group", "loosen", "disable"):
+        for id in ("copy", "cut", "duplicate", "frame", "group", "loosen", "disable", "breakpoint"):
             w.actions_[id].setEnabled(bool(chosen))
         self.show_edge()
 

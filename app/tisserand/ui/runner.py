@@ -14,7 +14,7 @@ from tisserand.ui.background import Background
 
 if TYPE_CHECKING:
     from tisserand.model.flow import Flow
-    from tisserand.service.protocol import Executor, RunInfo, RunRequest
+    from tisserand.service.protocol import Executor, RunInfo
 
 PAUSE = 80
 """Milliseconds between two looks at a run that the window repaints for."""
@@ -82,8 +82,16 @@ class Runner(QObject):
         self._executors.clear()
 
     # -- runs ----------------------------------------------------------------------------------------------------------
-    def start(self, flow: Flow, file: str | None, parameters: Mapping[str, Any] | None = None) -> None:
-        """Run a flow as it stands in the window, saved or not."""
+    def start(
+        self,
+        flow: Flow,
+        file: str | None,
+        parameters: Mapping[str, Any] | None = None,
+        until: str | None = None,
+        resume: str | None = None,
+    ) -> None:
+        """Run a flow as it stands in the window, saved or not. `until`: only what these nodes need; `resume`: go on with this run,
+        without doing again what is done and did not change."""
         if self.running or self.root is None:
             return
         self.running = True
@@ -95,23 +103,26 @@ class Runner(QObject):
             from tisserand.model.yamlwrite import write_flow
             from tisserand.service.protocol import RunRequest
 
-            request = RunRequest(file=file, text=write_flow(flow), parameters=dict(parameters or {}), keep="all", by="designer")
-            return self._follow(request)
+            text, executor = write_flow(flow), self.executor()
+            if resume is not None:
+                seen = max((event.seq or 0 for event in executor.events(resume)), default=0)
+                nodes = executor.run(resume).nodes
+                return self._follow(executor, executor.resume(resume, text=text, until=until or ""), seen, nodes)
+            given = dict(parameters or {})
+            request = RunRequest(file=file, text=text, parameters=given, keep="all", by="designer", until=until or None)
+            return self._follow(executor, executor.start(request), 0, {})
 
         self._background.do(work, self._ended, self._failed)
 
-    def _follow(self, request: RunRequest) -> RunInfo:
-        """In a thread: start, and tell what happens no more often than a window can show."""
+    def _follow(self, executor: Executor, run: str, after: int, nodes: Mapping[str, Any]) -> RunInfo:
+        """In a thread: tell what happens no more often than a window can show."""
         from tisserand.service.states import fold
 
-        executor = self.executor()
-        run = executor.start(request)
         self.run_id = run
         self.started.emit(run)
         if self._cancel_wanted:
             executor.cancel(run)
-        nodes: Mapping[str, Any] = {}
-        for event in executor.events(run, follow=True):
+        for event in executor.events(run, after, follow=True):
             self._latest = nodes = fold(nodes, event)
             if event.seq is not None:
                 self.logged.emit(event)

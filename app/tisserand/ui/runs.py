@@ -13,7 +13,7 @@ from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
-from tisserand.ui.canvas.state import seconds
+from tisserand.ui.canvas.state import number, seconds
 
 if TYPE_CHECKING:
     from tisserand.ui.desk import Desk
@@ -47,8 +47,8 @@ class Runs(QObject):
         """Whether the flow in the window is the one that was run last."""
         return self._standings is self.desk.standings
 
-    def start(self) -> None:
-        """Run what is on the screen, saved or not."""
+    def start(self, until: str | None = None) -> None:
+        """Run what is on the screen, saved or not; `until` is the node to stop behind."""
         w = self.desk.window_
         flow = w.document.flow
         if not flow.nodes or w.runner.running:
@@ -56,24 +56,37 @@ class Runs(QObject):
         needed = any(parameter.required and parameter.default is None for parameter in flow.parameters.values())
         trigger = dialogs.manual_start(flow)
         if needed or (trigger is not None and (flow.parameters or trigger.config.get("confirm"))):
-            dialogs.parameter_form(w, flow, w.inspector.context, lambda given: self._start(flow, given))
+            dialogs.parameter_form(w, flow, w.inspector.context, lambda given: self._start(flow, given, until))
         else:
-            self._start(flow, {})
+            self._start(flow, {}, until)
 
-    def _start(self, flow: Flow, parameters: Mapping[str, Any]) -> None:
+    def go_on(self, run: str, until: str | None) -> None:
+        """Go on with a run: what is done and did not change is not done again."""
+        flow = self.desk.window_.document.flow
+        self.desk.standings.resume(flow)
+        self._begin(flow)
+        self.desk.window_.runner.start(flow, self.desk.file(), None, until, run)
+        self.desk.titles()
+
+    def _start(self, flow: Flow, parameters: Mapping[str, Any], until: str | None) -> None:
         w = self.desk.window_
         if w.runner.running:
             return
         if w.runner.root is None:
             w.runner.root = self.home()
         self.desk.standings.begin(flow)
+        w.log.begin(flow.nodes)
+        self._begin(flow)
+        w.runner.start(flow, self.desk.file(), parameters, until)
+        self.desk.titles()
+
+    def _begin(self, flow: Flow) -> None:
+        w = self.desk.window_
         self.desk.findings.take_refusal([])
         self._standings, self._title = self.desk.standings, w.document.title
-        w.log.begin(flow.nodes)
         self._state(_("Starting …"))
-        w.runner.start(flow, self.desk.file(), parameters)
+        self.desk.debugging.began()
         self.desk.show_problems()
-        self.desk.titles()
 
     def relock(self) -> None:
         """Accept the columns that the sources have now: the lock file is written anew, and what it blocked may run."""
@@ -142,12 +155,27 @@ class Runs(QObject):
             return
         if info.error is not None and not self.desk.standings.problems(w.document.flow):
             self.desk.findings.take_refusal([info.error])
+        self.desk.debugging.ended(info.state)
         self.desk.show_problems()
+        self._summarize(info)
         if info.state == "failed":
             w.show_side("bottom", w.problems)
         elif info.state == "done":
             w.tabs.setCurrentWidget(w.data)
         QTimer.singleShot(0, self, self.desk.show_edge)
+
+    def _summarize(self, info: Any) -> None:
+        """The last line of the log: what the run left behind."""
+        w = self.desk.window_
+        written = 0
+        for id, card in w.scene.cards.items():
+            found = info.nodes.get(id)
+            if found is not None and found.state == "done" and card.shown.group == "write":
+                written += 1
+        rows = sum(sum(found.rows.values()) for found in info.nodes.values() if found.state == "done")
+        done = sum(found.state == "done" for found in info.nodes.values())
+        text = _("Summary: {done} of {all} nodes done, {written} targets written, {rows} rows handled.")
+        w.log.add_line(text.format(done=done, all=len(w.document.flow.nodes), written=written, rows=number(rows)))
 
     def _refused(self, problems: list[Problem]) -> None:
         w = self.desk.window_

@@ -34,6 +34,10 @@ class Standings:
         """A run of this flow starts."""
         self.run, self.infos, self._ran, self.over = None, {}, flow, False
 
+    def resume(self, flow: Flow) -> None:
+        """The run goes on with this flow: what it did and what still holds, the executor knows."""
+        self._ran, self.over = flow, False
+
     def end(self, error: Problem | None) -> None:
         """The run is over. What went wrong before a node began is still told at the node that it names."""
         from tisserand.service.protocol import NodeInfo

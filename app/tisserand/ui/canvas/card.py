@@ -40,6 +40,7 @@ class Card(QGraphicsItem):
         self.selected = False
         self.hovered = False
         self.disabled = False
+        self.breakpoint = False
         self._title: QStaticText | None = None
         self._detail: QStaticText | None = None
         self._drawn_for: Look | None = None
@@ -125,6 +126,8 @@ class Card(QGraphicsItem):
     def tooltip(self) -> str:
         _icon, _token, word = face("disabled" if self.disabled else self.standing.state)
         lines = [self.shown.title, f"{self.id} — {word}"]
+        if self.breakpoint:
+            lines.append(translate("Breakpoint: the debugger stops before it."))
         if self.standing.detail:
             lines.append(self.standing.detail)
         if not self.shown.known:
@@ -167,6 +170,10 @@ class Card(QGraphicsItem):
         painter.drawPixmap(QPointF(11 + 8, top + 8), pixmap(self.shown.icon, _WHITE, 18, step))
         self._paint_texts(painter, style, step)
         painter.setOpacity(1.0)
+        if self.breakpoint:
+            painter.setPen(style.canvas_edge)
+            painter.setBrush(style.brush["failed"])
+            painter.drawEllipse(QPointF(2, 2), 6, 6)
         self._paint_ports(painter, style, scene)
 
     def _paint_coarse(self, painter: QPainter, style: Look, box: QRectF) -> None:

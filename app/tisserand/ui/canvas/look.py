@@ -50,6 +50,7 @@ class Look:
         self.frame_border = QPen(_faded(colour("border_strong"), 0.45), 1)
         self.frame_fill = QBrush(_faded(colour("border_strong"), 0.10))
         self.note_font = font(12)
+        self.canvas_edge = QPen(colour("canvas"), 2)
         self.text = QPen(colour("text"))
         self.muted = QPen(colour("muted"))
         self.shadow = [QBrush(_faded(colour("shadow"), share)) for share in (0.35, 0.6, 1.0)]

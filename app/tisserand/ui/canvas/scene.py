@@ -89,7 +89,7 @@ class FlowScene(QGraphicsScene):
                 self._add_card(node, places[id], flow)
                 continue
             if node is not old.nodes.get(id) or not card.shown.known:
-                card.disabled = node.disabled
+                card.disabled, card.breakpoint = node.disabled, node.breakpoint
                 card.show_face(self._face(node, flow))
                 for wire in card.wires:
                     wire.reroute()
@@ -193,7 +193,7 @@ class FlowScene(QGraphicsScene):
 
     def _add_card(self, node: Node, place: tuple[float, float], flow: Flow) -> None:
         card = Card(node.id, self._face(node, flow), place[0], place[1])
-        card.disabled = node.disabled
+        card.disabled, card.breakpoint = node.disabled, node.breakpoint
         self.cards[node.id] = card
         self.addItem(card)
 

@@ -28,6 +28,7 @@ from tisserand.ui.document import Document
 from tisserand.ui.panels.composite import labelled, make_editor
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext
 from tisserand.ui.panels.palette import tile_pixmap
+from tisserand.ui.panels.problems import fix_text
 from tisserand.ui.theme import theme
 
 FEW = 4
@@ -237,7 +238,7 @@ class Inspector(QWidget):
         for problem in self.problems:
             if problem.place.node != self.node:
                 continue
-            text = problem.message.text() + (f" {problem.fix.text()}" if problem.fix else "")
+            text = f"{problem.message.text()} {fix_text(problem)}".rstrip()
             parts = (problem.place.field or "").split(".")
             if parts[0] == "config" and len(parts) > 1 and parts[1] in self._fields:
                 where = ".".join(parts[2:])

@@ -18,9 +18,24 @@ from PySide6.QtWidgets import (
 )
 
 from tisserand.model.problem import Problem
+from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
 from tisserand.ui.theme import theme
+
+IN_THE_WINDOW = {
+    "source.drift": N_("Repair the source, or accept the columns that it has now: the button above, or Ctrl+Alt+K."),
+    "source.unasked": N_("Run the flow once (F5), or give the parameter a default."),
+    "run.uncertain": N_("Look at the target first."),
+    "parameter.missing": N_("F5 asks for it."),
+}
+"""Ways out that are other ones in the window than on the command line, which the executor names."""
+
+
+def fix_text(problem: Problem) -> str:
+    """The way out, in the words of the window."""
+    known = IN_THE_WINDOW.get(problem.code)
+    return _(known) if known is not None else problem.fix.text() if problem.fix is not None else ""
 
 
 class Problems(QWidget):
@@ -83,8 +98,9 @@ class Problems(QWidget):
         )
         for problem, where in zip(self._problems, self._places, strict=True):
             text = f"{where} — {problem.message.text()}" if where else problem.message.text()
-            if problem.fix:
-                text += f" {problem.fix.text()}"
+            way_out = fix_text(problem)
+            if way_out:
+                text += f" {way_out}"
             item = QListWidgetItem(text)
             error = problem.severity == "error"
             item.setIcon(icon("circle-x" if error else "triangle-alert", "failed" if error else "warning"))
