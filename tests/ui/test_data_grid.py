@@ -9,7 +9,6 @@ import pyarrow as pa
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from tisserand.service.protocol import Page
@@ -84,8 +83,15 @@ def test_keys_walk_and_copy(grid: Grid) -> None:
     grid.take(cells(page(0)))
     QTest.keyClick(grid, Qt.Key.Key_Down)
     assert grid.current == (1, 0)
+    asked = []
+    grid.copy_asked.connect(lambda: asked.append(grid.selected()))
     QTest.keyClick(grid, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
-    assert QApplication.clipboard().text() == "1"
+    assert asked == [(1, 0, 1, 0)]
+    QTest.keyClick(grid, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(grid, Qt.Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    assert grid.selected() == (1, 0, 2, 1) and grid.current == (2, 1)
+    QTest.keyClick(grid, Qt.Key.Key_Left)
+    assert grid.selected() == (2, 0, 2, 0)
     QTest.keyClick(grid, Qt.Key.Key_End)
     assert grid.current == (TOTAL - 1, 0)
     assert grid.verticalScrollBar().value() == grid.verticalScrollBar().maximum()

@@ -67,7 +67,7 @@ def test_a_run_shows_its_states_and_the_rows_of_every_edge(window: Window, qtbot
     run(window, qtbot)
     assert set(states(window).values()) == {"done"}
     assert "Done" in window.state.text()
-    assert window.log.toPlainText().splitlines()[-1].endswith("Run done")
+    assert window.log.toPlainText().splitlines()[-2].endswith("Run done")
 
     orders = pandas.read_csv(demo.parent.parent / "data" / "orders.csv")
     paid = orders[orders["amount"] >= 100]

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tisserand.engine import edges
 from tisserand.sdk.errors import NodeError
-from tisserand.sdk.scan import literal
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,23 +18,17 @@ SAMPLE = 10_000
 """Rows of each source that a preview reads."""
 
 
-def page(folder: Path, node: str, port: str | None, offset: int, limit: int, order: str | None = None) -> tuple[pa.Table, int]:
-    """Rows `offset` … of one kept edge, and how many there are in all; `order` is a column, `-column` for descending."""
-    path = _kept(folder, node, port)
-    if order is None:
-        return _slice(path, offset, limit)
-    import duckdb
-
-    name = order.removeprefix("-").replace('"', '""')
-    down = "DESC" if order.startswith("-") else "ASC"
-    with duckdb.connect() as connection:
-        source = f"read_parquet({literal(str(path))})"
-        total = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
-        text = f'SELECT * FROM {source} ORDER BY "{name}" {down} NULLS LAST LIMIT {int(limit)} OFFSET {int(offset)}'
-        return connection.sql(text).to_arrow_table(), int(total)
+def page(
+    folder: Path, node: str, port: str | None, offset: int, limit: int, order: str | None = None, where: str | None = None
+) -> tuple[pa.Table, int]:
+    """Rows `offset` … of one kept edge, and how many there are in all; `order` is a column, `-column` for descending, `where` a
+    formula that is true for the rows that count."""
+    path = kept(folder, node, port)
+    return _slice(path, offset, limit) if order is None and not where else edges.rows(path, offset, limit, order, where)
 
 
-def _kept(folder: Path, node: str, port: str | None) -> Path:
+def kept(folder: Path, node: str, port: str | None) -> Path:
+    """The file that holds the rows of an edge of a run; raises `NodeError` where they were not kept."""
     import json
 
     files: dict[str, str] = {}

@@ -130,10 +130,37 @@ class HttpExecutor:
         return cast(dict[str, Any], self._call("POST", "/explain", body, timeout=LONG).json())
 
     def page(
-        self, run: str, node: str, port: str | None = None, offset: int = 0, limit: int = 100, order: str | None = None
+        self,
+        run: str,
+        node: str,
+        port: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        order: str | None = None,
+        where: str | None = None,
     ) -> Page:
-        params = {"port": port, "offset": offset, "limit": limit, "order": order}
+        params = {"port": port, "offset": offset, "limit": limit, "order": order, "where": where}
         return _page(self._call("GET", f"/runs/{_part(run)}/data/{_part(node)}", params=params, timeout=LONG))
+
+    def find(
+        self,
+        run: str,
+        node: str,
+        port: str | None,
+        text: str,
+        start: int = 0,
+        back: bool = False,
+        order: str | None = None,
+        where: str | None = None,
+    ) -> tuple[int, int] | None:
+        params = {"port": port, "text": text, "start": start, "back": str(back).lower(), "order": order, "where": where}
+        found = self._call("GET", f"/runs/{_part(run)}/data/{_part(node)}/find", params=params, timeout=LONG).json()
+        return (found["row"], found["column"]) if found is not None else None
+
+    def profile(self, run: str, node: str, port: str | None, column: str, where: str | None = None) -> Mapping[str, Any]:
+        params = {"port": port, "column": column, "where": where}
+        answer = self._call("GET", f"/runs/{_part(run)}/data/{_part(node)}/profile", params=params, timeout=LONG)
+        return cast(dict[str, Any], answer.json())
 
     def preview(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -183,23 +183,61 @@ class LocalExecutor:
     # Data
 
     def page(
-        self, run: str, node: str, port: str | None = None, offset: int = 0, limit: int = 100, order: str | None = None
+        self,
+        run: str,
+        node: str,
+        port: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        order: str | None = None,
+        where: str | None = None,
     ) -> Page:
-        self._record(run)
         from tisserand.engine.pages import page
 
+        folder = self._edge(run, node, port)
+        limit, offset = max(0, min(limit, LARGEST_PAGE)), max(0, offset)
+        self._known_order(folder, node, port, order)
+        table, total = self._asked(lambda: page(folder, node, port, offset, limit, order, where))
+        return Page(_ipc(table), total, offset)
+
+    def find(
+        self,
+        run: str,
+        node: str,
+        port: str | None,
+        text: str,
+        start: int = 0,
+        back: bool = False,
+        order: str | None = None,
+        where: str | None = None,
+    ) -> tuple[int, int] | None:
+        from tisserand.engine import edges, pages
+
+        folder = self._edge(run, node, port)
+        self._known_order(folder, node, port, order)
+        return self._asked(lambda: edges.find(pages.kept(folder, node, port), text, start, back, order, where))
+
+    def profile(self, run: str, node: str, port: str | None, column: str, where: str | None = None) -> Mapping[str, Any]:
+        from tisserand.engine import edges, pages
+
+        folder = self._edge(run, node, port)
+        return self._asked(lambda: edges.profile(pages.kept(folder, node, port), column, where))
+
+    def _edge(self, run: str, node: str, port: str | None) -> Path:
+        self._record(run)
         for name in (node, port or "x"):
             if not _NAME.fullmatch(name):
                 raise refusal("call.name", msg("“{name}” is not a name of a node or port.", name=name), missing=True)
-        folder = run_folder(self.root, run)
-        limit, offset = max(0, min(limit, LARGEST_PAGE)), max(0, offset)
+        return run_folder(self.root, run)
+
+    def _known_order(self, folder: Path, node: str, port: str | None, order: str | None) -> None:
+        from tisserand.engine.pages import page
+
         if order is not None:
             columns = self._asked(lambda: page(folder, node, port, 0, 0))[0].column_names
             if order.removeprefix("-") not in columns:
                 message = msg("There is no column “{name}”. Columns: {columns}.", name=order.removeprefix("-"), columns=columns)
                 raise refusal("call.column", message)
-        table, total = self._asked(lambda: page(folder, node, port, offset, limit, order))
-        return Page(_ipc(table), total, offset)
 
     def preview(
         self,

@@ -251,9 +251,34 @@ class Executor(Protocol):
         """The plan of a flow: segments, cuts, SQL."""
 
     def page(
-        self, run: str, node: str, port: str | None = None, offset: int = 0, limit: int = 100, order: str | None = None
+        self,
+        run: str,
+        node: str,
+        port: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        order: str | None = None,
+        where: str | None = None,
     ) -> Page:
-        """Rows of one edge of a run, where they were kept; `order` is a column, `-column` for descending."""
+        """Rows of one edge of a run, where they were kept; `order` is a column, `-column` for descending; `where` is a formula
+        that is true for the rows that count."""
+
+    def find(
+        self,
+        run: str,
+        node: str,
+        port: str | None,
+        text: str,
+        start: int = 0,
+        back: bool = False,
+        order: str | None = None,
+        where: str | None = None,
+    ) -> tuple[int, int] | None:
+        """(row, column) of the nearest cell that holds a text, from the row `start` on, or `back`."""
+
+    def profile(self, run: str, node: str, port: str | None, column: str, where: str | None = None) -> Mapping[str, Any]:
+        """What a column of an edge holds: `type`, `rows`, `nulls`, `distinct` (`exact` or not), `minimum`, `maximum`, `mean`,
+        `deviation`, `quartiles`, `bins` (a histogram), `frequent` (value, count); those that the type has."""
 
     def preview(
         self,

@@ -149,11 +149,39 @@ def _add_runs(api: FastAPI, executor: LocalExecutor) -> None:
         executor.run(run)
         return StreamingResponse(_followed(executor, run, after), media_type=LINES)
 
+    _add_data(api, executor)
+
+
+def _add_data(api: FastAPI, executor: LocalExecutor) -> None:
     @api.get("/runs/{run}/data/{node}")
     def page(
-        run: str, node: str, port: str | None = None, offset: int = 0, limit: int = 100, order: str | None = None
+        run: str,
+        node: str,
+        port: str | None = None,
+        offset: int = 0,
+        limit: int = 100,
+        order: str | None = None,
+        where: str | None = None,
     ) -> Response:
-        return _arrow(executor.page(run, node, port, offset, limit, order))
+        return _arrow(executor.page(run, node, port, offset, limit, order, where))
+
+    @api.get("/runs/{run}/data/{node}/find")
+    def find(
+        run: str,
+        node: str,
+        text: str,
+        port: str | None = None,
+        start: int = 0,
+        back: bool = False,
+        order: str | None = None,
+        where: str | None = None,
+    ) -> dict[str, int] | None:
+        found = executor.find(run, node, port, text, start, back, order, where)
+        return {"row": found[0], "column": found[1]} if found is not None else None
+
+    @api.get("/runs/{run}/data/{node}/profile")
+    def profile(run: str, node: str, column: str, port: str | None = None, where: str | None = None) -> dict[str, Any]:
+        return dict(executor.profile(run, node, port, column, where))
 
 
 def _add_flows(api: FastAPI, executor: LocalExecutor) -> None:

@@ -229,12 +229,19 @@ class Runner(QObject):
         then: Callable[[Any], None],
         failed: Callable[[list[Problem]], None],
         order: str | None = None,
+        where: str | None = None,
     ) -> None:
-        """Rows of one edge, made ready for the grid in the thread that fetched them; `order` as the protocol has it."""
+        """Rows of one edge, made ready for the grid in the thread that fetched them; `order`, `where` as the protocol has them."""
 
         def work() -> Any:
             from tisserand.ui.panels.cells import cells
 
-            return cells(self.executor().page(run, node, port, offset, limit, order))
+            return cells(self.executor().page(run, node, port, offset, limit, order, where))
 
         self._background.do(work, then, failed)
+
+    def ask(
+        self, question: Callable[[Executor], Any], then: Callable[[Any], None], failed: Callable[[list[Problem]], None]
+    ) -> None:
+        """Anything else that is asked of the executor, beside the window."""
+        self._background.do(lambda: question(self.executor()), then, failed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, QRect, Qt, Signal
 from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame
 
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
@@ -32,6 +32,13 @@ class Grid(QAbstractScrollArea):
     """The number of a page that is seen and not here."""
     sort_asked = Signal(str)
     """A column whose name was clicked."""
+    profile_asked = Signal(str)
+    """A column whose figures are wanted."""
+    copy_asked = Signal()
+    view_asked = Signal(int, int)
+    """A cell that shall be shown whole."""
+    menu_asked = Signal(object)
+    """A place on the screen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,6 +53,8 @@ class Grid(QAbstractScrollArea):
         self.order: str | None = None
         """The column that the rows are sorted by, `-column` for descending."""
         self.current: tuple[int, int] | None = None
+        self.anchor: tuple[int, int] | None = None
+        """Where the selection began; it reaches to the current cell."""
         self._pages: dict[int, Cells] = {}
         self._asked: set[int] = set()
         self._small = font(12)
@@ -61,7 +70,7 @@ class Grid(QAbstractScrollArea):
         self._pages.clear()
         self._asked.clear()
         self.total, self.names, self.types, self.right, self.widths = 0, (), (), (), []
-        self.current = self.order = None
+        self.current = self.anchor = self.order = None
         self._measure()
         self.viewport().update()
 
@@ -94,6 +103,35 @@ class Grid(QAbstractScrollArea):
             longest = max((small.horizontalAdvance(text) for text in column[:100] if text), default=0)
             width = max(bold.horizontalAdvance(name), tiny.horizontalAdvance(type), longest) + 2 * PAD + 2
             self.widths.append(min(max(width, 72), 320))
+
+    def selected(self) -> tuple[int, int, int, int] | None:
+        """(first row, first column, last row, last column) of what is selected."""
+        if self.current is None:
+            return None
+        (row, column), (other_row, other_column) = self.current, self.anchor or self.current
+        return min(row, other_row), min(column, other_column), max(row, other_row), max(column, other_column)
+
+    def go_to(self, row: int, column: int) -> None:
+        """Make a cell the current one, and show it."""
+        self.current = self.anchor = (row, column)
+        self._reveal()
+
+    def _reveal(self) -> None:
+        if self.current is None:
+            return
+        row, column = self.current
+        bar, across = self.verticalScrollBar(), self.horizontalScrollBar()
+        if row < bar.value():
+            bar.setValue(row)
+        elif row >= bar.value() + bar.pageStep():
+            bar.setValue(row - bar.pageStep() + 1)
+        left = sum(self.widths[:column])
+        room = self.viewport().width() - self._gutter()
+        if left < across.value():
+            across.setValue(left)
+        elif left + self.widths[column] > across.value() + room:
+            across.setValue(left + self.widths[column] - room)
+        self.viewport().update()
 
     def _gutter(self) -> int:
         return QFontMetrics(self._tiny).horizontalAdvance(number(max(self.total, 999))) + 2 * PAD
@@ -166,10 +204,15 @@ class Grid(QAbstractScrollArea):
         metrics = QFontMetrics(self._small)
         side = Qt.AlignmentFlag.AlignRight if self.right[index] else Qt.AlignmentFlag.AlignLeft
         align = Qt.AlignmentFlag.AlignVCenter | side
+        chosen = self.selected()
+        inside = chosen is not None and chosen[1] <= index <= chosen[3]
         for row in range(first, last):
             box = QRect(x + PAD, HEAD + (row - first) * ROW, width - 2 * PAD, ROW)
-            if self.current == (row, index):
+            if inside and chosen is not None and chosen[0] <= row <= chosen[2]:
                 painter.fillRect(box.adjusted(-PAD, 0, PAD, 0), colour("selection"))
+                if self.current == (row, index):
+                    painter.setPen(colour("accent"))
+                    painter.drawRect(box.adjusted(-PAD, 0, PAD - 1, -1))
             text = self.value(row, index)
             if text is None:
                 painter.setFont(self._italic)
@@ -228,19 +271,59 @@ class Grid(QAbstractScrollArea):
     def mousePressEvent(self, event: QMouseEvent) -> None:
         at = event.position().toPoint()
         column = self.column_at(at.x())
+        if event.button() == Qt.MouseButton.RightButton:
+            if column is not None and self.total:
+                row = self.verticalScrollBar().value() if at.y() < HEAD else (self.cell_at(at) or (0, 0))[0]
+                chosen = self.selected()
+                if chosen is None or not (chosen[0] <= row <= chosen[2] and chosen[1] <= column <= chosen[3]):
+                    self.current = self.anchor = (row, column)
+                self.viewport().update()
+                self.menu_asked.emit(event.globalPosition().toPoint())
+            return
         if at.y() < HEAD and column is not None:
             self.sort_asked.emit(self.names[column])
             return
-        self.current = self.cell_at(at)
+        cell = self.cell_at(at)
+        if cell is not None and event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self.current is not None:
+            self.anchor, self.current = self.anchor or self.current, cell
+        else:
+            self.current = self.anchor = cell
         self.viewport().update()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if event.buttons() & Qt.MouseButton.LeftButton and self.current is not None:
+            cell = self.cell_at(event.position().toPoint())
+            if cell is not None and cell != self.current:
+                self.current = cell
+                self.viewport().update()
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        cell = self.cell_at(event.position().toPoint())
+        if cell is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.view_asked.emit(*cell)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy) and self.current is not None:
-            QApplication.clipboard().setText(self.value(*self.current) or "")
+            self.copy_asked.emit()
             return
-        if event.key() == Qt.Key.Key_S and not event.modifiers() and self.current is not None:
-            self.sort_asked.emit(self.names[self.current[1]])
+        if event.matches(QKeySequence.StandardKey.SelectAll) and self.total and self.names:
+            self.anchor, self.current = (0, 0), (self.total - 1, len(self.names) - 1)
+            self.viewport().update()
             return
+        if self.current is not None and not event.modifiers():
+            name = self.names[self.current[1]] if self.names else ""
+            if event.key() == Qt.Key.Key_S:
+                self.sort_asked.emit(name)
+                return
+            if event.key() == Qt.Key.Key_I:
+                self.profile_asked.emit(name)
+                return
+            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+                self.view_asked.emit(*self.current)
+                return
+            if event.key() == Qt.Key.Key_Menu:
+                self.menu_asked.emit(self.viewport().mapToGlobal(self.viewport().rect().center()))
+                return
         bar = self.verticalScrollBar()
         moves: dict[int, Callable[[tuple[int, int]], tuple[int, int]]] = {
             Qt.Key.Key_Down: lambda c: (c[0] + 1, c[1]),
@@ -257,9 +340,7 @@ class Grid(QAbstractScrollArea):
             super().keyPressEvent(event)
             return
         row, column = move(self.current or (bar.value(), 0))
+        before = self.anchor or self.current
         self.current = (min(max(row, 0), self.total - 1), min(max(column, 0), len(self.names) - 1))
-        if self.current[0] < bar.value():
-            bar.setValue(self.current[0])
-        elif self.current[0] >= bar.value() + bar.pageStep():
-            bar.setValue(self.current[0] - bar.pageStep() + 1)
-        self.viewport().update()
+        self.anchor = before if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and before is not None else self.current
+        self._reveal()
