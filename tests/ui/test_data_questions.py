@@ -92,7 +92,7 @@ def test_find_goes_on_and_back(shown: Window, table: pandas.DataFrame, qtbot: Qt
     for place in places[:3]:
         QTest.keyClick(finder, Qt.Key.Key_Return)
         qtbot.waitUntil(lambda place=place: grid.current is not None and grid.current[0] == place, timeout=LONG)
-    assert grid.current is not None and "777" in (grid.value(*grid.current) or "")
+    qtbot.waitUntil(lambda: grid.current is not None and "777" in (grid.value(*grid.current) or ""), timeout=LONG)
     QTest.keyClick(finder, Qt.Key.Key_Return, SHIFT)
     qtbot.waitUntil(lambda: grid.current is not None and grid.current[0] == places[1], timeout=LONG)
     finder.clear()

@@ -187,7 +187,7 @@ def test_lists_and_mappings_are_edited_in_place(window: Window) -> None:
     values = window.inspector._fields["values"][0]
     assert isinstance(values, MapEditor)
     values.add.click()
-    name, formula = values.rows[0].findChildren(QLineEdit)
+    name, formula = values.rows[0].findChild(QLineEdit), values.rows[0].findChild(QPlainTextEdit)
     QTest.keyClicks(name, "total")
     QTest.keyClicks(formula, "sum(x)")
     assert window.document.flow.nodes["s"].config["values"] == {"total": "sum(x)"}

@@ -136,3 +136,36 @@ def _bins(connection: duckdb.DuckDBPyConnection, value: str) -> list[int]:
         ).fetchall()
     )
     return [int(counts.get(index, 0)) for index in range(BINS)]
+
+
+def evaluate(formula: str, rows: pa.Table, parameters: Mapping[str, Any], limit: int = 5) -> tuple[str, list[str | None]]:
+    """The type of a formula's result over some rows, and its first values as texts; of one that sums up, its one value."""
+    import duckdb
+    import ibis
+
+    from tisserand.sdk.formulas import compile_formula
+
+    connection = ibis.duckdb.connect()
+    try:
+        connection.con.execute("SET TimeZone = 'UTC'")
+        connection.con.register("sample_rows", rows)
+        table = connection.table("sample_rows")
+        try:
+            found = table.select(compile_formula(formula, table, parameters).name("v")).limit(limit)
+        except NodeError as error:
+            try:
+                found = table.aggregate(compile_formula(formula, table, parameters, True).name("v"))
+            except NodeError:
+                raise error from None
+        kind = str(found.schema()["v"])
+        try:
+            values = connection.to_pyarrow(found)["v"].to_pylist()
+        except duckdb.Error as error:
+            raise NodeError(str(error).splitlines()[0].partition(": ")[2] or str(error).splitlines()[0]) from None
+        return kind, [None if value is None else _said(value) for value in values]
+    finally:
+        connection.disconnect()
+
+
+def _said(value: Any) -> str:
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
@@ -161,6 +162,11 @@ class HttpExecutor:
         params = {"port": port, "column": column, "where": where}
         answer = self._call("GET", f"/runs/{_part(run)}/data/{_part(node)}/profile", params=params, timeout=LONG)
         return cast(dict[str, Any], answer.json())
+
+    def evaluate(self, formula: str, rows: bytes, parameters: Mapping[str, Any]) -> tuple[str, list[str | None]]:
+        body = {"formula": formula, "rows": b64encode(rows).decode(), "parameters": dict(parameters)}
+        found = self._call("POST", "/evaluate", body, timeout=LONG).json()
+        return found["type"], found["values"]
 
     def preview(
         self,

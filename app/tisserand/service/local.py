@@ -239,6 +239,18 @@ class LocalExecutor:
                 message = msg("There is no column “{name}”. Columns: {columns}.", name=order.removeprefix("-"), columns=columns)
                 raise refusal("call.column", message)
 
+    def evaluate(self, formula: str, rows: bytes, parameters: Mapping[str, Any]) -> tuple[str, list[str | None]]:
+        import pyarrow as pa
+
+        from tisserand.engine import edges
+
+        try:
+            with pa.ipc.open_stream(rows) as reader:
+                table = reader.read_all()
+        except (pa.ArrowException, OSError) as error:
+            raise refusal("call.rows", msg("The rows cannot be read: {reason}", reason=str(error).partition("\n")[0])) from None
+        return self._asked(lambda: edges.evaluate(formula, table, parameters))
+
     def preview(
         self,
         *,

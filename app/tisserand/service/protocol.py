@@ -280,6 +280,9 @@ class Executor(Protocol):
         """What a column of an edge holds: `type`, `rows`, `nulls`, `distinct` (`exact` or not), `minimum`, `maximum`, `mean`,
         `deviation`, `quartiles`, `bins` (a histogram), `frequent` (value, count); those that the type has."""
 
+    def evaluate(self, formula: str, rows: bytes, parameters: Mapping[str, Any]) -> tuple[str, list[str | None]]:
+        """What a formula gives over some rows (an Arrow IPC stream, as `Page.data`): the type, and the first values as texts."""
+
     def preview(
         self,
         *,

@@ -13,7 +13,7 @@ import uvicorn
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from tisserand import __version__
@@ -65,6 +65,12 @@ class FlowBody(_Body):
     env: str | None = None
     node: str | None = None
     relock: bool = False
+
+
+class EvaluateBody(_Body):
+    formula: str
+    rows: Base64Bytes
+    parameters: dict[str, Any] = Field(default_factory=dict)
 
 
 class WatchBody(_Body):
@@ -200,6 +206,11 @@ def _add_flows(api: FastAPI, executor: LocalExecutor) -> None:
     @api.post("/preview")
     def preview(body: PreviewBody) -> Response:
         return _arrow(executor.preview(**body.model_dump()))
+
+    @api.post("/evaluate")
+    def evaluate(body: EvaluateBody) -> dict[str, Any]:
+        type, values = executor.evaluate(body.formula, body.rows, body.parameters)
+        return {"type": type, "values": values}
 
     @api.get("/connections")
     def connections(env: str | None = None) -> list[Any]:

@@ -28,6 +28,7 @@ from tisserand.ui.quick import Quick
 from tisserand.ui.runs import Runs
 from tisserand.ui.sheets import Sheets
 from tisserand.ui.standings import Standings
+from tisserand.ui.trying import Trying
 from tisserand.ui.watching import Watching
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Desk(QObject):
         self.grouping = Grouping(window)
         self.watching = Watching(window)
         self.debugging = Debugging(window)
+        self.trying = Trying(window)
         self._bind()
         self._connect()
         self._opened()

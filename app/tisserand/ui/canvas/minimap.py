@@ -11,7 +11,7 @@ from tisserand.ui.canvas.look import OVERVIEW_BELOW, look
 from tisserand.ui.canvas.view import CanvasView
 
 WIDTH, HEIGHT, EDGE = 176, 112, 12
-SMALLEST_CANVAS = 420
+SMALLEST_CANVAS, LOWEST_CANVAS = 420, 340
 PAUSE = 120
 """Milliseconds: how long the canvas must stand still."""
 
@@ -63,7 +63,8 @@ class Minimap(QWidget):
             and not bounds.isEmpty()
             and not seen.contains(bounds)
             and view.zoom() >= OVERVIEW_BELOW
-            and min(view.width(), 2 * view.height()) >= SMALLEST_CANVAS
+            and view.width() >= SMALLEST_CANVAS
+            and view.height() >= LOWEST_CANVAS
         )
         self.move(view.width() - WIDTH - EDGE, view.height() - HEIGHT - EDGE)
         self.setVisible(wanted)

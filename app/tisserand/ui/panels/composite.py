@@ -13,16 +13,18 @@ from tisserand.sdk.form import FormField, branch_for, effective, starting_value
 from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
+from tisserand.ui.panels.condition import CONDITIONS, ConditionEditor
 from tisserand.ui.panels.editors import (
     UNSET,
     ChoiceEditor,
+    CodeEditor,
     Editor,
     FormContext,
-    FormulaEditor,
     LineEditor,
     PickEditor,
     SwitchEditor,
 )
+from tisserand.ui.panels.formula import FormulaEditor
 from tisserand.ui.panels.secret import SecretEditor
 
 
@@ -32,8 +34,12 @@ def make_editor(asked: FormField, context: FormContext, *, inside: bool = False)
         return SwitchEditor(asked, context)
     if asked.widget == "choice":
         return ChoiceEditor(asked, context)
-    if asked.widget in {"sql", "python"} or (asked.widget == "formula" and not inside):
-        return FormulaEditor(asked, context)
+    if asked.widget in {"sql", "python"}:
+        return CodeEditor(asked, context)
+    if asked.widget == "formula":
+        if asked.name in CONDITIONS and not inside:
+            return ConditionEditor(asked, context)
+        return FormulaEditor(asked, context, inside=inside)
     if asked.widget == "list" and asked.item is not None:
         return ListEditor(asked, context)
     if asked.widget == "map" and asked.item is not None:
@@ -247,8 +253,10 @@ class MapEditor(_Rows):
         item.show_value(value)
         if isinstance(name, LineEditor):
             name.line.setPlaceholderText(_("Name"))
-        if isinstance(item, LineEditor) and not item.line.placeholderText():
-            item.line.setPlaceholderText(_("Formula") if self._item.widget == "formula" else _("Value"))
+        if isinstance(item, FormulaEditor):
+            item.text.setPlaceholderText(_("Formula"))
+        elif isinstance(item, LineEditor) and not item.line.placeholderText():
+            item.line.setPlaceholderText(_("Value"))
         editors = (name, item)
 
         def hold(place: int, new: Any) -> None:

@@ -165,7 +165,7 @@ class DataPane(QWidget):
         box.setSpacing(4)
         row = QHBoxLayout()
         row.setSpacing(8)
-        self.filter = _Line(_('Condition, for example: amount > 100 and country == "FR"'), self.clear_filter)
+        self.filter = _Line(_("Condition, for example: amount > 100 and country == 'FR'"), self.clear_filter)
         self.filter.setFont(mono())
         self.filter.setAccessibleName(_("Filter by a formula"))
         self.filter.returnPressed.connect(self.apply_filter)
@@ -435,7 +435,7 @@ class DataPane(QWidget):
 
         def come(found: Any) -> None:
             if self._edge == edge:
-                self.profile.show_profile(name, found)
+                self.profile.show_profile(name, {**found, "type": _(self.grid.types[self.grid.names.index(name)])})
 
         def failed(problems: list[Problem]) -> None:
             self.profile.say(name, "\n".join(problem.message.text() for problem in problems))

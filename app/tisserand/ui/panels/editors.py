@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from PySide6.QtCore import QEvent, QObject, QStringListModel, Qt, Signal
-from PySide6.QtGui import QIntValidator, QTextOption, QWheelEvent
+from PySide6.QtCore import QEvent, QObject, Qt, Signal
+from PySide6.QtGui import QDropEvent, QIntValidator, QTextOption, QWheelEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QCompleter,
     QFileDialog,
     QHBoxLayout,
     QLabel,
@@ -28,6 +27,7 @@ from PySide6.QtWidgets import (
 from tisserand.sdk.form import FormField
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
+from tisserand.ui.panels.grid import COLUMN_MIME
 from tisserand.ui.theme import mono
 
 UNSET = object()
@@ -47,6 +47,10 @@ class FormContext:
     """A name for a new secret, from the field that it is for."""
     keep_secret: Callable[[str, str], str] = lambda name, value: _("There is no workspace to keep secrets for.")
     """Puts a secret into the keyring; gives the sentence why it could not."""
+    parameters: Callable[[], Sequence[str]] = lambda: ()
+    """The names of the flow's parameters."""
+    try_formula: Callable[[str, str, Callable[[Any], None]], None] = lambda port, formula, then: None
+    """(input port, formula, then): what it gives on the rows that arrive; `then` gets it, where there are rows."""
     workspace: Path | None = None
     wheel_guard: QObject = field(default_factory=QObject)
 
@@ -154,8 +158,8 @@ class LineEditor(Editor):
         self._tell(_read(text, self.asked))
 
 
-class FormulaEditor(Editor):
-    """A formula, SQL or code: several lines, and the columns that arrive offered while typing."""
+class CodeEditor(Editor):
+    """SQL or code: several lines."""
 
     def __init__(self, asked: FormField, context: FormContext) -> None:
         super().__init__(asked)
@@ -165,66 +169,16 @@ class FormulaEditor(Editor):
         self.text.setFont(mono())
         self.text.setTabChangesFocus(asked.widget != "python")
         self.text.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        lines = {"formula": 3, "sql": 8, "python": 12}.get(asked.widget, 3)
+        lines = {"sql": 8, "python": 12}.get(asked.widget, 3)
         self.text.setFixedHeight(self.text.fontMetrics().lineSpacing() * lines + 18)
         box.addWidget(self.text)
         self.setFocusProxy(self.text)
         self.text.textChanged.connect(lambda: self._tell(self.text.toPlainText()))
-        self._context = context
-        self._completer = QCompleter(self)
-        self._completer.setWidget(self.text)
-        self._completer.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self._completer.activated.connect(self._take)
-        self._names = QStringListModel(self)
-        self._completer.setModel(self._names)
-        if asked.widget == "formula":
-            self.text.installEventFilter(self)
 
     def _show(self, value: Any) -> None:
         text = "" if value is None else str(value)
         if text != self.text.toPlainText():
             self.text.setPlainText(text)
-
-    def _word(self) -> str:
-        cursor = self.text.textCursor()
-        cursor.select(cursor.SelectionType.WordUnderCursor)
-        return str(cursor.selectedText())
-
-    def _take(self, chosen: str) -> None:
-        cursor = self.text.textCursor()
-        cursor.select(cursor.SelectionType.WordUnderCursor)
-        cursor.insertText(chosen)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        popup = self._completer.popup()
-        if event.type() == QEvent.Type.KeyPress and popup is not None and popup.isVisible():
-            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Tab, Qt.Key.Key_Escape):  # type: ignore[attr-defined]
-                event.ignore()
-                return True
-        elif event.type() == QEvent.Type.KeyRelease and event.text().strip():  # type: ignore[attr-defined]
-            self._offer()
-        return super().eventFilter(watched, event)
-
-    def _hide_offers(self) -> None:
-        popup = self._completer.popup()
-        if popup is not None:
-            popup.hide()
-
-    def _offer(self) -> None:
-        word = self._word()
-        port = self.asked.picks.port if self.asked.picks else ""
-        names = [name for name, _type in self._context.columns(port)]
-        if len(word) < 2 or not names or word in names:
-            self._hide_offers()
-            return
-        self._names.setStringList(names)
-        self._completer.setCompletionPrefix(word)
-        if self._completer.completionCount():
-            place = self.text.cursorRect()
-            place.setWidth(220)
-            self._completer.complete(place)
-        else:
-            self._hide_offers()
 
 
 class ChoiceEditor(Editor):
@@ -275,6 +229,8 @@ class PickEditor(Editor):
         elif asked.picks is not None and asked.picks.what == "column":
             line.setPlaceholderText(_("Column"))
         self.combo.editTextChanged.connect(self._tell_text)
+        if asked.picks is not None and asked.picks.what == "column":
+            TakesColumns(line, self.combo.setEditText)
         self.offer()
 
     def offer(self) -> None:
@@ -334,6 +290,24 @@ class SwitchEditor(Editor):
 
     def _show(self, value: Any) -> None:
         self.box.setChecked(bool(value))
+
+
+class TakesColumns(QObject):
+    """Lets a column that is dragged from the data be dropped on a field."""
+
+    def __init__(self, field: QWidget, take: Callable[[str], object]) -> None:
+        super().__init__(field)
+        self._take = take
+        field.setAcceptDrops(True)
+        field.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if isinstance(event, QDropEvent) and event.mimeData().hasFormat(COLUMN_MIME):
+            event.acceptProposedAction()
+            if event.type() == QEvent.Type.Drop:
+                self._take(bytes(event.mimeData().data(COLUMN_MIME).data()).decode())
+            return True
+        return False
 
 
 class _NoWheel(QObject):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QFont, QFontMetrics, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame
+from PySide6.QtCore import QMimeData, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import QDrag, QFont, QFontMetrics, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame
 
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
@@ -17,6 +17,7 @@ from tisserand.ui.theme import font, theme
 if TYPE_CHECKING:
     from tisserand.ui.panels.cells import Cells
 
+COLUMN_MIME = "application/x-tisserand-column"
 ROW = 27
 HEAD = 44
 PAD = 12
@@ -55,6 +56,8 @@ class Grid(QAbstractScrollArea):
         self.current: tuple[int, int] | None = None
         self.anchor: tuple[int, int] | None = None
         """Where the selection began; it reaches to the current cell."""
+        self._held: tuple[int, QPoint] | None = None
+        """The column whose name is pressed, and where."""
         self._pages: dict[int, Cells] = {}
         self._asked: set[int] = set()
         self._small = font(12)
@@ -280,8 +283,9 @@ class Grid(QAbstractScrollArea):
                 self.viewport().update()
                 self.menu_asked.emit(event.globalPosition().toPoint())
             return
-        if at.y() < HEAD and column is not None:
-            self.sort_asked.emit(self.names[column])
+        if at.y() < HEAD:
+            # A click sorts, a drag takes the column along: which it is, the release tells.
+            self._held = (column, at) if column is not None else None
             return
         cell = self.cell_at(at)
         if cell is not None and event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self.current is not None:
@@ -290,12 +294,32 @@ class Grid(QAbstractScrollArea):
             self.current = self.anchor = cell
         self.viewport().update()
 
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        held, self._held = self._held, None
+        if held is not None and event.button() == Qt.MouseButton.LeftButton:
+            self.sort_asked.emit(self.names[held[0]])
+
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self._held is not None:
+            column, start = self._held
+            if (event.position().toPoint() - start).manhattanLength() >= QApplication.startDragDistance():
+                self._held = None
+                self._drag(self.names[column])
+            return
         if event.buttons() & Qt.MouseButton.LeftButton and self.current is not None:
             cell = self.cell_at(event.position().toPoint())
             if cell is not None and cell != self.current:
                 self.current = cell
                 self.viewport().update()
+
+    def _drag(self, name: str) -> None:
+        """A column on its way into a field of the inspector."""
+        data = QMimeData()
+        data.setData(COLUMN_MIME, name.encode())
+        data.setText(name)
+        drag = QDrag(self)
+        drag.setMimeData(data)
+        drag.exec(Qt.DropAction.CopyAction)
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         cell = self.cell_at(event.position().toPoint())
