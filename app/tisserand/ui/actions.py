@@ -97,6 +97,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("breakpoint", N_("Breakpoint on or off"), "F9", "circle-dot", RUN, N_("stop pause debug")),
     Entry("watch", N_("Switch the flow on"), "F6", "radio", RUN, N_("watch listen folder trigger by itself"), N_("Switch on")),
     Entry("data", N_("Show data"), "Ctrl+D", "table", RUN, N_("rows table preview result")),
+    Entry("enlarge", N_("Show the node at large"), "Ctrl+Return", "maximize", RUN, N_("input output columns three settings")),
     Entry("problems", N_("Show problems"), "F8", "triangle-alert", RUN, N_("errors check warnings")),
     Entry("outline", N_("Show the outline"), "Ctrl+Shift+O", "list-tree", RUN, N_("tree steps list nodes")),
     Entry("relock", N_("Accept the columns that the sources have now"), "Ctrl+Alt+K", "lock", RUN, N_("relock lock file drift")),

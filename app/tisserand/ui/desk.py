@@ -23,6 +23,7 @@ from tisserand.ui.drafts import Drafts
 from tisserand.ui.editing import Editing
 from tisserand.ui.findings import Findings
 from tisserand.ui.grouping import Grouping
+from tisserand.ui.nodeview import NodeViews
 from tisserand.ui.peek import Peek
 from tisserand.ui.quick import Quick
 from tisserand.ui.runs import Runs
@@ -55,6 +56,7 @@ class Desk(QObject):
         self.watching = Watching(window)
         self.debugging = Debugging(window)
         self.trying = Trying(window)
+        self.node_views = NodeViews(window)
         self._bind()
         self._connect()
         self._opened()
@@ -342,7 +344,7 @@ class Desk(QObject):
         one = w.document.flow.nodes.get(chosen[0]) if len(chosen) == 1 else None
         for id in ("enter", "ungroup"):
             w.actions_[id].setEnabled(one is not None and one.kind == "flow.call")
-        for id in ("copy", "cut", "duplicate", "frame", "group", "loosen", "disable", "breakpoint"):
+        for id in ("enlarge", "copy", "cut", "duplicate", "frame", "group", "loosen", "disable", "breakpoint"):
             w.actions_[id].setEnabled(bool(chosen))
         self.show_edge()
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from tisserand.model.formula import types
 from tisserand.model.formula.conditions import Condition, Join, complete, kind_of, offered, read, write
@@ -194,11 +204,13 @@ class ConditionRow(QWidget):
         self.value.setAccessibleName(_("Value"))
         self.second = QLineEdit()
         self.second.setAccessibleName(_("Upper value"))
+        self._lower, self._third = lower, QHBoxLayout()
         lower.addWidget(self.comparison)
         lower.addWidget(self.value, 1)
-        lower.addWidget(self.second, 1)
+        self._third.addWidget(self.second, 1)
         box.addLayout(upper)
         box.addLayout(lower)
+        box.addLayout(self._third)
         self._offer(condition.comparison)
         base = condition.comparison.removeprefix("not ")
         self.value.setText("; ".join(condition.values) if base == "in" else condition.values[0] if condition.values else "")
@@ -228,7 +240,16 @@ class ConditionRow(QWidget):
     def _fit(self) -> None:
         base = str(self.comparison.currentData()).removeprefix("not ")
         self.value.setVisible(base not in ("is null", "is true"))
-        self.second.setVisible(base == "between")
+        # Two values need a line of their own.
+        both = base == "between"
+        self.second.setVisible(both)
+        self._lower.removeWidget(self.value)
+        self._third.removeWidget(self.value)
+        (self._third if both else self._lower).insertWidget(0 if both else 1, self.value, 1)
+        self.comparison.setSizePolicy(
+            QSizePolicy.Policy.Expanding if both or self.value.isHidden() else QSizePolicy.Policy.Preferred,
+            QSizePolicy.Policy.Fixed,
+        )
         hints = {"in": _("a; b; c"), "between": _("from")}
         dated = kind_of(self._family()) == "date"
         self.value.setPlaceholderText(hints.get(base, "2026-12-31" if dated else _("Value")))
