@@ -94,6 +94,16 @@ def _remove_button() -> QToolButton:
     return button
 
 
+def _call(editor: Editor, name: str) -> None:
+    """Give a field that has no label of its own a name that is read out."""
+    focus = editor.focusProxy() or editor
+    focus.setAccessibleName(name)
+    if isinstance(focus, QComboBox):
+        line = focus.lineEdit()
+        if line is not None:
+            line.setAccessibleName(name)
+
+
 class _Rows(Editor):
     """Base of lists and mappings: rows that can be added and removed."""
 
@@ -173,6 +183,7 @@ class ListEditor(_Rows):
         remove = _remove_button()
         line.addWidget(remove, 0, Qt.AlignmentFlag.AlignTop)
         editor.show_value(value)
+        _call(editor, f"{_(self.asked.title)} {len(self._editors) + 1}")
         self._insert(row)
         self._editors.append(editor)
         self._held[editor] = value
@@ -251,6 +262,9 @@ class MapEditor(_Rows):
         line.addWidget(remove, 0, Qt.AlignmentFlag.AlignTop)
         name.show_value(key)
         item.show_value(value)
+        number = len(self._editors) + 1
+        _call(name, f"{_(self.asked.title)} {number}: {_('Name')}")
+        _call(item, f"{_(self.asked.title)} {number}: {_('Value')}")
         if isinstance(name, LineEditor):
             name.line.setPlaceholderText(_("Name"))
         if isinstance(item, FormulaEditor):
@@ -373,6 +387,10 @@ class UnionEditor(Editor):
         self._part = make_editor(replace(self.asked.branches[index], required=True), self._context)
         self._part.edited.connect(lambda value: self._tell(None if value is UNSET else value))
         self._box.addWidget(self._part)
+        inner = self._part.focusProxy() or self._part
+        if inner is not self._part:
+            inner.setAccessibleName(inner.accessibleName() or _(self.asked.title))
+            self.setFocusProxy(inner)
 
     def _chosen(self, index: int) -> None:
         if index == self._index:

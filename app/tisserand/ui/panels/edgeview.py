@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPlainTextEdit, QStackedWidget, QToolButton, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from tisserand.model.problem import Problem
 from tisserand.model.yamlwrite import write_flow
@@ -123,8 +124,8 @@ class EdgeView(QWidget):
         self.told.setText(_("Looking …") if not self.grid.total else self.told.text())
 
         def come(answer: Any) -> None:
-            if generation != self._generation:
-                return
+            if not isValid(self) or generation != self._generation:
+                return  # closed meanwhile, or asked anew
             found, raw = answer
             self.grid.take(found)
             self._columns = list(zip(found.names, found.types, strict=True))
@@ -136,7 +137,7 @@ class EdgeView(QWidget):
                 self.show_view(next(id for id, button in self.views.items() if button.isChecked()))
 
         def failed(problems: list[Problem]) -> None:
-            if generation == self._generation:
+            if isValid(self) and generation == self._generation:
                 self.told.setText("\n".join(problem.message.text() for problem in problems))
 
         text, file = ("", None) if ran else (write_flow(flow), w.desk.file())

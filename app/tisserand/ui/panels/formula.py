@@ -20,6 +20,7 @@ from PySide6.QtGui import (
     QTextOption,
 )
 from PySide6.QtWidgets import QLabel, QListWidget, QListWidgetItem, QPlainTextEdit, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from tisserand.model.formula.editing import Candidate, complete, quoted, tokens
 from tisserand.model.formula.functions import FUNCTIONS
@@ -344,7 +345,7 @@ class FormulaEditor(Editor):
         self._context.try_formula(self._port, text, lambda tried: self._tried(text, tried))
 
     def _tried(self, text: str, tried: Tried) -> None:
-        if text != self._asked_for or text != self.text.toPlainText().strip():
+        if not isValid(self) or text != self._asked_for or text != self.text.toPlainText().strip():
             return
         if tried.error:
             self.result.setText(tried.error)
