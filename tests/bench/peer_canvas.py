@@ -51,7 +51,7 @@ def nodegraphqt(count: int) -> dict[str, float]:
             before = node
         app.processEvents()
 
-    return _measured(app, view, open_it, lambda: graph.fit_to_selection())
+    return _measured(app, view, open_it, lambda: graph.fit_to_selection(), lambda way: view._set_viewer_pan(way, 0))
 
 
 def orange(count: int) -> dict[str, float]:
@@ -59,7 +59,7 @@ def orange(count: int) -> dict[str, float]:
     from orangecanvas.canvas.items import LinkItem, NodeItem
     from orangecanvas.canvas.scene import CanvasScene
     from orangecanvas.canvas.view import CanvasView
-    from orangecanvas.registry import CategoryDescription, InputSignal, OutputSignal, WidgetDescription
+    from orangecanvas.registry import InputSignal, OutputSignal, WidgetDescription
 
     app = QApplication([])
     scene = CanvasScene()
@@ -67,12 +67,11 @@ def orange(count: int) -> dict[str, float]:
     view.resize(1280, 800)
     view.show()
     app.processEvents()
-    category = CategoryDescription(name="bench")
     kind = WidgetDescription(
-        name="step", id="step", qualified_name="bench.step", category="bench",
+        name="step", id="step", qualified_name="orangecanvas.canvas.items.NodeItem",
+        package="orangecanvas", category="bench",
         inputs=[InputSignal("in", "object", "h")], outputs=[OutputSignal("out", "object")],
     )  # fmt: skip
-    del category
 
     def open_it() -> None:
         before: Any = None
@@ -94,7 +93,9 @@ def orange(count: int) -> dict[str, float]:
     return _measured(app, view, open_it, lambda: view.fitInView(scene.itemsBoundingRect()))
 
 
-def _measured(app: Any, view: Any, open_it: Callable[[], object], fit: Callable[[], object]) -> dict[str, float]:
+def _measured(
+    app: Any, view: Any, open_it: Callable[[], object], fit: Callable[[], object], pan: Callable[[int], object] | None = None
+) -> dict[str, float]:
     found = {"open": spent(open_it)}
 
     def median(work: Callable[[int], object], rounds: int = 9) -> float:
@@ -106,7 +107,8 @@ def _measured(app: Any, view: Any, open_it: Callable[[], object], fit: Callable[
         return statistics.median(spent(lambda index=index: once(index)) for index in range(1, rounds + 1))  # type: ignore[misc]
 
     bar = view.horizontalScrollBar()
-    found["pan"] = median(lambda index: bar.setValue(bar.value() + (7 if index % 2 else -7)))
+    move = pan or (lambda way: bar.setValue(bar.value() + way))
+    found["pan"] = median(lambda index: move(7 if index % 2 else -7))
     found["repaint"] = median(lambda index: view.viewport().update())
     found["zoom step"] = median(lambda index: view.scale(2.0, 2.0) if index % 2 else view.scale(0.5, 0.5))
     found["fit"] = median(lambda index: fit())

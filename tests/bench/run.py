@@ -28,12 +28,15 @@ import psutil
 HERE = Path(__file__).resolve().parent
 REPORTS = HERE / "reports"
 
-BENCHES = ("model", "plan", "canvas", "batch", "memory")
+BENCHES = ("model", "plan", "canvas", "peers", "grid", "window", "batch", "memory")
 """`bench_<name>.py`, each with `main(...)` that gives `{"title", "text", …}`, or prints, and gives the number of misses."""
 
 QUICK: dict[str, dict[str, Any]] = {
     "model": {"nodes": 400, "rounds": 2},
     "plan": {"nodes": 200, "rounds": 2},
+    "peers": {"counts": (100,)},
+    "grid": {"rows": 50_000, "rounds": 4},
+    "window": {"rows": 50_000, "rounds": 1, "idle": 1.0, "runs": 1},
     "batch": {"rows": 50_000, "rounds": 1},
     "memory": {"rows": 400_000, "memories": ("600MB",), "double": False},
 }
