@@ -82,6 +82,7 @@ def main(count: int) -> None:
         app.processEvents,
         press,
         grip,
+        lambda: nodes[11].view.scenePos(),
         lambda x, y: view._set_viewer_pan(x, y),
         lambda level: view.reset_zoom() if level == 1.0 else view.scale(0.5, 0.5),
         lambda: view.zoom_to_nodes(all_items),

@@ -24,7 +24,7 @@ def described() -> tuple[WidgetRegistry, dict[bool, WidgetDescription]]:
             name="Two" if two else "One",
             id="two" if two else "one",
             category="Bench",
-            qualified_name="bench.Two" if two else "bench.One",
+            qualified_name="canvas_load.shape",
             inputs=[InputSignal(name, "builtins.object", "take") for name in names],
             outputs=[OutputSignal("table", "builtins.object")],
         )
@@ -88,6 +88,7 @@ def main(count: int) -> None:
         app.processEvents,
         press,
         grip,
+        lambda: scene.item_for_node(nodes[11]).pos(),
         pan,
         lambda level: view.setZoomLevel(100 * level),
         lambda: view.fitInView(scene.itemsBoundingRect(), QtCore.Qt.AspectRatioMode.KeepAspectRatio),

@@ -8,13 +8,17 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 
 from tisserand import texts
 from tisserand.files import shipped
-from tisserand.model.flow import Flow, Node, Parameter
-from tisserand.ui import dialogs
+from tisserand.model.edit import AddFrame, AddNote
+from tisserand.model.flow import Flow, Frame, Node, Note, Parameter
+from tisserand.ui import about, dialogs
 from tisserand.ui.app import application, furnish
+from tisserand.ui.nodeview import NodeView
+from tisserand.ui.panels.condition import ConditionEditor
+from tisserand.ui.scenarios import ScenarioForm
 from tisserand.ui.theme import Mode, theme
 from tisserand.ui.window import Window
 
@@ -159,6 +163,7 @@ def empty(window: Window, shooter: Shooter, flow: Path) -> None:
 
 
 def opened(window: Window, flow: Path) -> None:
+    window.desk.sheets.abandon()
     window.desk.load(flow)
     until(lambda: not window.desk.disk.loading)
     until(lambda: bool(window.desk.findings.schemas))
@@ -217,17 +222,75 @@ def asked(window: Window, shooter: Shooter, flow: Path) -> None:
     page = dialogs.show_shortcuts(window, window.actions_)
     shooter.take(window, "shortcuts", page)
     page.accept()
-    broken = flow.parent / "broken.yaml"
-    broken.write_text("tisserand: 1\nnodes:\n  a: {kind: file.read_csv\n  b: [\n")
-    window.desk.load(broken)
-    until(lambda: not window.desk.disk.loading)
-    told = window.findChild(QDialog, "broken")
-    assert told is not None
-    shooter.take(window, "broken", told)
-    told.accept()
+    page = about.show_about(window)
+    shooter.take(window, "about", page)
+    page.accept()
     form = dialogs.parameter_form(window, FORM, window.inspector.context, lambda _values: None)
     until(lambda: False, 0.1)
     shooter.take(window, "parameters", form)
+    form.reject()
+
+
+def drawn(window: Window, shooter: Shooter, flow: Path) -> None:
+    """Frames, notes, a breakpoint that the debugger stopped at, the toast, tabs, a file that is no flow."""
+    opened(window, flow)
+    window.document.do(AddFrame(Frame("clean", texts.translate("Clean and join"), ("paid", "named"))))
+    note = "Only orders worth 100 or more: the small ones are billed by the shops."
+    window.document.do(AddNote(Note("why", note, "lake"), (1056, 112)))
+    window.scene.select(["by_country"])
+    window.actions_["breakpoint"].trigger()
+    window.actions_["go_on"].trigger()
+    until(lambda: not window.runner.running)
+    window.scene.select(["customers"])
+    window.actions_["duplicate"].trigger()
+    window.actions_["delete"].trigger()
+    shooter.take(window, "debugging")
+    broken = flow.parent / "broken.yaml"
+    broken.write_text("tisserand: 1\nid: broken\nnodes:\n  a: {kind: file.read_csv\n  b: [\n")
+    window.desk.load(broken)
+    until(lambda: not window.desk.disk.loading)
+    shooter.take(window, "broken")
+    window.desk.sheets.abandon()
+
+
+def asked_data(window: Window, shooter: Shooter, flow: Path) -> None:
+    """The data pane with a filter and figures, the condition builder, the node at large."""
+    opened(window, flow)
+    window.desk.runs.start()
+    until(lambda: not window.runner.running)
+    window.scene.select(["named"])
+    until(lambda: window.data.grid.total > 0, 10)
+    window.data.ask_filter()
+    window.data.filter.setText("amount > 100 and country == 'FR'")
+    window.data.apply_filter()
+    until(lambda: window.data.where is not None, 10)
+    window.data.show_profile("amount")
+    window.data.grid.current, window.data.grid.anchor = (5, 4), (2, 2)
+    until(lambda: False, 1)
+    shooter.take(window, "questions")
+    window.scene.select(["paid"])
+    editor = window.inspector._fields["where"][0]
+    assert isinstance(editor, ConditionEditor)
+    window.document.set_config("paid", "where", "amount >= 100 and day between to_date('2026-11-01') and to_date('2026-11-15')")
+    editor.toggle.click()
+    shooter.take(window, "conditions")
+    window.document.undo()
+    window.actions_["enlarge"].trigger()
+    large = window.findChild(NodeView, "nodeview")
+    assert large is not None
+    until(lambda: large.output.grid.total > 0 and large.input.grid.total > 0, 15)
+    shooter.take(window, "at-large", large)
+    large.close()
+
+
+def scenario(window: Window, shooter: Shooter, flow: Path) -> None:
+    window.desk.sheets.abandon()
+    form = ScenarioForm(window, window.welcome.cards[0].scenario, flow.parent, lambda _values: None)
+    form.open()
+    form.lines["source"].setText("/home/ann/Inbox")
+    form.lines["target"].setText("/home/ann/Inbox - results")
+    until(lambda: False, 0.1)
+    shooter.take(window, "scenario", form)
     form.reject()
 
 
@@ -256,7 +319,7 @@ def main(folder: Path, languages: Sequence[str] = ("en", "fr"), sizes: Sequence[
             window = Window()
             window.show()
             furnish(window, None)
-            for screens in (empty, edited, ran, failed, asked):
+            for screens in (empty, scenario, edited, ran, drawn, asked_data, failed, asked):
                 screens(window, shooter, flow)
             window.retire()
 
