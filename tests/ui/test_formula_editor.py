@@ -207,3 +207,24 @@ def test_what_is_more_than_conditions_stays_a_formula(opened: Window) -> None:
 )
 def test_the_function_around_the_cursor(before: str, name: str) -> None:
     assert function_around(before) == name
+
+
+def test_colours_and_turning_to_another_node_change_no_setting(opened: Window, qtbot: QtBot) -> None:
+    before = opened.document.flow
+    made = QApplication.instance()
+    assert isinstance(made, QApplication)
+    for id in ("paid", "by_country", "named", "paid"):
+        opened.scene.select([id])
+        editor = opened.inspector._fields.get("where")
+        for mode in ("dark", "light"):
+            theme().apply(made, mode)  # type: ignore[arg-type]
+        if editor is not None:
+            # An editor that is gone from the form, and speaks once more.
+            editor[0].edited.emit("written by nobody")
+        opened.scene.select(["named"])
+        if editor is not None:
+            editor[0].edited.emit("written by nobody")
+        QApplication.processEvents()
+    assert opened.document.flow.nodes["named"] is before.nodes["named"]
+    opened.document.set_config("paid", "where", before.nodes["paid"].config["where"])
+    assert opened.document.flow.nodes["paid"].config == before.nodes["paid"].config

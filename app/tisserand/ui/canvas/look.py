@@ -48,7 +48,7 @@ class Look:
         self.note_border = QPen(colour("note_border"), 1)
         self.note_leader = QPen(colour("note_border"), 1.4, Qt.PenStyle.DotLine)
         self.frame_border = QPen(_faded(colour("border_strong"), 0.45), 1)
-        self.frame_fill = QBrush(_faded(colour("border_strong"), 0.10))
+        self.frame_fill = QBrush(_faded(colour("border_strong"), 0.07))
         self.note_font = font(12)
         self.canvas_edge = QPen(colour("canvas"), 2)
         self.text = QPen(colour("text"))

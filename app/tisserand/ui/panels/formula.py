@@ -315,16 +315,22 @@ class FormulaEditor(Editor):
         self._timer.setInterval(PAUSE)
         self._timer.timeout.connect(self.try_now)
         self._asked_for = ""
+        self._known = ""
+        """The text as it was told last: colouring it anew makes Qt say that it changed."""
         self.text.textChanged.connect(self._typed)
         self.text.installEventFilter(self)
 
     def _show(self, value: Any) -> None:
         text = "" if value is None else str(value)
+        self._known = text
         if text != self.text.toPlainText():
             self.text.setPlainText(text)
 
     def _typed(self) -> None:
         text = self.text.toPlainText()
+        if text == self._known:
+            return
+        self._known = text
         self._tell(text if text or self.asked.required else None)
         if self.text.hasFocus():
             self._timer.start()

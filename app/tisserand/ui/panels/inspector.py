@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
@@ -190,7 +191,7 @@ class Inspector(QWidget):
             layout = holder.layout()
             assert layout is not None
             layout.addWidget(wrong)
-            editor.edited.connect(lambda value, name=field.name: self._edited(name, value))
+            editor.edited.connect(partial(self._edited, node.id, field.name))
             self._fields[field.name] = (editor, holder, wrong)
             target.addWidget(holder)
         if later:
@@ -275,8 +276,9 @@ class Inspector(QWidget):
             target.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     # -- what is changed -----------------------------------------------------------------------------------------------
-    def _edited(self, name: str, value: Any) -> None:
-        if self.node is None:
+    def _edited(self, node: str, name: str, value: Any) -> None:
+        """`node` is the one that the field was made for: an editor on its way out must not write into the next one."""
+        if self.node is None or node != self.node:
             return
         found = self._fields.get(name)
         if found is not None:
