@@ -25,6 +25,7 @@ def pages() -> dict[str, str]:
         "nodes.md": nodes(),
         "formulas.md": formulas(),
         "connection-types.md": connections(),
+        "shortcuts.md": shortcuts(),
     }
     for path in sorted(DOCS.glob("*.md")):
         if path.name not in found:
@@ -74,6 +75,19 @@ def _help(command: Any, words: list[str]) -> str:
 
 def _block(text: str) -> str:
     return "```text\n" + "\n".join(line.rstrip() for line in text.strip("\n").splitlines()) + "\n```\n"
+
+
+# --- the designer
+
+
+def shortcuts() -> str:
+    from tisserand.ui.actions import ENTRIES, MENUS, RUN
+
+    parts = ["# The designer's actions and their keys\n", DERIVED]
+    for menu in MENUS:
+        rows = [f"| {entry.text} | `{entry.shortcut}` |" for entry in ENTRIES if entry.menu == menu]
+        parts.append("\n".join([f"## {'Run' if menu == RUN else menu}\n", "| Action | Key |", "|---|---|", *rows]) + "\n")
+    return "\n".join(parts)
 
 
 # --- nodes and connections
