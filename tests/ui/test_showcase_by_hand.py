@@ -16,7 +16,7 @@ import duckdb
 import pytest
 import yaml
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
-from PySide6.QtGui import QDrag, QDragEnterEvent, QDragMoveEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QDrag, QDragEnterEvent, QDragMoveEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QApplication,
@@ -112,6 +112,11 @@ class Hand:
         assert list(self.window.scene.selection) == [id]
         self.qtbot.waitUntil(lambda: self.window.inspector.node == id, timeout=LONG)
 
+    def _page(self) -> QWidget:
+        page = self.window.inspector.area.widget()
+        assert page is not None
+        return page
+
     def _in_sight(self, found: QWidget) -> QWidget:
         self.window.inspector.area.ensureWidgetVisible(found, 10, 10)
         QApplication.processEvents()
@@ -119,7 +124,7 @@ class Hand:
 
     def field(self, name: str) -> QWidget:
         """The field that is called so, clicked."""
-        page = self.window.inspector.area.widget()
+        page = self._page()
         fields = [
             found
             for found in page.findChildren(QWidget)
@@ -139,7 +144,7 @@ class Hand:
 
     def choose(self, name: str, words: str) -> None:
         """One of a few: opened with the mouse, found by typing its beginning."""
-        page = self.window.inspector.area.widget()
+        page = self._page()
         found = next(each for each in page.findChildren(QComboBox) if each.accessibleName() == name and each.isVisible())
         self._in_sight(found)
         found.setFocus()
@@ -147,7 +152,7 @@ class Hand:
 
     def add(self, title: str) -> None:
         """“Add” below a list."""
-        page = self.window.inspector.area.widget()
+        page = self._page()
         rows = next(each for each in page.findChildren(_Rows) if each.isVisible() and each.asked.title == title)
         button: QPushButton = rows.add
         self.click(self._in_sight(button))
@@ -221,7 +226,8 @@ def build(hand: Hand) -> dict[str, str]:
     hand.choose("How", "left")
     hand.select(made["latest"])
     hand.add("By")
-    hand.type("mean_delay")
+    hand.choose("Form of this setting", "With")
+    hand.fill("Column", "mean_delay")
     hand.choose("Direction", "desc")
     hand.select(made["report"])
     hand.fill("Path", "{{ workspace }}/out/latest-airlines.csv")
@@ -234,6 +240,8 @@ def plain(path: Path, names: dict[str, str]) -> dict[str, Any]:
 
     def renamed(ref: str) -> str:
         node, _dot, port = ref.partition(".")
+        # A join's first output needs no name; the shipped flow writes it out.
+        port = "" if port == "matched" else port
         return f"{back.get(node, node)}{'.' + port if port else ''}"
 
     found: dict[str, Any] = {}
@@ -268,7 +276,6 @@ def test_built_by_hand_it_is_the_shipped_flow(
 
 
 @pytest.mark.skipif(shutil.which("xvfb-run") is None, reason="needs server: Xvfb (make servers)")
-@pytest.mark.skipif(QGuiApplication.platformName() == "xcb", reason="this is the inner one")
 def test_on_a_screen() -> None:
     """The same under X11: other fonts, a window system with focus of its own."""
     inner = "test_built_by_hand_it_is_the_shipped_flow"
@@ -277,4 +284,4 @@ def test_on_a_screen() -> None:
          str(Path(__file__)), "-k", inner],
         capture_output=True, text=True, check=False, timeout=240, env={**os.environ, "QT_QPA_PLATFORM": "xcb"},
     )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
