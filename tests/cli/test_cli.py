@@ -25,6 +25,7 @@ COMMANDS = [
     "data",
     "connection",
     "secret",
+    "watch",
     "serve",
     "designer",
 ]

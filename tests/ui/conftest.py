@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import shiboken6
 from PySide6.QtCore import QCoreApplication, QEvent, QtMsgType, qInstallMessageHandler
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
 from tisserand.sdk.registry import registry
@@ -70,7 +71,9 @@ def window(qapp: QApplication, tmp_path: Path) -> Iterator[Window]:
     made.document.new()
     made.resize(1280, 800)
     made.show()
-    qapp.processEvents()
+    made.activateWindow()
+    # On a real screen (Xvfb) keys reach a window only once it is the active one.
+    QTest.qWaitForWindowActive(made, 2000)
     yield made
     made.desk.sheets.abandon()
     made.close()

@@ -63,7 +63,7 @@ def test_enter_opens_the_settings_and_undo_is_followed(window: Window, demo: Pat
     window.scene.select(["paid"])
     QTest.keyClick(window.outline, Qt.Key.Key_Return)
     assert window.inspector.isAncestorOf(QApplication.focusWidget())
-    window.desk.delete()
+    window.desk.editing.delete()
     assert "Worth 100 or more" not in [line[0] for line in lines(window)]
     window.actions_["undo"].trigger()
     assert "Worth 100 or more" in [line[0] for line in lines(window)]

@@ -150,3 +150,22 @@ def test_a_flow_from_nothing_with_the_keyboard_alone(window: Window) -> None:
     nodes = window.document.flow.nodes
     assert nodes["filter"].inputs == {"table": (Ref("read_csv"),)}
     assert nodes["sort"].inputs == {"table": (Ref("filter"),)}
+
+
+def test_french_words_find_actions_too(window: Window) -> None:
+    from tisserand import texts
+    from tisserand.files import shipped
+
+    texts.add_catalogues(shipped("resources") / "locale")
+    texts.set_language("fr")
+    try:
+        window.desk.quick.commands()
+        found = sheet(window)
+        for words, wanted in (("aligner gauche", "align_left"), ("arret oui", "breakpoint"), ("breakpoint", "breakpoint")):
+            found.search.clear()
+            QTest.keyClicks(found.search, words)
+            keys = [found.list.item(row).data(Qt.ItemDataRole.UserRole).key for row in range(found.list.count())]
+            assert wanted in keys, words
+        found.leave()
+    finally:
+        texts.set_language("en")

@@ -236,7 +236,7 @@ def test_after_a_kill_the_changes_are_offered_and_opened(qapp: QApplication, dem
     # The old drafts are gone, the changes are kept again, and saving ends that too.
     qtbot.waitUntil(lambda: len(list(folder.glob("*.json"))) == 2, timeout=10_000)
     assert all(json.loads(path.read_text())["pid"] == os.getpid() for path in folder.glob("*.json"))
-    assert (folder.stat().st_mode & 0o077) == 0 and all((path.stat().st_mode & 0o077) == 0 for path in folder.iterdir())
+    assert (folder.stat().st_mode & 0o077) == 0 and all((path.stat().st_mode & 0o077) == 0 for path in folder.glob("*.json"))
     assert window.desk.disk.save()
     assert yaml.safe_load(demo.read_text())["nodes"]["lake"]["title"] == "Never saved"
     qtbot.waitUntil(lambda: len(list(folder.glob("*.json"))) == 1, timeout=10_000)

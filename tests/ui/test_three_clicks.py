@@ -109,6 +109,7 @@ def test_a_watched_folder_runs_after_three_clicks(
     assert window.document.path == home / "Tisserand" / "flows" / "folder-to-excel.yaml"
     # Off again, by the key that stands in the menu.
     window.activateWindow()
+    assert QTest.qWaitForWindowActive(window, 5000)
     QTest.keyClick(window, Qt.Key.Key_F6)
     qtbot.waitUntil(lambda: window.scene.cards["arrives"].standing.state != "listening", timeout=30_000)
 

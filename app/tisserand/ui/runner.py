@@ -43,6 +43,8 @@ class Runner(QObject):
     def __init__(self, background: Background) -> None:
         super().__init__()
         self.root: Path | None = None
+        """The workspace of the flow that is shown."""
+        self._running_in: Path | None = None
         self.run_id: str | None = None
         self.running = False
         self._background = background
@@ -65,15 +67,16 @@ class Runner(QObject):
         self._look.timeout.connect(lambda: self.progressed.emit(self._latest))
         self._news.connect(self._look_soon)
 
-    def executor(self) -> Executor:
-        """The executor of the workspace in use; made in the thread that first asks."""
+    def executor(self, root: Path | None) -> Executor:
+        """The executor of a workspace; made in the thread that first asks. The caller names the workspace as it was when the
+        question came up: until a thread takes the question, the window may have turned to another one."""
         from tisserand.service.serve import connect
 
+        assert root is not None
         with self._lock:
-            assert self.root is not None
-            found = self._executors.get(self.root)
+            found = self._executors.get(root)
             if found is None:
-                found = self._executors[self.root] = connect(self.root)
+                found = self._executors[root] = connect(root)
             return found
 
     def close(self) -> None:
@@ -95,6 +98,7 @@ class Runner(QObject):
         if self.running or self.root is None:
             return
         self.running = True
+        self._running_in = root = self.root
         self.run_id = None
         self._cancel_wanted = False
         self._latest = {}
@@ -103,7 +107,7 @@ class Runner(QObject):
             from tisserand.model.yamlwrite import write_flow
             from tisserand.service.protocol import RunRequest
 
-            text, executor = write_flow(flow), self.executor()
+            text, executor = write_flow(flow), self.executor(root)
             if resume is not None:
                 seen = max((event.seq or 0 for event in executor.events(resume)), default=0)
                 nodes = executor.run(resume).nodes
@@ -145,11 +149,11 @@ class Runner(QObject):
         self.refused.emit(problems)
 
     def cancel(self) -> None:
-        run = self.run_id
+        run, root = self.run_id, self._running_in
         # Asked for before the run has a name: it is passed on as soon as there is one.
         self._cancel_wanted = True
         if self.running and run is not None:
-            self._background.do(lambda: self.executor().cancel(run), lambda _answer: None, self.refused.emit)
+            self._background.do(lambda: self.executor(root).cancel(run), lambda _answer: None, self.refused.emit)
 
     # -- checks --------------------------------------------------------------------------------------------------------
     def check_soon(self, flow: Flow, file: str | None) -> None:
@@ -171,13 +175,13 @@ class Runner(QObject):
             return
         flow, self._check_wanted = self._check_wanted, None
         self._checking = True
-        file, generation = self._file, self._generation
+        file, generation, root = self._file, self._generation, self.root
 
         def work() -> Any:
             from tisserand.model.yamlwrite import write_flow
 
             # A flow is a value: it can be written out here, while the person edits on.
-            return self.executor().schemas(text=write_flow(flow), file=file)
+            return self.executor(root).schemas(text=write_flow(flow), file=file)
 
         def failed(problems: list[Problem]) -> None:
             from tisserand.service.protocol import Checked
@@ -188,11 +192,12 @@ class Runner(QObject):
 
     def relock(self, flow: Flow, file: str, then: Callable[[Any], None], failed: Callable[[list[Problem]], None]) -> None:
         """Look at all sources and write the lock file anew."""
+        root = self.root
 
         def work() -> Any:
             from tisserand.model.yamlwrite import write_flow
 
-            return self.executor().schemas(text=write_flow(flow), file=file, relock=True)
+            return self.executor(root).schemas(text=write_flow(flow), file=file, relock=True)
 
         self._background.do(work, then, failed)
 
@@ -208,8 +213,8 @@ class Runner(QObject):
         def work() -> Any:
             from tisserand.workspace.folder import Workspace
 
-            connections = [(found.name, found.type) for found in self.executor().connections()]
-            return connections, [path.stem for path in Workspace(self.root or Path()).flow_files()]
+            connections = [(found.name, found.type) for found in self.executor(root).connections()]
+            return connections, [path.stem for path in Workspace(root or Path()).flow_files()]
 
         def come(answer: Any) -> None:
             if self.root == root:
@@ -232,11 +237,12 @@ class Runner(QObject):
         where: str | None = None,
     ) -> None:
         """Rows of one edge, made ready for the grid in the thread that fetched them; `order`, `where` as the protocol has them."""
+        root = self.root
 
         def work() -> Any:
             from tisserand.ui.panels.cells import cells
 
-            return cells(self.executor().page(run, node, port, offset, limit, order, where))
+            return cells(self.executor(root).page(run, node, port, offset, limit, order, where))
 
         self._background.do(work, then, failed)
 
@@ -244,4 +250,5 @@ class Runner(QObject):
         self, question: Callable[[Executor], Any], then: Callable[[Any], None], failed: Callable[[list[Problem]], None]
     ) -> None:
         """Anything else that is asked of the executor, beside the window."""
-        self._background.do(lambda: question(self.executor()), then, failed)
+        root = self.root
+        self._background.do(lambda: question(self.executor(root)), then, failed)

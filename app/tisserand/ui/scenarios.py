@@ -210,8 +210,8 @@ class ScenarioForm(QDialog):
             line = self.lines[other.name]
             free = not line.text() or line.text() == self._suggested.get(other.name)
             if other.name == "target" and other is not parameter and other.type == "folder" and free:
-                self._suggested["target"] = str(base.with_name(f"{base.name} - {_('results')}"))
-                line.setText(self._suggested["target"])
+                proposed = self._suggested["target"] = str(base.with_name(f"{base.name} - {_('results')}"))
+                line.setText(proposed)
 
     def _ready(self) -> None:
         go = getattr(self, "go", None)

@@ -71,13 +71,13 @@ class Watching(QObject):
         if self._asking or file is None:
             return
         self._asking = True
-        flow = w.document.path
+        flow, root = w.document.path, w.runner.root
 
         def work() -> tuple[Watch | None, RunInfo | None]:
-            executor = w.runner.executor()
+            executor = w.runner.executor(root)
             found = next((watch for watch in executor.watches() if watch.file == file), None)
             if found is not None:
-                ensure(w.runner.root)
+                ensure(root)
             return found, executor.run(found.last) if found is not None and found.last is not None else None
 
         def come(answer: Any) -> None:
@@ -143,7 +143,7 @@ class Watching(QObject):
             return
 
         def work() -> None:
-            executor = w.runner.executor()
+            executor = w.runner.executor(root)
             if on:
                 executor.watch(file)
                 ensure(root)

@@ -67,8 +67,8 @@ class ConditionEditor(Editor):
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(6)
         self.join = QComboBox()
-        self.join.addItem(_("All of these hold"), "and")
-        self.join.addItem(_("One of these holds"), "or")
+        for word, text in (("and", _("All of these hold")), ("or", _("One of these holds"))):
+            self.join.addItem(text, word)
         self.join.setAccessibleName(_("How the conditions are joined"))
         self.join.activated.connect(lambda _index: self._gather())
         inner.addWidget(self.join)

@@ -447,17 +447,17 @@ class DataPane(QWidget):
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         column = self.grid.names[self.grid.current[1]] if self.grid.current is not None and self.grid.names else None
-        menu.addAction(_("Copy") + "\tCtrl+C", lambda: self.copy("tsv"))
+        menu.addAction(_("Copy"), lambda: self.copy("tsv")).setShortcut("Ctrl+C")
         menu.addAction(_("Copy as CSV"), lambda: self.copy("csv"))
         menu.addAction(_("Copy as Markdown"), lambda: self.copy("markdown"))
         menu.addSeparator()
         if column is not None and self.grid.current is not None:
             row, index = self.grid.current
-            menu.addAction(_("Show the whole value") + "\tEnter", lambda: self.view_cell(row, index))
-            menu.addAction(_("Statistics of the column") + "\tI", lambda: self.show_profile(column))
-            menu.addAction(_("Sort by this column") + "\tS", lambda: self.sort_by(column))
+            menu.addAction(_("Show the whole value"), lambda: self.view_cell(row, index)).setShortcut("Return")
+            menu.addAction(_("Statistics of the column"), lambda: self.show_profile(column)).setShortcut("I")
+            menu.addAction(_("Sort by this column"), lambda: self.sort_by(column)).setShortcut("S")
         menu.addSeparator()
-        menu.addAction(_("Export…") + "\tCtrl+E", self.export)
+        menu.addAction(_("Export…"), self.export).setShortcut("Ctrl+E")
         menu.popup(place)
 
     def copy(self, form: str) -> None:

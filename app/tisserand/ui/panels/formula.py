@@ -112,7 +112,8 @@ class Offers(QListWidget):
             about = types.get(each.text.strip('"').replace('""', '"'), "") if each.kind == "column" else ""
             function = FUNCTIONS.get(name) if each.kind == "function" else None
             label = function.signature if function is not None else f"{each.text}   {_(about)}".rstrip()
-            item = QListWidgetItem(icon(_SIGNS.get(each.kind, "code"), "muted"), label)
+            sign = icon(_SIGNS.get(each.kind, "code"), "muted")
+            item = QListWidgetItem(sign, label)
             item.setData(Qt.ItemDataRole.UserRole, each)
             if each.help:
                 item.setToolTip(_(each.help))
