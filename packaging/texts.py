@@ -146,6 +146,7 @@ def _of_form(fields: tuple[FormField, ...]) -> Iterator[str]:
     for field in fields:
         yield from (field.title, field.help, field.unit or "")
         yield from (str(choice) for choice in field.choices if re.search("[a-z]", str(choice)))
+        yield from (word for _choice, word in field.words)
         inner: Any = (field.key, field.item, *field.fields, *field.branches)
         yield from _of_form(tuple(part for part in inner if part is not None))
 

@@ -107,7 +107,7 @@ def test_drift_names_what_is_new_gone_and_retyped() -> None:
     before = Schema.of({"id": "int64", "amount": "float64", "note": "string"})
     assert drift(before, Schema.of({"note": "string", "id": "int64", "amount": "float64"})) is None
     told = drift(before, Schema.of({"id": "string", "amount": "float64", "day": "date"}))
-    assert str(told) == "new: day (date); gone: note; of another type: id (int64 → string)"
+    assert str(told) == "new: day (date); gone: note; type changed: id (int64 → string)"
 
 
 # -- runs
@@ -131,7 +131,7 @@ def test_a_run_over_a_changed_source_stops_before_anything_is_done(root: Path, c
     capfd.readouterr()
     assert call(["run", "orders"]) == 1
     said = capfd.readouterr().err
-    assert "new: day (date); of another type: amount (int64 → string)" in said
+    assert "new: day (date); type changed: amount (int64 → string)" in said
     assert "tisserand check --relock flows/orders.yaml" in said
     assert "orders.yaml:6" in said
     assert written(root) == good

@@ -128,8 +128,8 @@ class Shooter:
         self.folder = folder
         self.sizes = sizes
 
-    def take(self, window: Window, screen: str, dialog: QWidget | None = None) -> None:
-        """One screen; a dialog over it is taken on its own."""
+    def take(self, window: Window, screen: str, dialog: QWidget | None = None, *, fit: bool = False) -> None:
+        """One screen; a dialog over it is taken on its own. `fit`: the whole flow, however small."""
         modes: tuple[Mode, Mode] = ("light", "dark")
         for mode in modes:
             theme().apply(self.application, mode)
@@ -137,7 +137,7 @@ class Shooter:
                 window.resize(*size)
                 until(lambda: False, 0.1)
                 if dialog is None:
-                    window.canvas.first_sight()
+                    (window.canvas.fit if fit else window.canvas.first_sight)()
                 until(lambda: False, 0.1)
                 name = f"{screen}-{mode}-{texts.language()}-{size[0]}x{size[1]}.png"
                 (dialog or window).grab().save(str(self.folder / name))
@@ -283,6 +283,17 @@ def asked_data(window: Window, shooter: Shooter, flow: Path) -> None:
     large.close()
 
 
+def others(window: Window, shooter: Shooter, flow: Path) -> None:
+    import screens
+
+    opened(window, flow)
+    screens.sheets(window, shooter, until)
+    screens.under_way(window, shooter, until)
+    screens.panels(window, shooter, until)
+    screens.odd(window, shooter, until)
+    screens.small_dialogs(window, shooter, until, flow)
+
+
 def scenario(window: Window, shooter: Shooter, flow: Path) -> None:
     window.desk.sheets.abandon()
     form = ScenarioForm(window, window.welcome.cards[0].scenario, flow.parent, lambda _values: None)
@@ -319,7 +330,7 @@ def main(folder: Path, languages: Sequence[str] = ("en", "fr"), sizes: Sequence[
             window = Window()
             window.show()
             furnish(window, None)
-            for screens in (empty, scenario, edited, ran, drawn, asked_data, failed, asked):
+            for screens in (empty, scenario, edited, ran, drawn, asked_data, others, failed, asked):
                 screens(window, shooter, flow)
             window.retire()
 

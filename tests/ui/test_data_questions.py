@@ -74,7 +74,7 @@ def test_a_formula_filters_and_a_wrong_one_leaves_the_rows(shown: Window, table:
     shown.data.sort_by("amount")
     first = str(wanted["amount"].min())
     qtbot.waitUntil(lambda: grid.value(0, grid.names.index("amount")) == first, timeout=LONG)
-    for text, words in (("amount >", "cannot be read"), ("amout > 1", "amout"), ("amount + 1", "condition")):
+    for text, words in (("amount >", "is missing after"), ("amout > 1", "amout"), ("amount + 1", "condition")):
         filtered(shown, text, qtbot)
         qtbot.waitUntil(lambda words=words: words in shown.data.wrong.text(), timeout=LONG)
         assert grid.total == len(wanted) and shown.data.wrong.isVisible()

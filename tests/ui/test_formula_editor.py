@@ -91,7 +91,7 @@ def test_names_that_do_not_arrive_are_underlined(opened: Window) -> None:
     }
     assert wave == {"amont", "nofun"}
     coloured = {each.format.foreground().color().name() for each in block.layout().formats()}  # type: ignore[attr-defined]
-    assert theme().colour("start").name() in coloured and theme().colour("step").name() in coloured
+    assert theme().colour("code_number").name() in coloured and theme().colour("code_keyword").name() in coloured
     made = QApplication.instance()
     assert isinstance(made, QApplication)
     theme().apply(made, "dark")

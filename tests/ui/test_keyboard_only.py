@@ -112,7 +112,7 @@ def test_a_flow_by_keyboard_alone(
     press(Qt.Key.Key_Right)
     assert list(window.scene.selection) == ["filter"]
     press(Qt.Key.Key_Return)
-    to_field("Where")
+    to_field("Keep rows where")
     type_in("amount > 890")
     press(Qt.Key.Key_Escape)
     window.canvas.setFocus()

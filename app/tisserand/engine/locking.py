@@ -58,7 +58,7 @@ class SourceLock:
             changes = drift(known.schema, found.schema)
             if changes is not None:
                 raise DriftError(
-                    "The source has other columns than the flow was made for: {changes}.",
+                    "The columns of the source are no longer those that the flow was made for: {changes}.",
                     fix="Repair the source, or accept the new columns: tisserand check --relock {flow}",
                     changes=changes,
                     flow=self.flow_file,

@@ -99,7 +99,7 @@ def drift(locked: Schema, found: Schema) -> Message | None:
     if gone:
         changes.append(msg("gone: {columns}", columns=gone))
     if retyped:
-        changes.append(msg("of another type: {columns}", columns=retyped))
+        changes.append(msg("type changed: {columns}", columns=retyped))
     if not changes:
         return None
     told, *more = changes

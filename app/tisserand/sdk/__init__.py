@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.model.flow import In, Out
 from tisserand.model.schema import Column, Schema
-from tisserand.sdk.config import Config, Picks, Unit, When
+from tisserand.sdk.config import Config, Picks, Unit, When, Words
 from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.context import Context, ControlContext
 from tisserand.sdk.errors import NodeError
@@ -90,6 +90,7 @@ __all__ = [
     "Unit",
     "Url",
     "When",
+    "Words",
     "Writer",
     "Written",
     "msg",

@@ -38,6 +38,16 @@ class When:
         return all(values.get(name) in allowed for name, allowed in self.conditions.items())
 
 
+class Words:
+    """Field metadata: what a form says for the values of a choice, where the value itself is a code word:
+    `Words(inner="Only rows with a partner", left="All left rows")`. Files, documents and the command line keep the value."""
+
+    __slots__ = ("words",)
+
+    def __init__(self, **words: str) -> None:
+        self.words = tuple(words.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Picks:
     """Field metadata: what a form offers for a text: `column` of an input `port`, `flow`, `table`, `sheet` …"""

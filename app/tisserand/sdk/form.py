@@ -12,7 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tisserand.sdk.config import Config, Picks, Unit, When
+from tisserand.sdk.config import Config, Picks, Unit, When, Words
 from tisserand.sdk.fields import _Marked
 
 Widget = Literal[
@@ -34,6 +34,8 @@ class FormField:
     default: Any = None
     """The plain value that counts where the config says nothing."""
     choices: tuple[Any, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    """(choice, what a person reads for it), for those whose value is a code word."""
     unit: str | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -202,10 +204,13 @@ def _marked(asked: FormField, metadata: tuple[Any, ...]) -> FormField:
     for extra in metadata:
         if isinstance(extra, FieldInfo):
             asked = _marked(asked, tuple(extra.metadata))
+            changes |= {"title": extra.title} if extra.title else {}
         elif isinstance(extra, Unit):
             changes["unit"] = extra.name
         elif isinstance(extra, When):
             changes["when"] = extra
+        elif isinstance(extra, Words):
+            changes["words"] = extra.words
         elif isinstance(extra, Picks):
             changes["picks"] = extra
         elif isinstance(extra, Ge | Gt):

@@ -35,7 +35,7 @@ def show_about(window: Window) -> QDialog:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setObjectName("about")
     dialog.setWindowTitle(_("About Tisserand"))
-    dialog.resize(520, 460)
+    dialog.resize(640, 520)
     box = QVBoxLayout(dialog)
     box.setContentsMargins(24, 20, 24, 18)
     box.setSpacing(10)
@@ -64,9 +64,13 @@ def show_about(window: Window) -> QDialog:
     table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
     for row, cells in enumerate(found):
         for column, text in enumerate(cells):
-            table.setItem(row, column, QTableWidgetItem(text))
+            item = QTableWidgetItem(text)
+            item.setToolTip(text)
+            table.setItem(row, column, item)
     table.resizeColumnsToContents()
+    table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     table.horizontalHeader().setStretchLastSection(True)
+    table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     box.addWidget(table, 1)
     buttons = QDialogButtonBox()
     buttons.addButton(_("Close"), QDialogButtonBox.ButtonRole.AcceptRole)

@@ -110,6 +110,11 @@ ENTRIES: tuple[Entry, ...] = (
 TOOLBAR: tuple[str, ...] = ("run", "cancel", "watch", "|", "open", "save", "|", "undo", "redo", "|", "tidy", "fit")
 
 
+def menu_title(name: str) -> str:
+    """A menu as a person reads it (the menu of runs shares its English word with the action)."""
+    return translate(name if name != RUN else N_("Run"))
+
+
 class Actions(QObject):
     """The registry brought to life for one window."""
 
@@ -136,13 +141,17 @@ class Actions(QObject):
     def __iter__(self) -> Iterator[tuple[Entry, QAction]]:
         return ((entry, self._made[entry.id]) for entry in ENTRIES)
 
+    def keys(self, id: str) -> str:
+        """The shortcut of an action as the system writes it."""
+        return self._made[id].shortcut().toString(QKeySequence.SequenceFormat.NativeText)
+
     def bind(self, id: str, callback: Callable[[], object]) -> None:
         self._made[id].triggered.connect(lambda _checked=False: callback())
 
     def describe(self) -> None:
         """Tooltips: the text and its shortcut."""
         for _entry, action in self:
-            action.setToolTip(f"{action.text()}  {action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)}")
+            action.setToolTip(f"{action.text()}  {self.keys(action.objectName())}")
 
     def recolour(self) -> None:
         for entry, action in self:
@@ -152,7 +161,7 @@ class Actions(QObject):
         """The menus in their order; the window gives them a place."""
         made = []
         for name in MENUS:
-            menu = QMenu("&" + translate(name if name != RUN else N_("Run")), self._window)
+            menu = QMenu("&" + menu_title(name), self._window)
             for entry, action in self:
                 if entry.menu == name:
                     menu.addAction(action)

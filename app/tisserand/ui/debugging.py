@@ -126,6 +126,8 @@ class Debugging(QObject):
 
     # -- what a run tells ----------------------------------------------------------------------------------------------
     def began(self) -> None:
+        if self.paused is not None:
+            self.window_.notice.hide()
         self.paused = None
 
     def ended(self, state: str) -> None:
@@ -146,7 +148,11 @@ class Debugging(QObject):
         w.desk.show_standings()
         if id in w.scene.cards:
             w.canvas.reveal(w.scene.cards[id].frame())
-        w.state.setText(_("Stopped before “{node}”").format(node=w.scene.cards[id].shown.title if id in w.scene.cards else id))
+        text = _("Paused before “{node}”").format(node=w.scene.cards[id].shown.title if id in w.scene.cards else id)
+        w.state.setText(text)
+        ways = ((_("Go on"), "go_on"), (_("One node more"), "step"))
+        choices = [(f"{word} ({w.actions_.keys(name)})", w.actions_[name].trigger) for word, name in ways]
+        w.notice.tell(text, choices, ("pause", "warning"))
 
     def forget(self) -> None:
         """Another flow is shown."""

@@ -17,6 +17,7 @@ from tisserand.texts import translate as _
 from tisserand.ui import about, dialogs
 from tisserand.ui.actions import ARRANGE
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
+from tisserand.ui.canvas.state import percent
 from tisserand.ui.debugging import Debugging
 from tisserand.ui.disk import Disk
 from tisserand.ui.drafts import Drafts
@@ -211,8 +212,8 @@ class Desk(QObject):
         self.standings = Standings()
         self.findings = Findings(w.kinds, self.standings)
         self._show_flow()
-        w.canvas.first_sight()
         self._after_change()
+        w.canvas.first_sight()
 
     def _resumed(self) -> None:
         """Another tab: its flow is shown as it was left."""
@@ -228,7 +229,7 @@ class Desk(QObject):
         self.debugging.forget()
         w.runner.forget_checks()
         w.scene.show_flow(w.document.flow, w.kinds.face)
-        w.data.say(_("Run the flow, then select a card or a wire: its rows appear here."))
+        self._say_where_rows_appear()
         source = w.document.source
         w.middle.setCurrentWidget(w.canvas if source is None else w.source)
         if source is not None:
@@ -246,6 +247,9 @@ class Desk(QObject):
         if empty:
             w.welcome.fill(w.recent.paths())
         w.welcome.setVisible(empty)
+        bare = BARE_START if empty else BARE_SOURCE if w.document.source is not None else ()
+        if bare != w.bare:
+            w.show_bare(bare)
         w.welcome.centre()
         self.show_problems()
         if w.runner.root is not None and flow.nodes:
@@ -321,8 +325,10 @@ class Desk(QObject):
         w.actions_["cancel"].setEnabled(w.runner.running)
         for id in ("step", "go_on", "run_to"):
             w.actions_[id].setEnabled(w.actions_["run"].isEnabled())
+        for id in ("tidy", "fit"):
+            w.actions_[id].setEnabled(bool(d.flow.nodes or d.flow.notes))
         nodes = ngettext("{count} node", "{count} nodes", len(d.flow.nodes)).format(count=len(d.flow.nodes))
-        w.place.setText(f"{nodes} · {round(w.canvas.zoom() * 100)} %")
+        w.place.setText(f"{nodes} · {percent(w.canvas.zoom())}")
 
     def _name_step(self, id: str, word: str, name: Message | None) -> None:
         action = self.window_.actions_[id]
@@ -355,12 +361,20 @@ class Desk(QObject):
         wire = w.scene.wire_selection
         id = wire[0] if wire is not None else next(iter(w.scene.selection), None)
         if id is None or id not in flow.nodes or id not in w.scene.cards:
-            if w.data.node is not None and w.data.node not in flow.nodes:
-                w.data.say(_("Select a card or a wire: its rows appear here."))
+            if w.data.node is None or w.data.node not in flow.nodes:
+                self._say_where_rows_appear()
             return
         shown = w.scene.cards[id].shown
         port = (wire[1] or None) if wire is not None and not wire[3].startswith("@") else None
         w.data.show_edge(self.standings.run, id, shown.title, shown.outputs, port, self.standings.done(flow, id))
+
+    def _say_where_rows_appear(self) -> None:
+        ran = self.standings.run is not None
+        self.window_.data.say(
+            _("Select a card or a wire: its rows appear here.")
+            if ran
+            else _("Run the flow, then select a card or a wire: its rows appear here.")
+        )
 
     def show_settings(self) -> None:
         self.window_.show_side("inspector")
@@ -418,6 +432,10 @@ class Desk(QObject):
         menu.popup(place)
 
 
+BARE_START = ("inspector", "bottom")
+"""The panels that have nothing to show before there is a node."""
+BARE_SOURCE = ("palette", "inspector")
+"""Those that have nothing to do with a text that is no flow yet."""
 MENU = (
     "quick_add",
     "connect",

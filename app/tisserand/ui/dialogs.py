@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -28,7 +27,7 @@ from tisserand.model.flow import Flow, Node, Parameter
 from tisserand.model.problem import Problem
 from tisserand.sdk.form import FormField, Widget, human
 from tisserand.texts import translate as _
-from tisserand.ui.actions import Actions
+from tisserand.ui.actions import Actions, menu_title
 from tisserand.ui.panels.composite import labelled, make_editor
 from tisserand.ui.panels.editors import UNSET, FormContext
 from tisserand.ui.theme import theme
@@ -128,7 +127,7 @@ def parameter_form(parent: QWidget, flow: Flow, context: FormContext, then: Call
     trigger = manual_start(flow)
     prompt = str(trigger.config.get("prompt") or "") if trigger is not None else ""
     heading = QLabel(prompt or _("Run “{flow}” with").format(flow=flow.title or flow.id))
-    heading.setProperty("role", "heading")
+    heading.setProperty("role", "title")
     heading.setWordWrap(True)
     box.addWidget(heading)
     given: dict[str, Any] = {}
@@ -142,8 +141,17 @@ def parameter_form(parent: QWidget, flow: Flow, context: FormContext, then: Call
     form.setContentsMargins(0, 0, 0, 0)
     form.setSpacing(14)
 
+    first: QWidget | None = None
+    told = QLabel()
+    told.setProperty("role", "muted")
+    told.setWordWrap(True)
+
     def ready() -> None:
-        run.setEnabled(all(given.get(name) not in (None, "") for name in needed))
+        lacking = [flow.parameters[name] for name in flow.parameters if name in needed and given.get(name) in (None, "")]
+        run.setEnabled(not lacking)
+        names = ", ".join(parameter.title or human(parameter.name) for parameter in lacking)
+        told.setText(_("Still needed: {names}").format(names=names))
+        told.setVisible(bool(lacking))
 
     for parameter in flow.parameters.values():
         editor = make_editor(parameter_field(parameter), context)
@@ -159,19 +167,24 @@ def parameter_form(parent: QWidget, flow: Flow, context: FormContext, then: Call
 
         editor.edited.connect(keep)
         form.addWidget(labelled(editor))
+        first = first or editor
     form.addStretch(1)
     area = QScrollArea()
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setWidget(page)
     area.setMinimumHeight(min(page.sizeHint().height() + 4, 420))
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     box.addWidget(area, 1)
+    box.addWidget(told)
     buttons.addButton(_("Not now"), QDialogButtonBox.ButtonRole.RejectRole)
     buttons.accepted.connect(dialog.accept)
     buttons.rejected.connect(dialog.reject)
     dialog.accepted.connect(lambda: then(given))
     box.addWidget(buttons)
     ready()
+    if first is not None:
+        (first.focusProxy() or first).setFocus()
     dialog.open()
     return dialog
 
@@ -187,31 +200,35 @@ def show_shortcuts(parent: QWidget, actions: Actions) -> QDialog:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.setObjectName("shortcuts")
     dialog.setWindowTitle(_("Keyboard shortcuts"))
-    dialog.resize(520, 560)
+    dialog.resize(560, 620)
     box = QVBoxLayout(dialog)
-    box.setContentsMargins(20, 18, 20, 16)
+    box.setContentsMargins(24, 20, 24, 18)
     box.setSpacing(12)
+    heading = QLabel(_("Keyboard shortcuts"))
+    heading.setProperty("role", "title")
+    box.addWidget(heading)
     search = QLineEdit()
     search.setPlaceholderText(_("Find an action"))
     search.setAccessibleName(_("Find an action"))
     box.addWidget(search)
     rows = list(actions)
-    table = QTableWidget(len(rows), 2)
-    table.setHorizontalHeaderLabels([_("Action"), _("Shortcut")])
+    table = QTableWidget(len(rows), 3)
+    table.setHorizontalHeaderLabels([_("Action"), _("Menu"), _("Shortcut")])
     table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
     table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
     table.setShowGrid(False)
     table.verticalHeader().hide()
     table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     table.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-    table.horizontalHeader().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+    for column in (1, 2):
+        table.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
     table.setAccessibleName(_("Keyboard shortcuts"))
     for index, (entry, action) in enumerate(rows):
         item = QTableWidgetItem(action.icon(), action.text())
         item.setData(Qt.ItemDataRole.UserRole, f"{action.text()} {entry.text} {_(entry.words)} {entry.words}".lower())
         table.setItem(index, 0, item)
-        keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-        table.setItem(index, 1, QTableWidgetItem(keys))
+        table.setItem(index, 1, QTableWidgetItem(menu_title(entry.menu)))
+        table.setItem(index, 2, QTableWidgetItem(actions.keys(entry.id)))
 
     def recolour() -> None:
         for index, (_entry, action) in enumerate(rows):
@@ -231,5 +248,10 @@ def show_shortcuts(parent: QWidget, actions: Actions) -> QDialog:
 
     search.textChanged.connect(narrow)
     box.addWidget(table, 1)
+    buttons = QDialogButtonBox()
+    buttons.addButton(_("Close"), QDialogButtonBox.ButtonRole.AcceptRole).setAutoDefault(False)
+    buttons.accepted.connect(dialog.accept)
+    box.addWidget(buttons)
+    search.setFocus()
     dialog.open()
     return dialog

@@ -81,16 +81,19 @@ class Editing(QObject):
         marks: list[Command] = [RemoveFrame(id) if id in flow.frames else RemoveNote(id) for id in scene.marks]
         ids = tuple(scene.selection)
         frames = [flow.frames[id] for id in scene.marks if id in flow.frames]
+        name = scene.cards[ids[0]].shown.title if len(ids) == 1 and not marks else ""
         if frames and set(ids) == {held for frame in frames for held in frame.holds}:
             ids = ()  # a frame was taken by its title: what it holds stays
         commands = [*([RemoveNodes(ids)] if ids else []), *marks]
         if commands and d.do(commands[0] if len(commands) == 1 else Several(tuple(commands), commands[0].name)):
-            self._removed()
+            self._removed(name)
 
-    def _removed(self) -> None:
+    def _removed(self, title: str = "") -> None:
+        """Say what went, by the name on its card where it is one."""
         name = self.window_.document.undo_name
         if name is not None:
-            self.window_.toast.tell(name.text(), _("Undo"), self.window_.document.undo)
+            told = _("“{node}” was removed.").format(node=title) if title else name.text()
+            self.window_.toast.tell(told, _("Undo"), self.window_.document.undo)
 
     def copy(self) -> bool:
         scene = self.window_.scene

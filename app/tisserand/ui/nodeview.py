@@ -52,6 +52,7 @@ class NodeView(QDialog):
         window.runner.checked.connect(self._checked)
         window.runner.finished.connect(self._ran)
         self._show()
+        self.inspector.focus_field("")
 
     def _show(self) -> None:
         w = self._window

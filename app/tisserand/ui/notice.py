@@ -21,6 +21,7 @@ class Notice(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 8, 8, 8)
         row.setSpacing(10)
+        self._shown = ("triangle-alert", "warning")
         self._sign = QLabel()
         row.addWidget(self._sign, 0, Qt.AlignmentFlag.AlignVCenter)
         self.text = QLabel()
@@ -39,11 +40,19 @@ class Notice(QFrame):
         self.hide()
 
     def _recolour(self) -> None:
-        self._sign.setPixmap(pixmap("triangle-alert", theme().colour("warning"), 18, self.devicePixelRatioF()))
+        name, token = self._shown
+        self._sign.setPixmap(pixmap(name, theme().colour(token), 18, self.devicePixelRatioF()))
         self._close.setIcon(icon("x", "muted"))
 
-    def tell(self, text: str, choices: Sequence[tuple[str, Callable[[], object]]]) -> None:
-        """Show a sentence with what can be done about it; doing it closes the bar."""
+    def tell(
+        self,
+        text: str,
+        choices: Sequence[tuple[str, Callable[[], object]]],
+        sign: tuple[str, str] = ("triangle-alert", "warning"),
+    ) -> None:
+        """Show a sentence with what can be done about it; doing it closes the bar. `sign`: an icon and its colour."""
+        self._shown = sign
+        self._recolour()
         for old in self.buttons:
             self._row.removeWidget(old)
             old.deleteLater()

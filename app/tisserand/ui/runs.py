@@ -75,7 +75,7 @@ class Runs(QObject):
         if w.runner.root is None:
             w.runner.root = self.home()
         self.desk.standings.begin(flow)
-        w.log.begin(flow.nodes)
+        w.log.begin({id: card.shown for id, card in w.scene.cards.items()})
         self._begin(flow)
         w.runner.start(flow, self.desk.file(), parameters, until)
         self.desk.titles()

@@ -27,6 +27,7 @@ from tisserand.model.yamlwrite import write_flow
 from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
+from tisserand.ui.theme import theme
 
 ICONS = {"folder-to-excel": "folder-search", "merge-files": "layers", "compare-files": "git-compare"}
 TEXTS = (
@@ -37,12 +38,14 @@ TEXTS = (
     N_("Folder for the workbooks"),
     N_("Each workbook gets the name of its file."),
     N_("Put many CSV files into one"),
-    N_("All CSV files of a folder become one table, without rows that stand there twice, in one Excel workbook."),
+    N_("All CSV files of a folder become one table, without duplicate rows, in one Excel workbook."),
     N_("Folder with the files"),
     N_("Folder for the workbook"),
     N_("Name of the workbook"),
     N_("What changed between two files"),
-    N_("Compares yesterday's CSV file with today's by a key, and writes what was added, changed and removed to Excel."),
+    N_(
+        "Compares yesterday’s CSV file with today’s by a column you choose, and writes what was added, changed and removed to Excel."
+    ),
     N_("The file of before"),
     N_("The file of now"),
     N_("Column that tells the rows apart"),
@@ -148,18 +151,29 @@ class ScenarioForm(QDialog):
         for parameter in scenario.asked:
             box.addLayout(self._field(parameter))
         box.addStretch(1)
+        told = QLabel(_("It goes on in the background, also when this window is closed, until you switch it off (F6)."))
+        told.setProperty("role", "muted")
+        told.setWordWrap(True)
+        told.setVisible(scenario.listens)
+        box.addWidget(told)
         buttons = QDialogButtonBox()
         label = _("Start") if scenario.listens else _("Run")
         self.go = buttons.addButton(label, QDialogButtonBox.ButtonRole.AcceptRole)
         self.go.setProperty("primary", True)
-        self.go.setIcon(icon("play", "on_accent"))
         self.go.setDefault(True)
         buttons.addButton(_("Not now"), QDialogButtonBox.ButtonRole.RejectRole)
         buttons.accepted.connect(self.accept)
         buttons.rejected.connect(self.reject)
         self.accepted.connect(lambda: then(self.values()))
         box.addWidget(buttons)
+        theme().changed.connect(self._recolour)
+        self._recolour()
         self._ready()
+
+    def _recolour(self) -> None:
+        self.go.setIcon(icon("play", "on_accent"))
+        for button in self.choosers.values():
+            button.setIcon(icon("folder-open", "accent"))
 
     def _field(self, parameter: Parameter) -> QVBoxLayout:
         column = QVBoxLayout()
@@ -177,7 +191,6 @@ class ScenarioForm(QDialog):
         row.addWidget(line, 1)
         if parameter.type in ("file", "folder"):
             button = QPushButton(_("Choose…"))
-            button.setIcon(icon("folder-open", "accent"))
             button.setAccessibleName(f"{title}: {_('Choose…')}")
             button.clicked.connect(lambda _checked=False, asked=parameter: self._choose(asked))
             button.setAutoDefault(False)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from tisserand.model.flow import Flow
+from tisserand.model.flow import Flow, Node
+from tisserand.model.graph import order
 from tisserand.model.problem import Problem
 from tisserand.ui.canvas.state import ATTENTION, READY, STOPPED, WRONG, Standing, standing
 
@@ -48,8 +50,22 @@ class Standings:
             self.infos = {**self.infos, id: NodeInfo("failed", error=error)}
 
     def fresh(self, flow: Flow, id: str) -> bool:
-        """Whether what the run said of a node still holds: the node was not changed since."""
-        return self._ran is not None and self._ran.nodes.get(id) is flow.nodes.get(id)
+        """Whether what the run said of a node still holds: what the node does was not changed since."""
+        return self._ran is not None and _same(self._ran.nodes.get(id), flow.nodes.get(id))
+
+    def stale(self, flow: Flow) -> set[str]:
+        """What stands behind a node that was changed after it ran: its rows are those of before the change."""
+        if not self.over or all(self.fresh(flow, id) for id in self.infos):
+            return set()
+        found: set[str] = set()
+        changed: set[str] = set()
+        for id in order(flow):
+            if any(ref.node in changed for _port, ref in flow.nodes[id].refs()):
+                changed.add(id)
+                found.add(id)
+            elif not self.fresh(flow, id):
+                changed.add(id)
+        return found
 
     def done(self, flow: Flow, id: str) -> bool:
         """Whether the run left rows of this node to look at."""
@@ -68,13 +84,15 @@ class Standings:
                 missing = problem.code in MISSING
                 wrong[problem.place.node] = WRONG if missing else wrong.get(problem.place.node, ATTENTION)
         found: dict[str, Standing] = {}
+        stale = self.stale(flow)
         for id in flow.nodes:
             info = self.infos.get(id)
             if info is not None and self.over and info.state in {"running", "waiting"}:
                 found[id] = STOPPED if info.state == "running" else wrong.get(id, READY)
             elif info is not None and self.fresh(flow, id):
                 written = self._written(flow, id) if info.state == "done" and group(flow.nodes[id].kind) == "write" else None
-                found[id] = standing(info, written)
+                now = standing(info, written)
+                found[id] = Standing("stale", now.detail) if id in stale and info.state == "done" else now
             else:
                 found[id] = wrong.get(id, READY)
         return found
@@ -91,3 +109,10 @@ class Standings:
                 return None
             counts.append(count)
         return sum(counts) if counts else None
+
+
+def _same(one: Node | None, other: Node | None) -> bool:
+    """Whether two values of a node do the same; how it is called and where the debugger stops has no part in that."""
+    if one is None or other is None or one is other:
+        return one is other
+    return replace(one, title=None, breakpoint=False) == replace(other, title=None, breakpoint=False)

@@ -63,7 +63,7 @@ class Theme(QObject):
             QPalette.ColorRole.Base: "surface",
             QPalette.ColorRole.AlternateBase: "stripe",
             QPalette.ColorRole.Text: "text",
-            QPalette.ColorRole.PlaceholderText: "faint",
+            QPalette.ColorRole.PlaceholderText: "muted",
             QPalette.ColorRole.Button: "raised",
             QPalette.ColorRole.ButtonText: "text",
             QPalette.ColorRole.BrightText: "failed",

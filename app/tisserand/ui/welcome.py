@@ -15,8 +15,10 @@ from tisserand.ui.icons import icon
 from tisserand.ui.scenarios import ScenarioCard, scenarios
 from tisserand.ui.theme import theme
 
-MOST = 3
-NARROW, WIDE = 640, 680
+MOST = 4
+WIDE = 764
+LOW, LOWER = 420, 540
+"""Below such heights of the canvas the start page says less."""
 
 
 class Welcome(QFrame):
@@ -35,7 +37,7 @@ class Welcome(QFrame):
         box = QVBoxLayout(self)
         box.setContentsMargins(16, 14, 16, 14)
         box.setSpacing(8)
-        title = QLabel(_("Weave your first flow"))
+        self._title = title = QLabel()
         title.setProperty("role", "title")
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         title.setWordWrap(True)
@@ -72,10 +74,12 @@ class Welcome(QFrame):
         row.addWidget(self._plus)
         row.addWidget(self._open)
         row.addStretch(1)
-        box.addSpacing(2)
+        box.addSpacing(10)
         box.addLayout(row)
         self._columns: list[QWidget] = []
         self.buttons: list[QPushButton] = []
+        self._fourth: list[QPushButton] = []
+        """The last of each column: the first to go where there is little room."""
         self._shown: object = None
         self.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
         theme().changed.connect(self._recolour)
@@ -88,11 +92,12 @@ class Welcome(QFrame):
         if (last, found) == self._shown:
             return
         self._shown = (last, found)
+        self._title.setText(_("Weave a flow") if last else _("Weave your first flow"))
         for column in self._columns:
             self._lists.removeWidget(column)
             column.hide()  # it lives until the event loop turns, and would be seen till then
             column.deleteLater()
-        self._columns, self.buttons = [], []
+        self._columns, self.buttons, self._fourth = [], [], []
         if last:
             self._add_column(_("Where you left off"), last, "clock")
         if found:
@@ -116,8 +121,11 @@ class Welcome(QFrame):
             button.clicked.connect(lambda _checked=False, chosen=path: self.flow_asked.emit(chosen))
             box.addWidget(button)
             self.buttons.append(button)
+            if box.count() > 4:
+                self._fourth.append(button)
         box.addStretch(1)
         self._lists.addWidget(column, 1)
+        column.show()  # at once, so that its height counts
         self._columns.append(column)
 
     def _recolour(self) -> None:
@@ -136,9 +144,11 @@ class Welcome(QFrame):
         self.setFixedWidth(width)
         self._said.setVisible(parent.height() >= 400)
         self._open.setVisible(parent.height() >= 340)
+        for button in self._fourth:
+            button.setVisible(parent.height() >= LOWER)
         each = (width - 32 - 12 * (len(self.cards) - 1)) // max(1, len(self.cards))
         # Where there is little room, titles alone; where there is none, what is smaller stays.
-        roomy = parent.height() >= 420 and each >= 150
+        roomy = parent.height() >= LOW and each >= 150
         for card in self.cards:
             card.told.setVisible(roomy)
         height = max((card.height_for(each) for card in self.cards), default=0)

@@ -60,6 +60,8 @@ class Window(QMainWindow):
         super().__init__()
         self.settings = settings
         self.drafts_folder = drafts
+        self.bare: tuple[str, ...] = ()
+        """The panels that stay away although they are switched on: there is nothing in them yet."""
         self.setObjectName("window")
         self.kinds = Kinds()
         self.document = Document(self.kinds)
@@ -107,7 +109,7 @@ class Window(QMainWindow):
         self.middle.addWidget(self.source)
         for widget in (left, self.middle, right):
             self._upper.addWidget(widget)
-        self._upper.setSizes([216, 784, 280])
+        self._upper.setSizes([240, 760, 280])
         self._outer = QSplitter(Qt.Orientation.Vertical)
         self._outer.addWidget(self._upper)
         self._outer.addWidget(self.tabs)
@@ -191,10 +193,11 @@ class Window(QMainWindow):
         self.canvas.viewport().update()
 
     def _wire_panels(self) -> None:
-        for id, side in self.sides.items():
+        for id in self.sides:
             action = self.actions_[id]
             action.setChecked(True)
-            action.toggled.connect(side.setVisible)
+            action.toggled.connect(lambda _on: self.show_bare(()))
+        self.show_bare(self.bare)
         self.actions_["minimap"].setChecked(True)
         self.actions_["minimap"].toggled.connect(self.minimap.allow)
 
@@ -204,9 +207,20 @@ class Window(QMainWindow):
             self.welcome.centre()
         return super().eventFilter(watched, event)
 
+    def show_bare(self, without: tuple[str, ...]) -> None:
+        """Show the panels that are switched on but these: on the start page there is nothing yet to set or to look at. Whoever
+        asks for a panel gets it all the same."""
+        self.bare = without
+        for id, side in self.sides.items():
+            side.setVisible(self.actions_[id].isChecked() and id not in without)
+        # Now, not when the event loop comes to it: what is shown next on the canvas shall fit the room that it has.
+        for splitter in (self._upper, self._outer):
+            QApplication.sendPostedEvents(splitter, QEvent.Type.LayoutRequest)
+
     def show_side(self, id: str, tab: QWidget | None = None) -> None:
         """Open a panel, and turn to one of its tabs."""
         self.actions_[id].setChecked(True)
+        self.sides[id].show()
         if tab is not None:
             self.tabs.setCurrentWidget(tab)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from tisserand.sdk import Column, Config, Context, Discovery, FilePath, NodeError, Out, Reader, Scan, Schema, Size, Unit
+from tisserand.sdk import Column, Config, Context, Discovery, FilePath, NodeError, Out, Reader, Scan, Schema, Size, Unit, Words
 from tisserand.sdk.scan import REJECTED_SQL, fingerprint, scan_error, scan_sql
 from tisserand_nodes.file import column_types, dialect, encodings, sources, whole_numbers
 from tisserand_nodes.file.duck import private, stream
@@ -46,7 +46,11 @@ class ReadCsvConfig(Config):
     """How dates are written, for example `%d/%m/%Y`; `auto` finds it."""
     nulls: list[str] = [""]
     """Texts that mean “no value”, for example `NA`."""
-    bad_rows: Literal["stop", "reject"] = "stop"
+    bad_rows: Annotated[
+        Literal["stop", "reject"],
+        Field(title="Rows that cannot be read"),
+        Words(stop="Stop the run", reject="Send them to the rejects"),
+    ] = "stop"
     """What to do with a row that cannot be read: stop with its line, or send it to the rejects."""
     longest_line: Size = Size("2MB")
     """The longest line allowed. It protects the memory against a quote that never closes."""

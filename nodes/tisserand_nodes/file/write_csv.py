@@ -5,9 +5,11 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tisserand.sdk import Config, Context, Effect, FileSink, NodeError, Schema, TargetPath, Writer, Written
+from pydantic import Field
+
+from tisserand.sdk import Config, Context, Effect, FileSink, NodeError, Schema, TargetPath, Words, Writer, Written
 from tisserand.sdk.scan import literal
 from tisserand_nodes.file import dialect, encodings, targets
 
@@ -20,7 +22,11 @@ DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 class WriteCsvConfig(Config):
     path: TargetPath
     """The file to write, for example `out/report.csv`."""
-    mode: Literal["replace", "create", "append"] = "replace"
+    mode: Annotated[
+        Literal["replace", "create", "append"],
+        Field(title="How to write"),
+        Words(replace="Replace the file", create="Refuse if the file exists", append="Add rows at its end"),
+    ] = "replace"
     """Replace the file, refuse if it exists, or add rows at its end."""
     delimiter: Literal["comma", "semicolon", "tab", "pipe"] = "comma"
     """The character between two values."""

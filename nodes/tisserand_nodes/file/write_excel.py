@@ -9,9 +9,11 @@ import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tisserand.sdk import Config, Context, Effect, NodeError, Schema, TargetPath, Writer, Written
+from pydantic import Field
+
+from tisserand.sdk import Config, Context, Effect, NodeError, Schema, TargetPath, Words, Writer, Written
 from tisserand_nodes.file import targets
 
 if TYPE_CHECKING:
@@ -28,7 +30,11 @@ class WriteExcelConfig(Config):
     """The workbook to write, for example `out/report.xlsx`."""
     sheet: str = "Sheet1"
     """The name of the sheet, at most 31 characters."""
-    mode: Literal["replace", "create"] = "replace"
+    mode: Annotated[
+        Literal["replace", "create"],
+        Field(title="How to write"),
+        Words(replace="Replace the file", create="Refuse if the file exists"),
+    ] = "replace"
     """Replace the file, or refuse if it exists."""
     header: Literal["bold", "plain", "none"] = "bold"
     """The row of column names: bold and kept in view, plain, or none."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tisserand.sdk import Config, Context, Effect, FileSink, NodeError, Schema, TargetPath, Writer, Written
+from pydantic import Field
+
+from tisserand.sdk import Config, Context, Effect, FileSink, NodeError, Schema, TargetPath, Words, Writer, Written
 from tisserand.sdk.scan import literal
 from tisserand_nodes.file import encodings, targets
 
@@ -19,7 +21,11 @@ class WriteJsonConfig(Config):
     """The file to write, for example `out/orders.json`."""
     format: Literal["lines", "array"] = "lines"
     """One object a line (streams well, can be appended to), or one array of objects."""
-    mode: Literal["replace", "create", "append"] = "replace"
+    mode: Annotated[
+        Literal["replace", "create", "append"],
+        Field(title="How to write"),
+        Words(replace="Replace the file", create="Refuse if the file exists", append="Add rows at its end"),
+    ] = "replace"
     """Replace the file, refuse if it exists, or add rows at its end (lines only)."""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from tisserand.sdk import Config, Context, Effect, FileSink, Schema, TargetPath, Writer, Written
+from pydantic import Field
+
+from tisserand.sdk import Config, Context, Effect, FileSink, Schema, TargetPath, Words, Writer, Written
 from tisserand.sdk.scan import literal
 from tisserand_nodes.file import targets
 
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
 class WriteParquetConfig(Config):
     path: TargetPath
     """The file to write, for example `out/sales.parquet`."""
-    mode: Literal["replace", "create"] = "replace"
+    mode: Annotated[
+        Literal["replace", "create"],
+        Field(title="How to write"),
+        Words(replace="Replace the file", create="Refuse if the file exists"),
+    ] = "replace"
     """Replace the file, or refuse if it exists."""
     compression: Literal["zstd", "snappy", "gzip", "lz4", "none"] = "zstd"
     """How the file is made smaller; `zstd` is small and fast, `snappy` the one that old programs read."""

@@ -8,7 +8,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from tisserand.sdk import ColumnName, Config, Context, Effect, NodeError, Out, Picks, Schema, Unit, When, Writer, Written, msg
+from pydantic import Field
+
+from tisserand.sdk import (
+    ColumnName,
+    Config,
+    Context,
+    Effect,
+    NodeError,
+    Out,
+    Picks,
+    Schema,
+    Unit,
+    When,
+    Words,
+    Writer,
+    Written,
+    msg,
+)
 from tisserand_nodes.sql.connection import DatabaseConnection, database, first_line, opened, plain
 from tisserand_nodes.sql.copying import ROWS, Copying
 from tisserand_nodes.sql.interrupt import stoppable
@@ -30,7 +47,11 @@ class WriteConfig(Config):
     """The table to write to."""
     db_schema: str | None = None
     """The schema that the table stands in, where it is not the usual one (`public`)."""
-    mode: Literal["append", "replace", "upsert"] = "append"
+    mode: Annotated[
+        Literal["append", "replace", "upsert"],
+        Field(title="How to write"),
+        Words(append="Add the rows", replace="Replace all rows", upsert="Change rows with the same key, add the others"),
+    ] = "append"
     """Add the rows; put them in the place of all rows; or change the rows with the same key and add the others."""
     key: Annotated[list[ColumnName], When(mode="upsert", required=True)] = []
     """The columns that tell rows apart. Of several rows with the same key the last one counts."""

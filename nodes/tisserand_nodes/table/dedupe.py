@@ -1,9 +1,11 @@
 """Remove duplicates: one row of each key goes on, the others leave apart."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from tisserand.sdk import ColumnName, Config, Out, Relation, Schema, Transform
+from pydantic import Field
+
+from tisserand.sdk import ColumnName, Config, Out, Relation, Schema, Transform, Words
 from tisserand.sdk.columns import SortBy, all_in, columns, free_name, order, settled, sort_keys
 
 
@@ -12,7 +14,7 @@ class DedupeConfig(Config):
     """Columns that make two rows duplicates when all are equal; none means all columns. Empty values count as equal."""
     by: tuple[SortBy, ...] = ()
     """The order within the rows of one key, for example by date of change."""
-    keep: Literal["first", "last"] = "first"
+    keep: Annotated[Literal["first", "last"], Field(title="Row to keep"), Words(first="The first", last="The last")] = "first"
     """Which row of each key goes on, in that order."""
 
 

@@ -1,15 +1,19 @@
 """Filter rows: split a table in two by one condition."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Literal
 
-from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Schema, Transform
+from pydantic import Field
+
+from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Schema, Transform, Words
 
 
 class FilterConfig(Config):
-    where: Formula
+    where: Annotated[Formula, Field(title="Keep rows where")]
     """Condition a row must meet, for example `amount > 100 and country = 'FR'`."""
-    empty: Literal["keep", "reject"] = "reject"
+    empty: Annotated[
+        Literal["keep", "reject"], Field(title="If a value is missing"), Words(keep="Keep the row", reject="Reject the row")
+    ] = "reject"
     """Where rows go whose condition is neither true nor false, because a value in it is empty."""
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tisserand.sdk import ColumnName, Config, NodeError, Relation, Transform
+from tisserand.sdk import ColumnName, Config, NodeError, Relation, Transform, Words
 from tisserand.sdk.columns import column, twice, type_named
 
 
@@ -18,18 +18,24 @@ class FlattenConfig(Config):
     """A column with lists: each entry becomes a row of its own, the other columns are repeated."""
     position: str = ""
     """Name of a column for the place of the entry in its list, counted from 1; empty for none."""
-    empty: Literal["keep", "drop"] = "keep"
+    empty: Annotated[
+        Literal["keep", "drop"], Field(title="If a list is empty"), Words(keep="Keep the row", drop="Drop the row")
+    ] = "keep"
     """Rows whose list is empty: `keep` them once, with an empty value, or `drop` them."""
     columns: tuple[ColumnName, ...] = ()
     """Columns with structures: each part becomes a column. Done after the rows, so the entries of a list can be spread too.
     With nothing chosen anywhere, all columns with structures are spread."""
     deep: bool = True
     """Spread structures inside structures too."""
-    prefix: Literal["column", "none"] = "column"
+    prefix: Annotated[
+        Literal["column", "none"], Field(title="Names of new columns"), Words(column="Column and part", none="Part alone")
+    ] = "column"
     """Name of a new column: that of the structure, the separator and that of the part; or that of the part alone."""
     separator: str = "_"
     """Stands between the two in the name of a new column."""
-    on_bad: Literal["stop", "empty"] = "stop"
+    on_bad: Annotated[
+        Literal["stop", "empty"], Field(title="If a value does not fit"), Words(stop="Stop the run", empty="Leave it empty")
+    ] = "stop"
     """What to do with text that is not JSON or a value in it that does not fit its type: stop, or leave it empty."""
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Discriminator, Field, Tag
 
-from tisserand.sdk import Config, In, NodeError, Out, Picks, Relation, Schema, Transform
+from tisserand.sdk import Config, In, NodeError, Out, Picks, Relation, Schema, Transform, Words
 from tisserand.sdk.columns import column, common_type, free_name
 
 LeftColumn = Annotated[str, Picks("column", port="left")]
@@ -16,18 +16,29 @@ def _branch(value: object) -> str:
     return "branch-names" if isinstance(value, list | tuple) else "branch-pairs"
 
 
-SameNames = Annotated[tuple[LeftColumn, ...], Field(min_length=1), Tag("branch-names")]
-Pairs = Annotated[dict[LeftColumn, RightColumn], Field(min_length=1), Tag("branch-pairs")]
+SameNames = Annotated[tuple[LeftColumn, ...], Field(min_length=1, title="Columns of the same name"), Tag("branch-names")]
+Pairs = Annotated[dict[LeftColumn, RightColumn], Field(min_length=1, title="Columns of different names"), Tag("branch-pairs")]
 
 
 class JoinConfig(Config):
-    on: Annotated[SameNames | Pairs, Discriminator(_branch)]
+    on: Annotated[SameNames | Pairs, Discriminator(_branch), Field(title="Match on")]
     """The key: columns that both tables have under the same name (`[customer]`), or pairs of a left and a right column
     (`{customer: id}`). Rows fit when all are equal; an empty value fits nothing."""
-    how: Literal["inner", "left", "right", "full", "semi", "anti"] = "inner"
+    how: Annotated[
+        Literal["inner", "left", "right", "full", "semi", "anti"],
+        Field(title="Rows to keep"),
+        Words(
+            inner="Only rows with a partner",
+            left="All left rows",
+            right="All right rows",
+            full="All rows of both",
+            semi="Left rows with a partner, left columns only",
+            anti="Left rows without a partner",
+        ),
+    ] = "inner"
     """`inner`: pairs that fit. `left`, `right`, `full`: also the rows of that side, or of both, that fit nothing. `semi`: left
     rows that fit something, once each and without columns from the right. `anti`: left rows that fit nothing."""
-    suffix: str = Field("_right", min_length=1)
+    suffix: str = Field("_right", min_length=1, title="Ending for double names")
     """Put behind the name of a right column whose name the left table has too."""
 
     @property

@@ -5,14 +5,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tisserand.sdk import ColumnName, Config, NodeError, Relation, Schema, Transform, When
+from tisserand.sdk import ColumnName, Config, NodeError, Relation, Schema, Transform, When, Words
 from tisserand.sdk.columns import column, twice
 
 
 class MaskedColumn(Config):
     column: ColumnName
     """The column to mask."""
-    method: Literal["hash", "partial", "redact", "empty"] = "redact"
+    method: Annotated[
+        Literal["hash", "partial", "redact", "empty"],
+        Words(
+            hash="A code, the same for the same value", partial="Only the last characters", redact="A fixed text", empty="Nothing"
+        ),
+    ] = "redact"
     """`hash`: a code that is the same for the same value, so that tables can still be joined. `partial`: only the last characters
     stay. `redact`: a fixed text. `empty`: nothing."""
     show: Annotated[int, Field(ge=0, le=100), When(method="partial")] = 4

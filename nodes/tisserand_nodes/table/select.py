@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from tisserand.sdk import ColumnName, Config, NodeError, Relation, Schema, Transform
+from tisserand.sdk import ColumnName, Config, NodeError, Relation, Schema, Transform, Words
 from tisserand.sdk.columns import branch, castable, column, twice, type_named
 
 _WHOLE_LIMIT = 9.2e18
@@ -33,10 +33,14 @@ class SelectConfig(Config):
     """Columns that go on, in this order, each with a new name and type if wanted."""
     drop: tuple[ColumnName, ...] = ()
     """Columns to leave out."""
-    others: Literal["drop", "keep"] | None = None
+    others: Annotated[
+        Literal["drop", "keep"] | None, Field(title="Other columns"), Words(drop="Leave them out", keep="Keep them")
+    ] = None
     """What happens to columns that are named in neither list. Kept ones stay in their place. Where nothing is chosen they are
     dropped if there is a list of columns, and kept if there is only a list to leave out."""
-    on_bad: Literal["stop", "empty"] = "stop"
+    on_bad: Annotated[
+        Literal["stop", "empty"], Field(title="If a value does not fit"), Words(stop="Stop the run", empty="Leave it empty")
+    ] = "stop"
     """What to do with a value that does not fit the new type: stop, or leave it empty."""
 
     @model_validator(mode="after")

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tisserand.sdk import ColumnName, Config, Relation, Schema, Transform, Unit
+from tisserand.sdk import ColumnName, Config, Relation, Schema, Transform, Unit, Words
 from tisserand.sdk.columns import SortBy, all_in, columns, free_name, order, settled, sort_keys
 
 
@@ -16,7 +16,7 @@ class TopRowsConfig(Config):
     """The order that says which rows come first, for example by falling amount."""
     per: tuple[ColumnName, ...] = ()
     """Columns that form groups; the rows are then counted in each group."""
-    ties: Literal["cut", "keep"] = "cut"
+    ties: Annotated[Literal["cut", "keep"], Words(cut="Exactly so many rows", keep="Those equal to the last one too")] = "cut"
     """Rows that are equal in the order: `cut` keeps exactly the number asked for, `keep` also those equal to the last one."""
 
 

@@ -1,16 +1,20 @@
 """Union: put the rows of several tables below each other."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from tisserand.sdk import Config, In, NodeError, Relation, Schema, Transform
+from pydantic import Field
+
+from tisserand.sdk import Config, In, NodeError, Relation, Schema, Transform, Words
 from tisserand.sdk.columns import common_type, twice
 
 
 class UnionConfig(Config):
-    columns: Literal["all", "common"] = "all"
+    columns: Annotated[Literal["all", "common"], Words(all="All that any table has", common="Those that all tables have")] = "all"
     """`all`: every column that any table has, empty where a table lacks it. `common`: only the columns that all tables have."""
-    duplicates: Literal["keep", "drop"] = "keep"
+    duplicates: Annotated[
+        Literal["keep", "drop"], Field(title="Equal rows"), Words(keep="Keep them all", drop="Keep one of each")
+    ] = "keep"
     """Whether rows that are equal in all columns stay, or stand once in the result."""
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Transform
+from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Transform, Words
 from tisserand.sdk.columns import free_name
 
 
@@ -15,7 +15,9 @@ class ValidateRule(Config):
     """What to say where it is not, for example `The amount must be positive`; empty to show the rule."""
     name: Annotated[str, Field(max_length=200)] = ""
     """A short name for the rule, shown as the place of the error; empty for its number."""
-    empty: Literal["reject", "accept"] = "reject"
+    empty: Annotated[
+        Literal["reject", "accept"], Field(title="If a value is missing"), Words(reject="Reject the row", accept="Accept the row")
+    ] = "reject"
     """What counts where the rule is neither true nor false, because a value in it is empty."""
 
 

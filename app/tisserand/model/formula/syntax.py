@@ -107,6 +107,10 @@ _FORBIDDEN_WORDS = frozenset(
         "using",
     }
 )
+_WHOLE = frozenset(
+    {TokenType.VAR, TokenType.IDENTIFIER, TokenType.NUMBER, TokenType.STRING, TokenType.R_PAREN, TokenType.END, TokenType.NULL}
+)
+"""What a formula may end with."""
 _NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 
 
@@ -189,6 +193,8 @@ def _syntax_error(tokens: list[Token], at: int) -> FormulaError:
         TokenType.HASH,
     ):
         return _refused(token.text, token.start)
+    if token is tokens[-1] and token.token_type not in _WHOLE:
+        return FormulaError(msg("Something is missing after “{near}”, at the end of the formula.", near=token.text), token.end)
     return FormulaError(
         msg("The formula cannot be read at position {position}, near “{near}”.", position=token.start + 1, near=token.text),
         token.start,

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 from tisserand.model.flow import In, Out
 from tisserand.texts import translate
 from tisserand.ui.canvas.look import HEIGHT, PORT, PORT_PITCH, TEXT_FROM, TILE, WIDTH, Look, look
-from tisserand.ui.canvas.state import READY, Standing, face, second_lines
+from tisserand.ui.canvas.state import READY, Standing, face, number, second_lines
 from tisserand.ui.icons import pixmap
 from tisserand.ui.kinds import Face
 
@@ -172,7 +172,7 @@ class Card(QGraphicsItem):
         painter.setOpacity(1.0)
         if self.breakpoint:
             painter.setPen(style.canvas_edge)
-            painter.setBrush(style.brush["failed"])
+            painter.setBrush(style.brush["breakpoint"])
             painter.drawEllipse(QPointF(2, 2), 6, 6)
         self._paint_ports(painter, style, scene)
 
@@ -223,6 +223,7 @@ class Card(QGraphicsItem):
         )
         for side, ports, x in sides:
             names = self.names_ports(side)
+            counts = dict(self.standing.rows) if side == "out" and self.standing.state == "done" else {}
             for index, port in enumerate(ports):
                 y = self._port_y(index, len(ports)) if side == "in" else self._output_y(index)
                 if isinstance(port, Out) and port.kind == "rejects":
@@ -236,7 +237,10 @@ class Card(QGraphicsItem):
                 else:
                     painter.drawEllipse(QPointF(x, y), PORT, PORT)
                 if names:
-                    self._paint_port_name(painter, style, translate(port.title) or port.name, side, x, y)
+                    name = translate(port.title) or port.name
+                    # The wire's own label gives way to this one: what it said is said here.
+                    told = f"{name} · {number(counts[port.name])}" if port.name in counts else name
+                    self._paint_port_name(painter, style, told, side, x, y)
 
     def _paint_port_name(self, painter: QPainter, style: Look, name: str, side: str, x: float, y: float) -> None:
         painter.setFont(style.tiny)

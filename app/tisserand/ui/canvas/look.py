@@ -66,7 +66,7 @@ class Look:
 _NAMES = (
     "canvas", "raised", "surface", "border", "dot", "text", "muted", "faint", "accent", "wire", "done", "running", "failed",
     "warning", "waiting", "skipped", "start", "read", "transform", "step", "control", "write", "unknown",
-    "note", "note_border",
+    "note", "note_border", "breakpoint",
 )  # fmt: skip
 
 

@@ -260,9 +260,11 @@ class FlowScene(QGraphicsScene):
             card.show_standing(new)
             counts = dict(new.rows)
             first = card.shown.outputs[0].name if card.shown.outputs else ""
+            # While a node runs, only the sum over its outputs is known.
+            running = counts.get("") if new.state == "running" and len(card.shown.outputs) == 1 else None
             for wire in card.wires:
                 if wire.source is card and not wire.after:
-                    wire.rows = counts.get(wire.key[1] or first) if new.state == "done" else None
+                    wire.rows = counts.get(wire.key[1] or first, running) if new.state in ("done", "running") else None
                 wire.update()
         self._overview = None
 

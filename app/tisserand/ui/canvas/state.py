@@ -29,6 +29,7 @@ _FACES: dict[str, tuple[str, str, str]] = {
     "waiting": ("clock", "waiting", N_("Waiting")),
     "running": ("loader-circle", "running", N_("Running")),
     "done": ("circle-check", "done", N_("Done")),
+    "stale": ("rotate-ccw", "skipped", N_("Outdated")),
     "failed": ("circle-x", "failed", N_("Failed")),
     "skipped": ("skip-forward", "skipped", N_("Skipped")),
     "uncertain": ("circle-alert", "warning", N_("Uncertain")),
@@ -49,6 +50,11 @@ def number(value: int) -> str:
     """A count with the thousands set apart as the language does it."""
     text = f"{value:,}"
     return text.replace(",", "\u202f") if language() == "fr" else text
+
+
+def percent(share: float) -> str:
+    """A share as the language writes it: `86%`, `86 %`."""
+    return f"{round(share * 100)}" + ("\u202f%" if language() == "fr" else "%")
 
 
 def seconds(value: float) -> str:
@@ -72,7 +78,7 @@ def standing(info: Any, written: int | None = None) -> Standing:
     if written is not None or counts:
         parts.append(rows(written if written is not None else dict(counts).get("", counts[0][1])))
     if info.share is not None and info.state == "running":
-        parts.append(f"{round(info.share * 100)} %")
+        parts.append(percent(info.share))
     if info.seconds is not None:
         parts.append(seconds(info.seconds))
     if info.attempt > 1:
@@ -91,6 +97,8 @@ def second_lines(standing: Standing) -> tuple[str, ...]:
     if not standing.detail:
         return (word,)
     parts = (
-        [word, *standing.detail.split(" · ")] if standing.state in {"done", "running", "listening"} else [word, standing.detail]
+        [word, *standing.detail.split(" · ")]
+        if standing.state in {"done", "running", "listening", "stale"}
+        else [word, standing.detail]
     )
     return tuple(" · ".join(parts[:count]) for count in range(len(parts), 1, -1))

@@ -9,7 +9,7 @@ from typing import Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
-from tisserand.sdk.form import FormField, branch_for, effective, starting_value
+from tisserand.sdk.form import FormField, branch_for, effective, human, starting_value
 from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
@@ -403,6 +403,8 @@ class UnionEditor(Editor):
 
 
 def _branch_title(branch: FormField) -> str:
+    if branch.title != human(branch.name):
+        return _(branch.title)
     if branch.widget == "group":
         kinds = [part.choices[0] for part in branch.fields if part.widget == "choice" and len(part.choices) == 1]
         if kinds:

@@ -114,7 +114,14 @@ class ConditionEditor(Editor):
     def _join(self) -> Join:
         return "or" if self.join.currentData() == "or" else "and"
 
-    def _turn(self) -> None:
+    def turned(self) -> bool:
+        return self.toggle.isChecked()
+
+    def turn(self) -> None:
+        self.toggle.setChecked(True)
+        self._turn(focus=False)
+
+    def _turn(self, _checked: bool = False, *, focus: bool = True) -> None:
         """From one face to the other."""
         text = self.formula.text.toPlainText()
         if self.toggle.isChecked() and read(text) is None:
@@ -130,9 +137,8 @@ class ConditionEditor(Editor):
             self._fill(text)
             if not self.rows:
                 self._append(Condition("", "="))
-            self.rows[0].column.setFocus()
-        else:
-            self.formula.text.setFocus()
+        if focus:
+            (self.rows[0].column if on else self.formula.text).setFocus()
 
     def _fill(self, text: str) -> None:
         found = read(text)

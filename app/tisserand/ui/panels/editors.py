@@ -85,6 +85,13 @@ class Editor(QWidget):
         same = type(value) is type(self.asked.default) or value is None
         self.edited.emit(UNSET if unset and same else value)
 
+    def turned(self) -> bool:
+        """Whether the editor shows its other face."""
+        return False
+
+    def turn(self) -> None:
+        """Show the other face, where there is one."""
+
     def set_wrong(self, wrong: bool) -> None:
         """Mark the field as the place of an error."""
         for child in self.findChildren(QWidget):
@@ -193,7 +200,8 @@ class ChoiceEditor(Editor):
         if asked.default is None and not asked.required:
             self.combo.addItem("–", None)
         for choice in asked.choices:
-            self.combo.addItem(_(str(choice)) if str(choice) else _("(none)"), choice)
+            word = dict(asked.words).get(str(choice), str(choice))
+            self.combo.addItem(_(word) if word else _("(none)"), choice)
         row.addWidget(self.combo)
         self.setFocusProxy(self.combo)
         self.combo.activated.connect(lambda _index: self._tell(self.combo.currentData()))

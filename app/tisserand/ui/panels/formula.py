@@ -34,11 +34,11 @@ from tisserand.ui.theme import mono, theme
 PAUSE = 350
 MOST_OFFERED = 200
 _COLOURS = {
-    "keyword": "step",
-    "function": "accent",
-    "parameter": "control",
-    "text": "done",
-    "number": "start",
+    "keyword": "code_keyword",
+    "function": "code_function",
+    "parameter": "code_parameter",
+    "text": "code_text",
+    "number": "code_number",
     "operator": "muted",
     "comment": "faint",
     "error": "failed",

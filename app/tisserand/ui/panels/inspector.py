@@ -71,10 +71,19 @@ class Inspector(QWidget):
         theme().changed.connect(self._recolour)
 
     def _recolour(self) -> None:
-        """Icons in the form have the colours of the moment it was made: make it anew."""
+        """Icons in the form have the colours of the moment it was made: make it anew, opened up as it was."""
         id, self.node = self.node, None
-        if id is not None:
-            self.show_node(id)
+        if id is None:
+            return
+        more = self._more_button is not None and self._more_button.isChecked()
+        turned = {name for name, (editor, *_rest) in self._fields.items() if editor.turned()}
+        place = self.area.verticalScrollBar().value()
+        self.show_node(id)
+        if more and self._more_button is not None:
+            self._more_button.setChecked(True)
+        for name in turned & self._fields.keys():
+            self._fields[name][0].turn()
+        self.area.verticalScrollBar().setValue(place)
 
     # -- what is shown -------------------------------------------------------------------------------------------------
     def show_node(self, id: str | None, others: int = 0) -> None:
@@ -189,8 +198,9 @@ class Inspector(QWidget):
             wrong.setWordWrap(True)
             wrong.hide()
             layout = holder.layout()
-            assert layout is not None
-            layout.addWidget(wrong)
+            assert isinstance(layout, QVBoxLayout)
+            # Right under the input: below the help it could be out of sight.
+            layout.insertWidget(layout.indexOf(editor) + 1, wrong)
             editor.edited.connect(partial(self._edited, node.id, field.name))
             self._fields[field.name] = (editor, holder, wrong)
             target.addWidget(holder)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from PySide6.QtWidgets import QPlainTextEdit
@@ -11,8 +11,12 @@ from PySide6.QtWidgets import QPlainTextEdit
 from tisserand.texts import N_, Message
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
+from tisserand.ui.canvas.state import rows as row_count
+from tisserand.ui.kinds import Face
 from tisserand.ui.theme import mono
 
+LONGEST = 32
+"""Characters of a node's name."""
 _WORDS = {
     "run.queued": N_("Run queued"),
     "run.started": N_("Run started"),
@@ -23,7 +27,7 @@ _WORDS = {
     "node.failed": N_("failed"),
     "node.skipped": N_("skipped"),
     "sink.uncertain": N_("uncertain"),
-    "discovery.done": N_("source looked at"),
+    "discovery.done": N_("source checked"),
     "log": N_("says"),
     "run.done": N_("Run done"),
     "run.failed": N_("Run failed"),
@@ -41,6 +45,8 @@ class Log(QPlainTextEdit):
     def __init__(self) -> None:
         super().__init__()
         self._width = 8
+        self._names: dict[str, str] = {}
+        self._ports: dict[str, dict[str, str]] = {}
         self.setObjectName("log")
         self.setReadOnly(True)
         self.setFont(mono())
@@ -55,22 +61,31 @@ class Log(QPlainTextEdit):
             return
         clock = time.strftime("%H:%M:%S", time.localtime(event.time))
         word = _(_WORDS[event.kind]) if event.kind in _WORDS else event.kind
-        said = _said(event.data)
+        said = _said(event.data, self._ports.get(event.node or "", {}))
+        name = self._names.get(event.node or "", event.node or "")
         # Nodes stand in a column of their own, as wide as the longest so far.
-        self._width = max(self._width, len(event.node or ""))
-        parts = [clock, (event.node or "").ljust(self._width), word, said]
+        self._width = max(self._width, len(name))
+        parts = [clock, name.ljust(self._width), word, said]
         self.appendPlainText("  ".join(part for part in parts if part).rstrip())
 
-    def begin(self, nodes: Iterable[str]) -> None:
-        """A run of these nodes starts: its lines stand alone."""
+    def begin(self, cards: Mapping[str, Face]) -> None:
+        """A run of these nodes starts: its lines stand alone, and name nodes and ports as the cards do."""
         self.clear()
-        self._width = max((len(node) for node in nodes), default=8)
+        self._names = {id: _short(shown.title) for id, shown in cards.items()}
+        self._ports = {id: {port.name: _(port.title) or port.name for port in shown.outputs} for id, shown in cards.items()}
+        self._width = max((len(name) for name in self._names.values()), default=8)
 
     def add_line(self, text: str) -> None:
         self.appendPlainText(f"{time.strftime('%H:%M:%S')}  {text}")
 
 
-def _said(data: Any) -> str:
+def _short(title: str) -> str:
+    """A title that leaves room for what happened."""
+    told = " ".join(title.split())
+    return told if len(told) <= LONGEST else told[: LONGEST - 1] + "…"
+
+
+def _said(data: Any, ports: Mapping[str, str]) -> str:
     error = data.get("error") or data.get("message") or data.get("reason")
     if isinstance(error, dict):
         inner = error.get("message", error)
@@ -81,5 +96,7 @@ def _said(data: Any) -> str:
         return str(error)
     rows = data.get("rows")
     if isinstance(rows, dict) and rows:
-        return ", ".join(f"{port} {number(count)}" for port, count in rows.items())
+        if len(rows) == 1:
+            return row_count(next(iter(rows.values())))
+        return ", ".join(f"{ports.get(port, port)} {number(count)}" for port, count in rows.items())
     return ""

@@ -24,7 +24,7 @@ from tisserand.ui.icons import icon
 from tisserand.ui.theme import theme
 
 IN_THE_WINDOW = {
-    "source.drift": N_("Repair the source, or accept the columns that it has now: the button above, or Ctrl+Alt+K."),
+    "source.drift": N_("Repair the source, or accept the columns that it has now (Ctrl+Alt+K)."),
     "source.unasked": N_("Run the flow once (F5), or give the parameter a default."),
     "run.uncertain": N_("Look at the target first."),
     "parameter.missing": N_("F5 asks for it."),
@@ -54,7 +54,7 @@ class Problems(QWidget):
         self._stack = QStackedLayout()
         # The way out that is one click away: offered where columns differ from the lock file's.
         self.relock = QPushButton(relock.text())
-        self.relock.setIcon(icon("lock"))
+        self.relock.setIcon(icon("check"))
         self.relock.clicked.connect(relock.trigger)
         self._offer = QWidget()
         offer = QVBoxLayout(self._offer)
@@ -92,7 +92,7 @@ class Problems(QWidget):
 
     def _recolour(self) -> None:
         self.list.clear()
-        self.relock.setIcon(icon("lock"))
+        self.relock.setIcon(icon("check"))
         self._offer.setVisible(
             any(problem.code == "source.drift" or problem.code.startswith("lock.") for problem in self._problems)
         )
