@@ -17,11 +17,14 @@ def shipped(name: str) -> Path:
 
 
 @contextmanager
-def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
+def replacing(path: Path, mode: int | None = None) -> Iterator[Path]:
     """Give a temporary path beside `path`; on leaving without an error fsync it and rename it into place.
 
-    On an error, `path` keeps its old content and the temporary file is gone.
+    On an error, `path` keeps its old content and the temporary file is gone. Without `mode` a file that is there keeps who may
+    read it, and a new one may be read by all.
     """
+    if mode is None:
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)
@@ -36,7 +39,7 @@ def replacing(path: Path, mode: int = 0o644) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str, mode: int = 0o644) -> None:
+def write_text(path: Path, text: str, mode: int | None = None) -> None:
     """Replace the content of `path` at once with `text` (UTF-8, newlines as given)."""
     with replacing(path, mode) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="")

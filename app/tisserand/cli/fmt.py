@@ -23,6 +23,7 @@ from tisserand.texts import N_, msg
 def fmt(flows: tuple[str, ...], check: bool, drop_comments: bool, workspace: str | None, as_json: bool) -> int:
     from tisserand.files import write_text
     from tisserand.model.yamlfile import read_flow, write_flow
+    from tisserand.model.yamltext import comments
 
     place = session.workspace(workspace, flows[0] if flows else None)
     paths = [place.find_flow(flow) for flow in flows] if flows else place.flow_files()
@@ -39,9 +40,9 @@ def fmt(flows: tuple[str, ...], check: bool, drop_comments: bool, workspace: str
         written = write_flow(reading.flow)
         if written == text:
             continue
-        line = None if check or drop_comments else first_comment(text)
-        if line is not None:
-            problems.append(_comment_problem(name, line))
+        told = [] if check or drop_comments else comments(text)
+        if told:
+            problems.append(_comment_problem(name, told[0][0]))
             continue
         changed.append(name)
         if not check:
@@ -55,23 +56,6 @@ def fmt(flows: tuple[str, ...], check: bool, drop_comments: bool, workspace: str
     if problems:
         return 2
     return 1 if check and changed else 0
-
-
-def first_comment(text: str) -> int | None:
-    """The line of the first comment. A `#` begins one where taking the rest of its line away leaves the data the same."""
-    from tisserand.model.yamlfile import read_data
-
-    whole = read_data(text)[0]
-    lines = text.splitlines(keepends=True)
-    for number, line in enumerate(lines):
-        place = line.find("#")
-        while place >= 0:
-            if place == 0 or line[place - 1] in " \t":
-                cut = "".join([*lines[:number], line[:place].rstrip() + "\n", *lines[number + 1 :]])
-                if read_data(cut)[0] == whole:
-                    return number + 1
-            place = line.find("#", place + 1)
-    return None
 
 
 def _comment_problem(name: str, line: int) -> Problem:

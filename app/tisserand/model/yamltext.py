@@ -290,3 +290,35 @@ def texts_in(value: Any, path: Path = ()) -> Iterator[tuple[Path, str]]:
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             yield from texts_in(item, (*path, str(index)))
+
+
+def comments(text: str) -> list[tuple[int, str]]:
+    """(line, words) of every comment of a well-formed YAML text: what stands behind a `#` outside of all values."""
+    if "#" not in text:
+        return []
+    lines = text.splitlines()
+    covered: dict[int, list[tuple[int, int]]] = {}
+    inside: set[int] = set()
+    try:
+        for token in yaml.scan(text, Loader=yaml.CSafeLoader):
+            if isinstance(token, yaml.ScalarToken):
+                start, end = token.start_mark, token.end_mark
+                # A literal block begins behind its sign, where a comment may stand, and covers its lines whole.
+                first = start.line + 1 if token.style in ("|", ">") else start.line
+                inside.update(range(start.line + 1, end.line))
+                if first == start.line:
+                    covered.setdefault(start.line, []).append((start.column, end.column if end.line == start.line else len(text)))
+                if end.line != start.line:
+                    covered.setdefault(end.line, []).append((0, end.column))
+    except yaml.YAMLError:
+        return []
+    found = []
+    for number, line in enumerate(lines):
+        if number in inside or "#" not in line:
+            continue
+        for place in (index for index, letter in enumerate(line) if letter == "#"):
+            free = not any(start <= place < end for start, end in covered.get(number, ()))
+            if free and (place == 0 or line[place - 1] in " \t"):
+                found.append((number + 1, line[place:].lstrip("#").strip()))
+                break
+    return found

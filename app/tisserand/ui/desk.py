@@ -105,7 +105,7 @@ class Desk(QObject):
         d.opened.connect(self._opened)
         d.resumed.connect(self._resumed)
         d.source_changed.connect(self.show_problems)
-        w.source.edited.connect(d.edit_source)
+        w.source.edited.connect(self.disk.edit_source)
         self.sheets.leaving += [w.source.flush, self.drafts.write]
         d.changed.connect(self._changed)
         d.state_changed.connect(self.titles)

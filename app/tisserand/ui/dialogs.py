@@ -90,6 +90,22 @@ def ask_to_overwrite(parent: QWidget, name: str) -> str:
     return "mine" if clicked is mine else "theirs" if clicked is theirs else "stay"
 
 
+def ask_about_comments(parent: QWidget, name: str, comments: Sequence[str]) -> str:
+    """What becomes of a file's comments, for which a flow has no place: `note`, `drop` or `stay`."""
+    box = QMessageBox(parent)
+    box.setWindowTitle(_("Comments in the file"))
+    box.setText(_("“{file}” holds comments. A flow that is saved from the canvas has no place for them.").format(file=name))
+    shown = [line if len(line) <= 80 else line[:79] + "…" for line in comments[:6]]
+    box.setInformativeText("\n".join([f"# {line}" for line in shown] + (["…"] if len(comments) > len(shown) else [])))
+    note = box.addButton(_("Keep them as a note"), QMessageBox.ButtonRole.AcceptRole)
+    drop = box.addButton(_("Save without them"), QMessageBox.ButtonRole.DestructiveRole)
+    box.addButton(_("Go on editing"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(note)
+    box.exec()
+    clicked = box.clickedButton()
+    return "note" if clicked is note else "drop" if clicked is drop else "stay"
+
+
 _WIDGETS: dict[str, Widget] = {
     "integer": "integer",
     "number": "number",

@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer
 from PySide6.QtWidgets import QFileDialog
 
+from tisserand.model.command import unique_id
+from tisserand.model.edit import AddNote
+from tisserand.model.flow import Note
 from tisserand.model.problem import Problem
+from tisserand.model.yamlfile import Reading, read_flow
 from tisserand.texts import msg
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
@@ -67,15 +71,27 @@ class Disk(QObject):
         known = sheets.place_of(path)
         if known is not None:
             sheets.show(known)
-            if d.is_saved or not d.differs_on_disk():
-                self.reload(path)
+            if d.is_saved and d.differs_on_disk():
+                self.reload(path, unless_changed=True)
             return
         if not sheets.is_blank():
             sheets.add()
         self.reload(path, then)
 
-    def reload(self, path: Path, then: Callable[[], object] | None = None) -> None:
-        """Read a file into the tab that is shown. It is read elsewhere: a large one must not hold up the window."""
+    def _open_if_whole(self, path: Path, text: str) -> None:
+        """A text was saved: where it is a flow, and nobody typed on meanwhile, it opens on the canvas."""
+        d = self.window_.document
+
+        def come(opened: Opened) -> None:
+            whole = opened.flow is not None and all(problem.severity != "error" for problem in opened.problems)
+            if whole and d.source == text and d.path == path:
+                self._take(opened)
+
+        self.window_.background.do(lambda: read(path), come, lambda _problems: None)
+
+    def reload(self, path: Path, then: Callable[[], object] | None = None, *, unless_changed: bool = False) -> None:
+        """Read a file into the tab that is shown. It is read elsewhere: a large one must not hold up the window.
+        `unless_changed`: not over what is edited until it has been read."""
         self.loading, self._wanted = True, path
         sheet = self.window_.desk.sheets.sheet
 
@@ -83,6 +99,9 @@ class Disk(QObject):
             if self._wanted == path:
                 self.loading = False
                 if self.window_.desk.sheets.sheet is sheet:
+                    if unless_changed and not self.window_.document.is_saved:
+                        self.look()
+                        return
                     self._take(opened)
                     if then is not None and opened.flow is not None:
                         then()
@@ -117,11 +136,37 @@ class Disk(QObject):
         w.inspector.context.workspace = w.runner.root
         w.runner.survey()
 
+    def edit_source(self, text: str) -> None:
+        """The text of a file that is no flow yet was changed; a large one is read elsewhere."""
+        d = self.window_.document
+        d.edit_source(text)
+        name = str(d.path or "")
+
+        def failed(problems: list[Problem]) -> None:
+            d.judge(text, Reading(None, problems, d.positions))
+
+        self.window_.background.do(lambda: read_flow(text, name), lambda reading: d.judge(text, reading), failed)
+
     # -- saving --------------------------------------------------------------------------------------------------------
+    def _comments_decided(self) -> bool:
+        """What a person wrote behind `#` has no place in a flow: it goes only if they say so."""
+        w = self.window_
+        d = w.document
+        if not d.comments:
+            return True
+        answer = dialogs.ask_about_comments(w, d.path.name if d.path else "", d.comments)
+        if answer == "note":
+            id = unique_id(d.flow, "comments")
+            place = w.scene.bounds().bottomLeft()
+            d.do(AddNote(Note(id, "\n".join(d.comments)), (round(place.x()), round(place.y()) + 32)))
+        return answer != "stay"
+
     def save(self) -> bool:
         d = self.window_.document
         if d.path is None:
             return self.save_as()
+        if not self._comments_decided():
+            return False
         if not d.differs_on_disk():
             return self.write(d.path)
         answer = dialogs.ask_to_overwrite(self.window_, d.path.name)
@@ -147,8 +192,8 @@ class Disk(QObject):
         w.desk.say(_("Saved as {file}").format(file=path.name))
         w.recent.add(path)
         self._watch()
-        if w.document.source is not None and not any(problem.severity == "error" for problem in w.document.broken):
-            self.reload(path)  # a flow again
+        if w.document.source is not None:
+            self._open_if_whole(path, w.document.source)
         return True
 
     # -- noticing ------------------------------------------------------------------------------------------------------
@@ -171,7 +216,7 @@ class Disk(QObject):
         if not path.is_file():
             w.notice.tell(msg("“{file}” is gone from the disk. Saving writes it again.", file=path.name).text(), [])
         elif d.is_saved:
-            self.reload(path)
+            self.reload(path, unless_changed=True)
             w.desk.say(msg("“{file}” was changed by another program and has been loaded again.", file=path.name).text())
         else:
             text = msg("“{file}” was changed by another program. You have changes here that are not saved.", file=path.name)

@@ -10,7 +10,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from tisserand.files import write_text
-from tisserand.model.command import Command, EditError, Several
+from tisserand.model.command import Command, EditError, Restore, Several
 from tisserand.model.edit_nodes import (
     AddNode,
     Connect,
@@ -24,7 +24,8 @@ from tisserand.model.edit_nodes import (
 from tisserand.model.flow import Flow, Node, Ref
 from tisserand.model.history import History
 from tisserand.model.problem import Place, Problem
-from tisserand.model.yamlfile import Positions, read_flow
+from tisserand.model.yamlfile import Positions, Reading, read_flow
+from tisserand.model.yamltext import comments
 from tisserand.model.yamlwrite import write_flow
 from tisserand.texts import Message, msg
 from tisserand.ui.kinds import Kinds, unused_id
@@ -41,6 +42,8 @@ class Opened:
     raw: bytes | None = None
     positions: Positions = field(default_factory=Positions)
     problems: list[Problem] = field(default_factory=list)
+    comments: tuple[str, ...] = ()
+    """What stands behind `#` in the file: a flow has no place for it."""
 
 
 def read(path: Path) -> Opened:
@@ -55,7 +58,8 @@ def read(path: Path) -> Opened:
     except UnicodeDecodeError:
         return _unreadable(path, msg("“{file}” is not a text in UTF-8.", file=path.name), msg("Save it as UTF-8 text."))
     reading = read_flow(text, str(path))
-    return Opened(path, reading.flow, raw, reading.positions, list(reading.problems))
+    told = tuple(words for _line, words in comments(text) if words)
+    return Opened(path, reading.flow, raw, reading.positions, list(reading.problems), told)
 
 
 def _unreadable(path: Path, message: Message, fix: Message | None) -> Opened:
@@ -74,6 +78,7 @@ class Parked:
     source: str | None
     title: str
     is_saved: bool
+    comments: tuple[str, ...]
 
 
 class Document(QObject):
@@ -97,6 +102,8 @@ class Document(QObject):
         self.positions = Positions()
         self.broken: list[Problem] = []
         """Why the file could not be read; the document is empty then and is not written over it."""
+        self.comments: tuple[str, ...] = ()
+        """Comments of the file, as long as nobody has decided what becomes of them."""
         self.raw: bytes | None = None
         """What the file held when it was last read or written here."""
         self.source: str | None = None
@@ -132,11 +139,20 @@ class Document(QObject):
 
     def take(self, opened: Opened) -> None:
         """Become what was read. A file that cannot be read in full is edited as text: on the canvas, what was not understood
-        would be lost."""
-        partly = any(problem.severity == "error" and problem.code.startswith("yaml") for problem in opened.problems)
+        would be lost. The same file anew, changed by another program, is a step that can be undone."""
+        partly = any(problem.severity == "error" for problem in opened.problems)
         if opened.flow is not None and not partly:
+            again = self.path == opened.path and self.raw is not None and self.source is None
             self.raw = opened.raw
+            if again:
+                self.comments = opened.comments
+                self.positions, self.broken = opened.positions, []
+                self.do(Restore.between(self.flow, opened.flow, msg("Loading “{file}” again", file=opened.path.name)))
+                self._history.mark_saved()
+                self.state_changed.emit()
+                return
             self._start(opened.flow, opened.path, opened.positions, [])
+            self.comments = opened.comments
         elif opened.raw is None:
             self.raw = None
             self._start(_empty(), None, opened.positions, opened.problems)
@@ -152,22 +168,30 @@ class Document(QObject):
             self.raw = None
         if flow is None:
             self._start(_empty(), path, Positions(), [], text)
+            self.judge(text, read_flow(text, str(path or "")))
             self.edit_source(text)
             return
         self._start(flow, path, Positions(), [])
+        self.comments = tuple(words for _line, words in comments((self.raw or b"").decode("utf-8", "replace")) if words)
         self._history.mark_unsaved()
         self.state_changed.emit()
 
     def edit_source(self, text: str) -> None:
-        """The text of a file that is no flow yet was changed."""
-        reading = read_flow(text, str(self.path or ""))
-        self.source, self.broken, self.positions = text, list(reading.problems), reading.positions
-        self.source_changed.emit()
+        """The text of a file that is no flow yet was changed; `judge` tells later what is wrong with it."""
+        self.source = text
         self.state_changed.emit()
+
+    def judge(self, text: str, reading: Reading) -> None:
+        """A text was read; of no interest where another one stands there by now."""
+        if text == self.source:
+            self.broken, self.positions = list(reading.problems), reading.positions
+            self.source_changed.emit()
 
     def park(self) -> Parked:
         """What `unpark` needs to go on from here."""
-        return Parked(self._history, self.path, self.positions, self.broken, self.raw, self.source, self.title, self.is_saved)
+        return Parked(
+            self._history, self.path, self.positions, self.broken, self.raw, self.source, self.title, self.is_saved, self.comments
+        )
 
     def unpark(self, parked: Parked) -> None:
         """Go on where `park` left off, perhaps in another window."""
@@ -175,7 +199,7 @@ class Document(QObject):
         self._history = parked.history
         self._history.listen(self._became)
         self.path, self.positions, self.broken = parked.path, parked.positions, parked.broken
-        self.raw, self.source = parked.raw, parked.source
+        self.raw, self.source, self.comments = parked.raw, parked.source, parked.comments
         self.resumed.emit()
         self.state_changed.emit()
 
@@ -197,7 +221,7 @@ class Document(QObject):
         self, flow: Flow, path: Path | None, positions: Positions, broken: list[Problem], source: str | None = None
     ) -> None:
         self._history.ignore(self._became)
-        self.source = source
+        self.source, self.comments = source, ()
         self._history = History(flow)
         self._history.listen(self._became)
         self.path, self.positions, self.broken = path, positions, broken
@@ -216,6 +240,7 @@ class Document(QObject):
         except OSError as error:
             return msg("“{file}” cannot be written: {reason}.", file=str(path), reason=error.strerror or str(error))
         self.path, self.raw = path, text.encode()
+        self.comments = ()
         self._history.mark_saved()
         self.state_changed.emit()
         return None
