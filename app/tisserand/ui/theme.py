@@ -134,4 +134,6 @@ def mono(size: int | None = None) -> QFont:
     face = QFont([name.strip() for name in tokens()["font"]["mono"].split(",")])
     face.setStyleHint(QFont.StyleHint.Monospace)
     face.setPixelSize(size or tokens()["font"]["small"])
+    # No ligatures: what is typed as “>=” shall be seen as “>=”.
+    face.setFeature(QFont.Tag("calt"), 0)
     return face

@@ -72,7 +72,10 @@ class Log(QPlainTextEdit):
         """A run of these nodes starts: its lines stand alone, and name nodes and ports as the cards do."""
         self.clear()
         self._names = {id: _short(shown.title) for id, shown in cards.items()}
-        self._ports = {id: {port.name: _(port.title) or port.name for port in shown.outputs} for id, shown in cards.items()}
+        self._ports = {
+            id: {port.name: "" if port.kind == "result" else _(port.title) or port.name for port in shown.outputs}
+            for id, shown in cards.items()
+        }
         self._width = max((len(name) for name in self._names.values()), default=8)
 
     def add_line(self, text: str) -> None:
@@ -96,7 +99,9 @@ def _said(data: Any, ports: Mapping[str, str]) -> str:
         return str(error)
     rows = data.get("rows")
     if isinstance(rows, dict) and rows:
-        if len(rows) == 1:
-            return row_count(next(iter(rows.values())))
-        return ", ".join(f"{ports.get(port, port)} {number(count)}" for port, count in rows.items())
+        # The one row in which a writer reports says nothing of what it wrote.
+        told = {ports.get(port, port): count for port, count in rows.items() if ports.get(port, port)}
+        if len(told) == 1:
+            return row_count(next(iter(told.values())))
+        return ", ".join(f"{port} {number(count)}" for port, count in told.items())
     return ""
