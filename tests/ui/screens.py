@@ -14,9 +14,11 @@ from tisserand.model.flow import Flow, Node, Ref
 from tisserand.ui import dialogs
 from tisserand.ui.chooser import Chooser
 from tisserand.ui.panels.cellview import show_cell
+from tisserand.ui.theme import Mode, theme
 from tisserand.ui.window import Window
 
 Until = Callable[..., bool]
+MODES: tuple[Mode, Mode] = ("light", "dark")
 
 NESTED = {"order": 10004, "customer": {"name": "Durand SA", "country": "FR"}, "lines": [{"item": "A-17", "count": 3}]}
 
@@ -38,10 +40,14 @@ def sheets(window: Window, shooter: Any, until: Until) -> None:
 def under_way(window: Window, shooter: Any, until: Until) -> None:
     """In the middle of a run, and what a wire tells after it."""
     window.scene.select([])
-    window.actions_["run"].trigger()
-    until(lambda: any(card.standing.state == "running" for card in window.scene.cards.values()), 20)
-    shooter.take(window, "running")
-    until(lambda: not window.runner.running, 60)
+    for mode in MODES:
+        theme().apply(shooter.application, mode)
+        window.resize(1280, 800)
+        window.canvas.first_sight()
+        window.actions_["run"].trigger()
+        until(lambda: any(card.standing.state == "running" for card in window.scene.cards.values()), 20)
+        shooter.snap(window, "running", mode, (1280, 800))
+        until(lambda: not window.runner.running, 60)
     wire = next(iter(window.scene.wires))
     window.desk.peek.show(wire, window.canvas.viewport().mapToGlobal(QPoint(120, 40)))
     until(lambda: QToolTip.isVisible() and "12" in QToolTip.text(), 10)
@@ -110,8 +116,10 @@ def small_dialogs(window: Window, shooter: Any, until: Until, flow: Path) -> Non
             shooter.take(window, screen, box)
             box.close()
 
+    lines = ("Ask Ann before changing this.", "the old one")
     for screen, ask in (
         ("save-question", lambda: dialogs.ask_to_save(window, "Orders by customer")),
+        ("comments-question", lambda: dialogs.ask_about_comments(window, "late-orders.yaml", lines)),
         ("overwrite-question", lambda: dialogs.ask_to_overwrite(window, "late-orders.yaml")),
     ):
         QTimer.singleShot(300, window, lambda screen=screen: shot(screen, QMessageBox))  # type: ignore[misc]

@@ -15,7 +15,7 @@ from tisserand.files import shipped
 from tisserand.model.edit import AddFrame, AddNote
 from tisserand.model.flow import Flow, Frame, Node, Note, Parameter
 from tisserand.ui import about, dialogs
-from tisserand.ui.app import application, furnish
+from tisserand.ui.app import application, furnish, translate_qt
 from tisserand.ui.nodeview import NodeView
 from tisserand.ui.panels.condition import ConditionEditor
 from tisserand.ui.scenarios import ScenarioForm
@@ -138,10 +138,15 @@ class Shooter:
                 until(lambda: False, 0.1)
                 if dialog is None:
                     (window.canvas.fit if fit else window.canvas.first_sight)()
-                until(lambda: False, 0.1)
-                name = f"{screen}-{mode}-{texts.language()}-{size[0]}x{size[1]}.png"
-                (dialog or window).grab().save(str(self.folder / name))
-                print(self.folder / name)
+                # The small map comes after a moment of rest.
+                until(lambda: False, 0.3)
+                self.snap(dialog or window, screen, mode, size)
+
+    def snap(self, widget: QWidget, screen: str, mode: Mode, size: tuple[int, int]) -> None:
+        """What is there now."""
+        name = f"{screen}-{mode}-{texts.language()}-{size[0]}x{size[1]}.png"
+        widget.grab().save(str(self.folder / name))
+        print(self.folder / name)
 
     def for_the_readme(self, window: Window) -> None:
         """The one picture that is kept in the repository."""
@@ -324,6 +329,7 @@ def main(folder: Path, languages: Sequence[str] = ("en", "fr"), sizes: Sequence[
     shooter = Shooter(made, folder, sizes)
     for language in languages:
         texts.set_language(language)
+        translate_qt(made)
         with tempfile.TemporaryDirectory() as temporary:
             flow = workspace(Path(temporary) / "demo")
             theme().apply(made, "light")

@@ -17,7 +17,7 @@ from tisserand.texts import translate as _
 from tisserand.ui import about, dialogs
 from tisserand.ui.actions import ARRANGE
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
-from tisserand.ui.canvas.state import percent
+from tisserand.ui.canvas.state import number, percent
 from tisserand.ui.debugging import Debugging
 from tisserand.ui.disk import Disk
 from tisserand.ui.drafts import Drafts
@@ -283,7 +283,7 @@ class Desk(QObject):
         w.source.show_problems(d.broken)
         w.problems.show_problems(problems, [self._place_of(problem) for problem in problems])
         count = len(problems)
-        w.tabs.setTabText(w.tabs.indexOf(w.problems), f"{_('Problems')} ({count})" if count else _("Problems"))
+        w.tabs.setTabText(w.tabs.indexOf(w.problems), f"{_('Problems')} ({number(count)})" if count else _("Problems"))
         w.inspector.show_check(problems, self.findings.schemas)
         self.show_standings()
         self._selected()
@@ -327,7 +327,7 @@ class Desk(QObject):
             w.actions_[id].setEnabled(w.actions_["run"].isEnabled())
         for id in ("tidy", "fit"):
             w.actions_[id].setEnabled(bool(d.flow.nodes or d.flow.notes))
-        nodes = ngettext("{count} node", "{count} nodes", len(d.flow.nodes)).format(count=len(d.flow.nodes))
+        nodes = ngettext("{count} node", "{count} nodes", len(d.flow.nodes)).format(count=number(len(d.flow.nodes)))
         w.place.setText(f"{nodes} · {percent(w.canvas.zoom())}")
 
     def _name_step(self, id: str, word: str, name: Message | None) -> None:

@@ -62,48 +62,58 @@ def tell_broken(parent: QWidget, name: str, problems: Sequence[Problem]) -> QDia
     return dialog
 
 
-def ask_to_save(parent: QWidget, title: str) -> str:
-    """What to do with unsaved changes: `save`, `discard` or `stay`."""
+Role = QMessageBox.ButtonRole
+
+
+def _asked(parent: QWidget, title: str, text: str, choices: Sequence[tuple[str, str, Role]], default: str, more: str = "") -> str:
+    """Ask a question with an answer for each of (id, words, role); gives the id. `default` is what Enter means; closing the
+    question is the last one."""
     box = QMessageBox(parent)
-    box.setWindowTitle(_("Unsaved changes"))
-    box.setText(_("“{flow}” has changes that are not saved.").format(flow=title))
-    save = box.addButton(_("Save"), QMessageBox.ButtonRole.AcceptRole)
-    discard = box.addButton(_("Do not save"), QMessageBox.ButtonRole.DestructiveRole)
-    box.addButton(_("Go on editing"), QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(save)
+    box.setWindowTitle(title)
+    box.setText(text)
+    box.setInformativeText(more)
+    buttons = {id: box.addButton(words, role) for id, words, role in choices}
+    box.setDefaultButton(buttons[default])
+    layout = box.layout()
+    assert layout is not None
+    layout.setContentsMargins(24, 20, 24, 18)
     box.exec()
     clicked = box.clickedButton()
-    return "save" if clicked is save else "discard" if clicked is discard else "stay"
+    return next((id for id, button in buttons.items() if button is clicked), choices[-1][0])
+
+
+def ask_to_save(parent: QWidget, title: str) -> str:
+    """What to do with unsaved changes: `save`, `discard` or `stay`."""
+    choices = (
+        ("save", _("Save"), Role.AcceptRole),
+        ("discard", _("Do not save"), Role.DestructiveRole),
+        ("stay", _("Go on editing"), Role.RejectRole),
+    )
+    return _asked(parent, _("Unsaved changes"), _("“{flow}” has changes that are not saved.").format(flow=title), choices, "save")
 
 
 def ask_to_overwrite(parent: QWidget, name: str) -> str:
     """What to do where the file holds what another program wrote: `mine`, `theirs` or `stay`."""
-    box = QMessageBox(parent)
-    box.setWindowTitle(_("Changed on disk"))
-    box.setText(_("“{file}” was changed by another program since it was opened here.").format(file=name))
-    mine = box.addButton(_("Write mine over it"), QMessageBox.ButtonRole.DestructiveRole)
-    theirs = box.addButton(_("Load theirs"), QMessageBox.ButtonRole.AcceptRole)
-    stay = box.addButton(_("Go on editing"), QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(stay)
-    box.exec()
-    clicked = box.clickedButton()
-    return "mine" if clicked is mine else "theirs" if clicked is theirs else "stay"
+    text = _("“{file}” was changed by another program since it was opened here.").format(file=name)
+    choices = (
+        ("mine", _("Write mine over it"), Role.DestructiveRole),
+        ("theirs", _("Load theirs"), Role.AcceptRole),
+        ("stay", _("Go on editing"), Role.RejectRole),
+    )
+    return _asked(parent, _("Changed on disk"), text, choices, "stay")
 
 
 def ask_about_comments(parent: QWidget, name: str, comments: Sequence[str]) -> str:
     """What becomes of a file's comments, for which a flow has no place: `note`, `drop` or `stay`."""
-    box = QMessageBox(parent)
-    box.setWindowTitle(_("Comments in the file"))
-    box.setText(_("“{file}” holds comments. A flow that is saved from the canvas has no place for them.").format(file=name))
-    shown = [line if len(line) <= 80 else line[:79] + "…" for line in comments[:6]]
-    box.setInformativeText("\n".join([f"# {line}" for line in shown] + (["…"] if len(comments) > len(shown) else [])))
-    note = box.addButton(_("Keep them as a note"), QMessageBox.ButtonRole.AcceptRole)
-    drop = box.addButton(_("Save without them"), QMessageBox.ButtonRole.DestructiveRole)
-    box.addButton(_("Go on editing"), QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(note)
-    box.exec()
-    clicked = box.clickedButton()
-    return "note" if clicked is note else "drop" if clicked is drop else "stay"
+    text = _("“{file}” holds comments. A flow that is saved from the canvas has no place for them.").format(file=name)
+    shown = [f"# {line if len(line) <= 80 else line[:79] + '…'}" for line in comments[:6]]
+    choices = (
+        ("note", _("Keep them as a note"), Role.AcceptRole),
+        ("drop", _("Save without them"), Role.DestructiveRole),
+        ("stay", _("Go on editing"), Role.RejectRole),
+    )
+    more = "\n".join(shown + (["…"] if len(comments) > len(shown) else []))
+    return _asked(parent, _("Comments in the file"), text, choices, "note", more)
 
 
 _WIDGETS: dict[str, Widget] = {
