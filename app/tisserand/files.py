@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -23,10 +24,14 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[Path]:
     On an error, `path` keeps its old content and the temporary file is gone. Without `mode` a file that is there keeps who may
     read it, and a new one may be read by all.
     """
+    path = path.resolve()  # behind a link the file itself is replaced, not the link
     if mode is None:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        if not mode & 0o200:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    # A name as long as the system takes leaves no room for more.
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:

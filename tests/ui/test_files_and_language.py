@@ -30,12 +30,29 @@ def changed(window: Window) -> None:
     window.document.set_node("lake", title="Somewhere else")
 
 
-def test_the_start_page_opens_an_example(window: Window, qtbot: QtBot) -> None:
+def test_the_start_page_opens_a_copy_of_an_example(
+    window: Window, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    own = tmp_path / "Tisserand" / "examples" / "showcase"
     assert window.welcome.isVisible()
     QTest.mouseClick(window.welcome.buttons[0], LEFT)
-    qtbot.waitUntil(lambda: bool(window.document.flow.nodes))
+    qtbot.waitUntil(lambda: bool(window.document.flow.nodes), timeout=20_000)
     assert not window.welcome.isVisible()
-    assert window.runner.root == (shipped("flows") / "showcase").resolve()
+    assert window.runner.root == own.resolve() and (own / "data" / "airlines.csv").exists()
+    # It can be run, changed and saved; the shipped one stays, and so does the changed one.
+    path = window.document.path
+    assert path is not None and path.parent == own / "flows"
+    original = shipped("flows") / "showcase" / "flows" / path.name
+    before = original.read_text()
+    node = next(iter(window.document.flow.nodes))
+    window.document.set_node(node, title="Mine")
+    assert window.desk.disk.save() and "Mine" in path.read_text() and original.read_text() == before
+    qtbot.waitUntil(lambda: not window.desk.problems, timeout=30_000)
+    window.document.new()
+    window.desk.disk.open_path(original)
+    qtbot.waitUntil(lambda: bool(window.document.flow.nodes), timeout=20_000)
+    assert window.document.flow.nodes[node].title == "Mine"
 
 
 def test_the_start_page_offers_the_flows_of_last_time(window: Window, demo: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,12 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QMessageBox, QPushButton
 from pytestqt.qtbot import QtBot
 
-from tisserand.ui import dialogs
+from tisserand.ui import dialogs, disk
+from tisserand.ui.canvas.markedit import MarkEdit
+from tisserand.ui.document import Opened
 from tisserand.ui.window import Window
 
-GOOD = "tisserand: 1\nid: a\nnodes:\n  one:\n    kind: file.read_csv\n    config:\n      path: a.csv\nlayout:\n  one: [0, 0]\n"
+GOOD = "tisserand: 1\nid: a\nnodes:\n  one:\n    kind: file.read_csv\n    config: {path: a.csv}\nlayout:\n  one: [0, 0]\n"
 CTRL = Qt.KeyboardModifier.ControlModifier
 
 
@@ -27,7 +30,7 @@ def load(window: Window, path: Path, qtbot: QtBot) -> None:
     [
         ("id: a\n", "id: a\nextra: {mine: 1}\n"),
         ("    kind: file.read_csv\n", "    kind: file.read_csv\n    bogus: 7\n"),
-        ("    config:\n      path: a.csv\n", "    config: [1, 2]\n"),
+        ("    config: {path: a.csv}\n", "    config: [1, 2]\n"),
         ("    kind: file.read_csv\n", "    kind: 3\n"),
         ("  one: [0, 0]\n", "  one: [0, .nan]\n"),
         ("id: a\n", "id: a\nlimits: {memory: lots}\n"),
@@ -75,7 +78,9 @@ def test_a_change_from_outside_can_be_undone(window: Window, tmp_path: Path, qtb
     assert window.desk.disk.save() and "Mine" in path.read_text() and "theirs" not in path.read_text()
 
 
-COMMENTED = "# Ask Ann before changing this.\n" + GOOD.replace("path: a.csv", "path: 'a # b.csv'  # the old one") + "# the end\n"
+COMMENTED = (
+    "# Ask Ann before changing this.\n" + GOOD.replace("{path: a.csv}", "{path: 'a # b.csv'}  # the old one") + "# the end\n"
+)
 
 
 def press(monkeypatch: pytest.MonkeyPatch, words: str) -> list[str]:
@@ -144,3 +149,129 @@ def test_who_may_read_a_file_stays_so(window: Window, tmp_path: Path, qtbot: QtB
     load(window, path, qtbot)
     window.document.set_node("one", title="Mine")
     assert window.desk.disk.save() and path.stat().st_mode & 0o777 == 0o640
+
+
+# -- while a file is being read, gone, or written ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes its time."""
+    real = disk.read
+
+    def read(path: Path) -> Opened:
+        time.sleep(0.4)
+        return real(path)
+
+    monkeypatch.setattr(disk, "read", read)
+
+
+def test_what_is_begun_while_a_file_is_read_stays(window: Window, tmp_path: Path, qtbot: QtBot, slow: None) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text(GOOD)
+    window.desk.load(path)
+    window.document.add("table.filter", (0.0, 0.0))
+    qtbot.waitUntil(lambda: not window.desk.disk.loading, timeout=20_000)
+    assert list(window.document.flow.nodes) == ["one"] and len(window.desk.sheets.sheets) == 2
+    window.desk.sheets.show(0)
+    assert list(window.document.flow.nodes) == ["filter"] and not window.document.is_saved
+
+
+def test_two_files_opened_at_once_both_open(window: Window, tmp_path: Path, qtbot: QtBot, slow: None) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(GOOD.replace("id: a", f"id: {name}"))
+        window.desk.load(tmp_path / f"{name}.yaml")
+    qtbot.waitUntil(lambda: not window.desk.disk.loading, timeout=20_000)
+    assert sorted(window.desk.sheets.bar.tabText(index) for index in range(2)) == ["a", "b"]
+
+
+def test_an_edit_during_a_reload_is_kept_and_asked_about(window: Window, tmp_path: Path, qtbot: QtBot, slow: None) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text(GOOD)
+    load(window, path, qtbot)
+    path.write_text(GOOD.replace("a.csv", "theirs.csv"))
+    qtbot.waitUntil(lambda: window.desk.disk.loading, timeout=10_000)
+    window.document.set_node("one", title="Mine")
+    qtbot.waitUntil(lambda: not window.desk.disk.loading and window.notice.isVisible(), timeout=10_000)
+    assert window.document.flow.nodes["one"].title == "Mine" and len(window.notice.buttons) == 2
+
+
+def test_a_flow_whose_file_is_gone_is_not_saved(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text(GOOD)
+    load(window, path, qtbot)
+    path.unlink()
+    qtbot.waitUntil(window.notice.isVisible, timeout=10_000)
+    assert not window.document.is_saved and window.actions_["save"].isEnabled()
+    QTest.keyClick(window, Qt.Key.Key_S, CTRL)
+    assert path.read_text() == GOOD and window.document.is_saved
+
+
+def test_save_as_replaces_only_what_was_asked_about(
+    window: Window, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, taken = tmp_path / "flow.yaml", tmp_path / "report.2024.yaml"
+    path.write_text(GOOD)
+    taken.write_text("precious")
+    (tmp_path / "report.yaml").write_text("precious")
+    load(window, path, qtbot)
+    monkeypatch.setattr(disk.QFileDialog, "getSaveFileName", lambda *_args: (str(tmp_path / "report.2024"), ""))
+    press(monkeypatch, "Not now")
+    window.actions_["save_as"].trigger()
+    assert taken.read_text() == "precious" == (tmp_path / "report.yaml").read_text()
+    press(monkeypatch, "Replace it")
+    window.actions_["save_as"].trigger()
+    assert taken.read_text() == GOOD and (tmp_path / "report.yaml").read_text() == "precious"
+
+
+def test_a_link_stays_a_link_and_a_long_name_fits(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    real, link = tmp_path / ("n" * 240 + ".yaml"), tmp_path / "link.yaml"
+    real.write_text(GOOD)
+    link.symlink_to(real)
+    load(window, link, qtbot)
+    window.document.set_node("one", title="Mine")
+    assert window.desk.disk.save() and link.is_symlink() and "Mine" in real.read_text()
+
+
+def test_what_may_not_be_written_is_not(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text(GOOD)
+    path.chmod(0o444)
+    load(window, path, qtbot)
+    window.document.set_node("one", title="Mine")
+    assert not window.desk.disk.save() and path.read_text() == GOOD
+    assert window.notice.isVisible() and "flow.yaml" in window.notice.text.text() and not window.document.is_saved
+
+
+@pytest.mark.parametrize("way", ["save", "close", "run"])
+def test_a_note_being_written_is_part_of_the_flow(
+    window: Window, tmp_path: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text(GOOD)
+    load(window, path, qtbot)
+    window.canvas.setFocus()
+    QTest.keyClick(window.canvas, Qt.Key.Key_N)
+    editor = QApplication.focusWidget()
+    assert isinstance(editor, MarkEdit)
+    QTest.keyClicks(editor, "Half a thought")
+    if way == "save":
+        QTest.keyClick(editor, Qt.Key.Key_S, CTRL)
+        assert "Half a thought" in path.read_text()
+    elif way == "close":
+        said = press(monkeypatch, "Go on editing")
+        window.actions_["close"].trigger()
+        assert len(said) == 1
+    else:
+        window.actions_["run"].trigger()
+        qtbot.waitUntil(lambda: not window.runner.running, timeout=60_000)
+    assert [note.text for note in window.document.flow.notes.values()] == ["Half a thought"]
+
+
+@pytest.mark.parametrize("now", [True, 1.0, "1"])
+def test_what_python_takes_for_equal_is_another_value(window: Window, tmp_path: Path, qtbot: QtBot, now: object) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_text(GOOD.replace("path: a.csv", "path: a.csv, skip: 1"))
+    load(window, path, qtbot)
+    window.document.set_config("one", "skip", now)
+    assert repr(window.document.flow.nodes["one"].config["skip"]) == repr(now) and not window.document.is_saved

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 
 from tisserand.model.command import Command
 from tisserand.model.flow import Flow
@@ -40,7 +40,7 @@ class History:
         leaves no step behind."""
         before = self._flow
         after = command.apply(before)
-        if after is before or after == before:
+        if after is before or (after == before and _alike(before, after)):
             return before
         last = self._done[-1] if self._done and not self._undone and not self._sealed else None
         joined = last.command.merged(command) if last is not None and last.after is not self._saved else None
@@ -122,3 +122,17 @@ class History:
         before, self._flow = self._flow, flow
         for listener in list(self._listeners):
             listener(before, flow, command)
+
+
+def _alike(before: Flow, after: Flow) -> bool:
+    """Whether two equal flows are written alike: 1, 1.0 and true are equal in Python, not in a file."""
+    for part in fields(Flow):
+        one, other = getattr(before, part.name), getattr(after, part.name)
+        if one is other:
+            continue
+        if not isinstance(one, Mapping):
+            if repr(one) != repr(other):
+                return False
+        elif any(value is not other[name] and repr(value) != repr(other[name]) for name, value in one.items()):
+            return False
+    return True

@@ -106,7 +106,7 @@ class Desk(QObject):
         d.resumed.connect(self._resumed)
         d.source_changed.connect(self.show_problems)
         w.source.edited.connect(self.disk.edit_source)
-        self.sheets.leaving += [w.source.flush, self.drafts.write]
+        self.sheets.leaving += [w.source.flush, self.editing.finish, self.drafts.write]
         d.changed.connect(self._changed)
         d.state_changed.connect(self.titles)
         d.refused.connect(lambda message: self.say(message.text()))

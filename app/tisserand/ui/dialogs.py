@@ -103,6 +103,13 @@ def ask_to_overwrite(parent: QWidget, name: str) -> str:
     return _asked(parent, _("Changed on disk"), text, choices, "stay")
 
 
+def ask_to_replace(parent: QWidget, name: str) -> str:
+    """Whether a file that is there already may be replaced: `replace` or `stay`."""
+    text = _("“{file}” exists already.").format(file=name)
+    choices = (("replace", _("Replace it"), Role.DestructiveRole), ("stay", _("Not now"), Role.RejectRole))
+    return _asked(parent, _("Replace the file?"), text, choices, "stay")
+
+
 def ask_about_comments(parent: QWidget, name: str, comments: Sequence[str]) -> str:
     """What becomes of a file's comments, for which a flow has no place: `note`, `drop` or `stay`."""
     text = _("“{file}” holds comments. A flow that is saved from the canvas has no place for them.").format(file=name)

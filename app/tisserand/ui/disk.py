@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer
 from PySide6.QtWidgets import QFileDialog
 
+from tisserand.files import shipped
 from tisserand.model.command import unique_id
 from tisserand.model.edit import AddNote
 from tisserand.model.flow import Note
@@ -33,8 +35,7 @@ class Disk(QObject):
     def __init__(self, window: Window) -> None:
         super().__init__(window)
         self.window_ = window
-        self.loading = False
-        self._wanted: Path | None = None
+        self._reading = 0
         self._settle = QTimer(self)
         self._settle.setSingleShot(True)
         self._settle.setInterval(SETTLE)
@@ -43,6 +44,11 @@ class Disk(QObject):
         self._watcher.fileChanged.connect(lambda _path: self._settle.start())
         window.document.opened.connect(self._watch)
         window.document.resumed.connect(self._watch)
+
+    @property
+    def loading(self) -> bool:
+        """Whether a file is still being read."""
+        return self._reading > 0
 
     def may_leave(self) -> bool:
         """Whether the open flow may be left: saved, or the person says so."""
@@ -63,7 +69,29 @@ class Disk(QObject):
             self.load(Path(chosen))
 
     def open_path(self, path: Path) -> None:
-        self.load(path)
+        """Open a flow of the start page; of an example that ships with Tisserand the person gets a copy of their own."""
+        shipped_flows = shipped("flows").resolve()
+        if not path.resolve().is_relative_to(shipped_flows):
+            self.load(path)
+            return
+        source = path.resolve().parent.parent
+        root = Path.home() / "Tisserand" / "examples" / source.name
+        target = root / "flows" / path.name
+
+        def copy() -> None:
+            # What the person has changed in it stays.
+            if not target.exists():
+                ignored = shutil.ignore_patterns("out", ".tisserand")
+                shutil.copytree(source, root, ignore=ignored, dirs_exist_ok=True, copy_function=_copy_new)
+
+        def come(_none: object) -> None:
+            self.load(target)
+            self.window_.desk.say(msg("This is your own copy, in {folder}.", folder=str(root)).text())
+
+        def failed(problems: list[Problem]) -> None:
+            self.window_.notice.tell("\n".join(problem.message.text() for problem in problems), [])
+
+        self.window_.background.do(copy, come, failed)
 
     def load(self, path: Path, then: Callable[[], object] | None = None) -> None:
         """Open a flow file, and the workspace around it, in a tab of its own; where it is open already, turn to it."""
@@ -92,19 +120,26 @@ class Disk(QObject):
     def reload(self, path: Path, then: Callable[[], object] | None = None, *, unless_changed: bool = False) -> None:
         """Read a file into the tab that is shown. It is read elsewhere: a large one must not hold up the window.
         `unless_changed`: not over what is edited until it has been read."""
-        self.loading, self._wanted = True, path
-        sheet = self.window_.desk.sheets.sheet
+        sheets, d = self.window_.desk.sheets, self.window_.document
+        self._reading += 1
+        sheet, before = sheets.sheet, (d.flow, d.source)
 
         def come(opened: Opened) -> None:
-            if self._wanted == path:
-                self.loading = False
-                if self.window_.desk.sheets.sheet is sheet:
-                    if unless_changed and not self.window_.document.is_saved:
-                        self.look()
-                        return
-                    self._take(opened)
-                    if then is not None and opened.flow is not None:
-                        then()
+            self._reading -= 1
+            touched = sheets.sheet is sheet and (d.flow, d.source) != before
+            if sheet not in sheets.sheets or (unless_changed and sheets.sheet is not sheet):
+                return  # the tab is gone, or looks at its file again when it is shown
+            if touched and unless_changed:
+                self.look()
+                return
+            if touched and d.path != path:
+                # Something was begun in the empty tab meanwhile: it stays, and the file gets a tab of its own.
+                sheets.add()
+            elif sheets.sheet is not sheet:
+                sheets.show(sheets.sheets.index(sheet))
+            self._take(opened)
+            if then is not None and opened.flow is not None:
+                then()
 
         def failed(problems: list[Problem]) -> None:
             come(Opened(path, None, problems=problems))
@@ -139,6 +174,8 @@ class Disk(QObject):
     def edit_source(self, text: str) -> None:
         """The text of a file that is no flow yet was changed; a large one is read elsewhere."""
         d = self.window_.document
+        if d.source is None:
+            return  # a last word of a text that is not shown any more
         d.edit_source(text)
         name = str(d.path or "")
 
@@ -167,7 +204,7 @@ class Disk(QObject):
             return self.save_as()
         if not self._comments_decided():
             return False
-        if not d.differs_on_disk():
+        if not d.path.exists() or not d.differs_on_disk():
             return self.write(d.path)
         answer = dialogs.ask_to_overwrite(self.window_, d.path.name)
         if answer == "theirs":
@@ -178,12 +215,22 @@ class Disk(QObject):
         d = self.window_.document
         root = self.window_.runner.root
         start = d.path or ((root / "flows" if root else Path.home()) / f"{d.flow.id}.yaml")
+        self.window_.desk.editing.finish()
         chosen, _filter = QFileDialog.getSaveFileName(self.window_, _("Save the flow"), str(start), _("Flows") + " (*.yaml)")
-        return self.write(Path(chosen).with_suffix(".yaml")) if chosen else False
+        if not chosen:
+            return False
+        path = Path(chosen)
+        if path.suffix not in (".yaml", ".yml"):
+            # The system asked about the name as it was typed, not about this one.
+            path = path.with_name(path.name + ".yaml")
+            if path.exists() and dialogs.ask_to_replace(self.window_, path.name) != "replace":
+                return False
+        return self.write(path)
 
     def write(self, path: Path) -> bool:
         w = self.window_
         w.source.flush()
+        w.desk.editing.finish()
         wrong = w.document.save(path)
         if wrong is not None:
             w.notice.tell(wrong.text(), [(_("Save as…"), w.actions_["save_as"].trigger)])
@@ -214,6 +261,7 @@ class Disk(QObject):
             return
         path = d.path
         if not path.is_file():
+            d.mark_unsaved()
             w.notice.tell(msg("“{file}” is gone from the disk. Saving writes it again.", file=path.name).text(), [])
         elif d.is_saved:
             self.reload(path, unless_changed=True)
@@ -222,3 +270,8 @@ class Disk(QObject):
             text = msg("“{file}” was changed by another program. You have changes here that are not saved.", file=path.name)
             choices = [(_("Load theirs"), lambda: self.reload(path)), (_("Keep mine"), w.notice.hide)]
             w.notice.tell(text.text(), choices)
+
+
+def _copy_new(source: str, target: str) -> str:
+    """Copy a file, unless there is one already."""
+    return target if Path(target).exists() else shutil.copy(source, target)

@@ -212,6 +212,12 @@ class Document(QObject):
         except OSError:
             return True
 
+    def mark_unsaved(self) -> None:
+        """The file is gone: what there is here is all there is."""
+        self.raw = None
+        self._history.mark_unsaved()
+        self.state_changed.emit()
+
     def show(self, flow: Flow) -> None:
         """Show a flow that has no file yet (an example, a benchmark)."""
         self.raw = None
@@ -237,8 +243,10 @@ class Document(QObject):
         try:
             text = self.text()
             write_text(path, text)
-        except OSError as error:
-            return msg("“{file}” cannot be written: {reason}.", file=str(path), reason=error.strerror or str(error))
+        except (OSError, ValueError) as error:
+            # ValueError: a name or a text that no file can have (a NUL, half a character).
+            reason = getattr(error, "strerror", None) or str(error)
+            return msg("“{file}” cannot be written: {reason}.", file=str(path), reason=reason)
         self.path, self.raw = path, text.encode()
         self.comments = ()
         self._history.mark_saved()

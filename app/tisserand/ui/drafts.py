@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,6 +49,10 @@ class Drafts(QObject):
         self.window_ = window
         self.folder = folder
         self._began: float | None = None
+        self._number = 0
+        self._newest: dict[Path, int] = {}
+        """Draft → the state of it that shall be written."""
+        self._writing = threading.Lock()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(PAUSE)
@@ -73,23 +79,24 @@ class Drafts(QObject):
             "source": source is not None,
         }
 
+        self._number += 1
+        number = self._newest[target] = self._number
+
         def work() -> None:
             # A flow is a value: it can be written out here, while the person edits on.
             text = source if source is not None else write_flow(flow)
-            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             content = {"pid": os.getpid(), "began": self._started(), **about, "text": text}
-            write_text(target, json.dumps(content, ensure_ascii=False), mode=0o600)
+            with self._writing:
+                # Several threads write: an older state must not come last, nor one that is not wanted any more.
+                if self._newest.get(target) == number:
+                    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                    write_text(target, json.dumps(content, ensure_ascii=False), mode=0o600)
 
         def failed(problems: list[Problem]) -> None:
             reason = problems[0].message.text() if problems else ""
             w.desk.say(msg("Unsaved changes cannot be kept safe: {reason}", reason=reason).text())
 
-        def written(_none: object) -> None:
-            # It may have been saved, or its tab closed, while the draft was on its way.
-            if sheet.draft != target.name:
-                target.unlink(missing_ok=True)
-
-        w.background.do(work, written, failed)
+        w.background.do(work, lambda _none: None, failed)
 
     def _started(self) -> float:
         """When this process began: with its number it names one process for ever."""
@@ -101,9 +108,13 @@ class Drafts(QObject):
 
     def forget(self, sheet: Sheet) -> None:
         """What a tab shows is saved, or given up."""
-        if self.folder is not None and sheet.draft:
-            (self.folder / sheet.draft).unlink(missing_ok=True)
-            sheet.draft = ""
+        if self.folder is None or not sheet.draft:
+            return
+        target = self.folder / sheet.draft
+        with self._writing:  # one that is on its way is over by then, and none comes after
+            self._newest.pop(target, None)
+            _remove(target)
+        sheet.draft = ""
 
     def close(self) -> None:
         """The window closes as it should: nothing is left to recover."""
@@ -143,11 +154,17 @@ class Drafts(QObject):
             w.document.recover(reading.flow if reading is not None else None, draft.path, draft.text)
             # Its own draft first, then the old one may go.
             self.write()
-            w.background.do(partial(draft.file.unlink, missing_ok=True), lambda _none: None, lambda _problems: None)
+            w.background.do(partial(_remove, draft.file), lambda _none: None, lambda _problems: None)
 
     def _discard(self, found: list[Draft]) -> None:
         for draft in found:
-            draft.file.unlink(missing_ok=True)
+            _remove(draft.file)
+
+
+def _remove(file: Path) -> None:
+    """Take a draft away. A folder that cannot be used holds none."""
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
 
 
 def left(folder: Path) -> list[Draft]:
@@ -166,8 +183,8 @@ def left(folder: Path) -> list[Draft]:
             continue
         try:
             alive = abs(psutil.Process(pid).create_time() - began) < 1
-        except psutil.NoSuchProcess:
-            alive = False
+        except (psutil.Error, ValueError, OverflowError):
+            alive = False  # gone, or no number that a process could have
         if not alive:
             found.append((written, draft))
     return [draft for _written, draft in sorted(found, key=lambda pair: pair[0])]

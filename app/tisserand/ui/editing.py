@@ -237,6 +237,11 @@ class Editing(QObject):
             )
             done.selectAll()
 
+    def finish(self) -> None:
+        """What is being written on the canvas becomes part of the flow, before it is saved, run or left."""
+        for edit in self.window_.canvas.viewport().findChildren(MarkEdit):
+            edit.finish()
+
     def _written(self, command: SetNote | SetFrame) -> None:
         flow = self.window_.document.flow
         if command.id in flow.notes or command.id in flow.frames:

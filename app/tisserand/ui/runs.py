@@ -50,6 +50,7 @@ class Runs(QObject):
     def start(self, until: str | None = None) -> None:
         """Run what is on the screen, saved or not; `until` is the node to stop behind."""
         w = self.desk.window_
+        self.desk.editing.finish()
         flow = w.document.flow
         if not flow.nodes or w.runner.running:
             return

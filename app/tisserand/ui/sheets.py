@@ -225,6 +225,8 @@ class Sheets(QObject):
 def may_leave(window: Window) -> bool:
     """Whether the flow that is shown may be left: saved, or the person says so."""
     d = window.document
+    window.source.flush()
+    window.desk.editing.finish()
     if d.is_saved:
         return True
     answer = dialogs.ask_to_save(window, d.title)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, Qt
-from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QFrame, QPlainTextEdit
 
 from tisserand.texts import translate as _
@@ -40,6 +40,10 @@ class MarkEdit(QPlainTextEdit):
         height = 30 if self._one_line else max(shown.height(), 90)
         self.setGeometry(shown.left(), shown.top(), max(shown.width(), 160), height)
 
+    def finish(self) -> None:
+        """Take what was written so far: the flow is about to be saved, run or left."""
+        self._end(True)
+
     def _end(self, keep: bool) -> None:
         then, self._then = self._then, None
         if then is None:
@@ -60,14 +64,24 @@ class MarkEdit(QPlainTextEdit):
         else:
             super().keyPressEvent(event)
 
+    @staticmethod
+    def _edits(event: QKeyEvent) -> bool:
+        """Whether a key with Ctrl belongs to the text itself."""
+        keys = QKeySequence.StandardKey
+        own = (keys.Copy, keys.Cut, keys.Paste, keys.SelectAll, keys.Undo, keys.Redo)
+        enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        return enter or any(event.matches(key) for key in own)
+
     def focusOutEvent(self, event: QFocusEvent) -> None:
         super().focusOutEvent(event)
         if event.reason() != Qt.FocusReason.PopupFocusReason:
             self._end(True)
 
     def event(self, event: QEvent) -> bool:
-        # The window's shortcuts wait while a person writes.
+        # The window's one-letter shortcuts wait while a person writes; Ctrl+S saves all the same.
         if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.text():
-            event.accept()
-            return True
+            with_control = event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.AltModifier)
+            if not with_control or self._edits(event):
+                event.accept()
+                return True
         return bool(super().event(event))

@@ -36,21 +36,29 @@ class NoteItem(QGraphicsItem):
         self._drawn_for: Look | None = None
         self.setZValue(-0.5)
         self.setPos(*place)
+        # Kept, not asked of the card: the scene's index must find an item where it was put in, also when the card is elsewhere
+        # by then or gone. Without that it keeps pointers to items that are gone, and the program dies.
+        self._line = self._leader()
+        self._bounds = self._around()
 
     def show_note(self, note: Note) -> None:
         if (note.text, note.near) != (self.text, self.near):
-            self.prepareGeometryChange()
             self.text, self.near, self._static = note.text, note.near, None
-            self.update()
+            self.refresh()
 
     def put(self, x: float, y: float) -> None:
-        self.place = (x, y)
-        self.prepareGeometryChange()
-        self.setPos(x, y)
+        if (x, y) != self.place:
+            self.place = (x, y)
+            self.setPos(x, y)
+        self.refresh()
 
     def refresh(self) -> None:
-        """The card that it is about was moved."""
-        self.prepareGeometryChange()
+        """The note, or the card that it is about, was moved or has another size."""
+        self._line = self._leader()
+        bounds = self._around()
+        if bounds != self._bounds:
+            self.prepareGeometryChange()
+            self._bounds = bounds
         self.update()
 
     def _words(self) -> QStaticText:
@@ -87,18 +95,19 @@ class NoteItem(QGraphicsItem):
         return start, end
 
     def boundingRect(self) -> QRectF:
-        leader = self._leader()
+        return self._bounds
+
+    def _around(self) -> QRectF:
         box = self.box()
-        if leader is not None:
-            box = box.united(QRectF(*leader).normalized())
+        if self._line is not None:
+            box = box.united(QRectF(*self._line).normalized())
         return box.adjusted(-5, -5, 5, 5)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         style = look()
-        leader = self._leader()
-        if leader is not None:
+        if self._line is not None:
             painter.setPen(style.note_leader)
-            painter.drawLine(*leader)
+            painter.drawLine(*self._line)
         if self.selected:
             painter.setPen(style.halo)
             painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -151,8 +160,9 @@ class FrameItem(QGraphicsItem):
         return self._held
 
     def let_go(self) -> None:
-        self._held = None
-        self.refresh()
+        self.prepareGeometryChange()  # before: the index looks for it where it is held
+        self._held = self._box = None
+        self.update()
 
     def frame(self) -> QRectF:
         """The whole rectangle, in scene coordinates."""
