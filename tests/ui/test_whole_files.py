@@ -275,3 +275,14 @@ def test_what_python_takes_for_equal_is_another_value(window: Window, tmp_path: 
     load(window, path, qtbot)
     window.document.set_config("one", "skip", now)
     assert repr(window.document.flow.nodes["one"].config["skip"]) == repr(now) and not window.document.is_saved
+
+
+def test_line_ends_and_the_mark_of_windows_stay(window: Window, tmp_path: Path, qtbot: QtBot) -> None:
+    path = tmp_path / "flow.yaml"
+    path.write_bytes(b"\xef\xbb\xbftisserand: 1\r\nid: a\r\nmine: 1\r\n")
+    load(window, path, qtbot)
+    window.source.text.setFocus()
+    QTest.keyClick(window.source.text, Qt.Key.Key_End, CTRL)
+    QTest.keyClicks(window.source.text, "nodes:")
+    assert window.desk.disk.save()
+    assert path.read_bytes() == b"\xef\xbb\xbftisserand: 1\r\nid: a\r\nmine: 1\r\nnodes:"

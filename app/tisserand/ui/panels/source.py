@@ -14,12 +14,15 @@ from tisserand.texts import translate as _
 from tisserand.ui.theme import mono, theme
 
 PAUSE = 300
+MARK = "\ufeff"
+"""What some programs of Windows write at the beginning of a text."""
 
 
 class SourceView(QWidget):
     """The text of one file. `edited` carries it after a moment of quiet."""
 
-    edited = Signal(str)
+    edited = Signal(object)
+    """A text; as `str` Qt would take the mark at its beginning away."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -33,6 +36,7 @@ class SourceView(QWidget):
         box.addWidget(self.told)
         self.text = _Editor()
         box.addWidget(self.text, 1)
+        self._line_end, self._mark = "\n", ""
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(PAUSE)
@@ -43,9 +47,14 @@ class SourceView(QWidget):
         """Tell now what was typed."""
         if self._timer.isActive() or self.text.document().isModified():
             self._timer.stop()
-            self.edited.emit(self.text.toPlainText())
+            self.text.document().setModified(False)
+            # As the file has it: the editor knows one kind of line end only, and no mark at the beginning.
+            self.edited.emit(self._mark + self.text.toPlainText().replace("\n", self._line_end))
 
     def show_source(self, text: str) -> None:
+        self._line_end = "\r\n" if text.count("\r\n") * 2 > text.count("\n") else "\n"
+        self._mark = MARK if text.startswith(MARK) else ""
+        text = text.removeprefix(MARK).replace("\r\n", "\n")
         if text != self.text.toPlainText():
             blocked = self.text.blockSignals(True)
             self.text.setPlainText(text)
