@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from tisserand.model.formula import types
-from tisserand.model.formula.conditions import Condition, Join, complete, kind_of, offered, read, write
+from tisserand.model.formula.conditions import Condition, Join, Kind, complete, kind_of, offered, read, write
 from tisserand.sdk.form import FormField
 from tisserand.texts import N_
 from tisserand.texts import translate as _
@@ -191,6 +191,8 @@ class ConditionRow(QWidget):
     def __init__(self, columns: dict[str, str], condition: Condition, changed: Any, remove: Any) -> None:
         super().__init__()
         self._columns = columns
+        self._read = condition
+        """The condition as the formula has it."""
         self._changed = changed
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -238,6 +240,11 @@ class ConditionRow(QWidget):
         kind = self._columns.get(self.column.currentText())
         return types.family(kind) if kind is not None else "text"
 
+    def _kind(self) -> Kind:
+        """What the values are: after the column's type. While that is not known a number stays a number."""
+        column = self.column.currentText()
+        return self._read.kind if column == self._read.column and column not in self._columns else kind_of(self._family())
+
     def _offer(self, wanted: str) -> None:
         known = list(dict.fromkeys([*offered(self._family()), *([wanted] if wanted in WORDS else [])]))
         self.comparison.clear()
@@ -264,7 +271,7 @@ class ConditionRow(QWidget):
             QSizePolicy.Policy.Fixed,
         )
         hints = {"in": _("a; b; c"), "between": _("from")}
-        dated = kind_of(self._family()) == "date"
+        dated = self._kind() == "date"
         self.value.setPlaceholderText(hints.get(base, "2026-12-31" if dated else _("Value")))
         self.second.setPlaceholderText(_("to"))
 
@@ -285,4 +292,4 @@ class ConditionRow(QWidget):
             values = (self.value.text(), self.second.text())
         elif base in ("is null", "is true"):
             values = ()
-        return Condition(self.column.currentText(), comparison, values, kind_of(self._family()))
+        return Condition(self.column.currentText(), comparison, values, self._kind())

@@ -28,7 +28,7 @@ from tisserand.sdk.columns import TYPES
 from tisserand.sdk.form import FormField
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
-from tisserand.ui.panels.inputs import Choices, Left, LeavesUndo, Offered, TakesColumns, mark_wrong, same
+from tisserand.ui.panels.inputs import Choices, LeavesUndo, Left, Offered, TakesColumns, mark_wrong, same
 from tisserand.ui.theme import mono
 
 UNSET = object()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt
@@ -112,6 +113,23 @@ class TakesColumns(QObject):
                 self._take(bytes(event.mimeData().data(COLUMN_MIME).data()).decode())
             return True
         return False
+
+
+def tab_through(rows: Sequence[QWidget], last: QWidget) -> None:
+    """The Tab key goes through rows in their order, whenever they were made, and then to what stands below them."""
+    parts = [part for row in rows for part in (row, *row.findChildren(QWidget))]
+    # The list of a combo box is a window of its own.
+    stops = [part for part in parts if _tabbed(part) and part.window() is last.window()]
+    before = last.previousInFocusChain()
+    while before is not None and before is not last and (not _tabbed(before) or any(row.isAncestorOf(before) for row in rows)):
+        before = before.previousInFocusChain()
+    first = [before] if before is not None and before is not last else []
+    for one, other in itertools.pairwise([*first, *stops, last]):
+        QWidget.setTabOrder(one, other)
+
+
+def _tabbed(widget: QWidget) -> bool:
+    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.focusProxy() is None
 
 
 def mark_wrong(field: QWidget, wrong: bool) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -18,7 +17,7 @@ from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext, LineEditor
 from tisserand.ui.panels.formula import FormulaEditor
-from tisserand.ui.panels.inputs import MOVING, Left, TakesColumns, mark_wrong, moves
+from tisserand.ui.panels.inputs import MOVING, Left, TakesColumns, mark_wrong, moves, tab_through
 
 
 class Maker(Protocol):
@@ -170,7 +169,7 @@ class ListEditor(Rows):
             for button, end in zip(self._buttons[editor], (0, last), strict=True):
                 button.setEnabled(place != end)
                 button.setVisible(last > 0)
-        _tab_through(self.rows, self.add)
+        tab_through(self.rows, self.add)
 
     def _forget(self, editor: Editor) -> None:
         row = self.rows[self._editors.index(editor)]
@@ -324,7 +323,7 @@ class MapEditor(Rows):
         for number, pair in enumerate(self._pairs, 1):
             _call(pair.name, f"{_(self.asked.title)} {number}: {_('Name')}")
             _call(pair.item, f"{_(self.asked.title)} {number}: {_('Value')}")
-        _tab_through(self.rows, self.add)
+        tab_through(self.rows, self.add)
 
     def _remove(self, pair: _Pair) -> None:
         self.context.seal()
@@ -394,19 +393,3 @@ class MapEditor(Rows):
         wrong = self._unusable()
         named = [(pair.known if place in wrong else pair.key, pair.value) for place, pair in enumerate(self._pairs)]
         self._tell({key: value for key, value in named if key})
-
-
-def _tab_through(rows: Sequence[QWidget], last: QWidget) -> None:
-    """The Tab key goes through rows in their order, whenever they were made, and then to what stands below them."""
-    parts = [part for row in rows for part in (row, *row.findChildren(QWidget))]
-    # The list of a combo box is a window of its own.
-    stops = [part for part in parts if _tabbed(part) and part.window() is last.window()]
-    before = last.previousInFocusChain()
-    while before is not last and (not _tabbed(before) or any(row.isAncestorOf(before) for row in rows)):
-        before = before.previousInFocusChain()
-    for one, other in itertools.pairwise([*([before] if before is not last else []), *stops, last]):
-        QWidget.setTabOrder(one, other)
-
-
-def _tabbed(widget: QWidget) -> bool:
-    return bool(widget.focusPolicy() & Qt.FocusPolicy.TabFocus) and widget.focusProxy() is None
