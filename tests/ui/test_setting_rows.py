@@ -206,6 +206,22 @@ def test_another_form_is_a_step_of_its_own_and_turning_back_finds_what_was(windo
     assert config(window)["on"] == ["x"]
 
 
+def test_a_text_that_is_also_a_choice_does_not_turn_the_field_over(qtbot: QtBot) -> None:
+    branches = (FormField("how", "How", widget="choice", choices=("auto", "off")), FormField("how", "How"))
+    editor = make_editor(FormField("how", "How", widget="union", branches=branches), FormContext())
+    assert isinstance(editor, UnionEditor)
+    qtbot.addWidget(editor)
+    editor.show_value("automatic")
+    editor.show()
+    assert editor._index == 1 and editor._part is not None
+    field = line(editor._part)
+    # An undo comes by the choice's own word; the field that is being typed in stays.
+    editor.show_value("auto")
+    assert editor._index == 1 and field.text() == "auto"
+    editor.show_value(["x"])
+    assert editor._index == 0
+
+
 # -- undo --------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("kind", "field", "start"),
@@ -234,6 +250,16 @@ def test_undo_in_a_text_is_the_flows(window: Window, kind: str, field: str, star
     assert config(window)[field] == start and said() == start and window.document.redo_name is not None
     QTest.keyClick(text, Qt.Key.Key_Z, CTRL | SHIFT)
     assert config(window)[field] == start + "23" and said() == start + "23"
+
+
+def test_with_nothing_to_take_back_the_texts_own_history_stays_shut(window: Window) -> None:
+    field = shown(window, "flow.log", {"rows": 7}, "rows").line
+    field.setFocus()
+    QTest.keyClick(field, Qt.Key.Key_Home)
+    QTest.keyClicks(field, "0")
+    assert config(window)["rows"] == 7 and window.document.undo_name is None
+    QTest.keyClick(field, Qt.Key.Key_Z, CTRL)
+    assert field.text() == "07"
 
 
 def test_undo_in_the_name_is_the_flows(window: Window) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QAbstractItemModel, QEvent, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
-from PySide6.QtGui import QBrush, QIcon, QKeyEvent
+from PySide6.QtGui import QBrush, QIcon, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -39,6 +39,8 @@ MOST_ROWS = 12
 """So many rows are shown at once; the others are scrolled to."""
 ROW = 30
 COLUMN, NAME, TYPE = range(3)
+SHARES = (0.4, 0.31, 0.29)
+"""Of the width; the first has the tick as well."""
 Index = QModelIndex | QPersistentModelIndex
 
 
@@ -72,10 +74,14 @@ class _Cells(QStyledItemDelegate):
 
     def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:
         super().initStyleOption(option, index)
+        roles, colour = option.palette.ColorRole, index.data(Qt.ItemDataRole.ForegroundRole)
+        shown = colour.color() if isinstance(colour, QBrush) else theme().colour("text")
         if not index.data(Qt.ItemDataRole.DisplayRole) and index.column() != COLUMN:
             option.text = str(index.data(Qt.ItemDataRole.UserRole) or "")
-            for role in (option.palette.ColorRole.Text, option.palette.ColorRole.HighlightedText):
-                option.palette.setColor(role, theme().colour("muted"))
+            shown = theme().colour("muted")
+        option.palette.setColor(roles.Text, shown)
+        # The selection is a light one: letters keep their colour on it.
+        option.palette.setColor(roles.HighlightedText, shown)
 
 
 class ColumnTable(QTableWidget):
@@ -100,13 +106,20 @@ class ColumnTable(QTableWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(ROW)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setHighlightSections(False)
+        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.itemChanged.connect(self._changed)
 
     @property
     def editing(self) -> bool:
         return self.state() == QAbstractItemView.State.EditingState
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        width = self.viewport().width()
+        for column, share in enumerate(SHARES):
+            self.setColumnWidth(column, int(width * share))
 
     def show_entries(self, shown: Sequence[Entry]) -> None:
         row, column = self.currentRow(), self.currentColumn()
