@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QLineEdit
 from pytestqt.qtbot import QtBot
@@ -15,6 +16,7 @@ from tisserand.model.flow import Node, Ref
 from tisserand.sdk import Schema
 from tisserand.sdk.config import PerColumn
 from tisserand.ui.panels.composite import ListEditor
+from tisserand.ui.panels.grid import COLUMN_MIME
 from tisserand.ui.panels.mapping import ColumnsEditor
 from tisserand.ui.panels.percolumn import Columns, entries, written
 from tisserand.ui.window import Window
@@ -195,6 +197,16 @@ def test_a_config_is_shown_as_it_is(opened: Window) -> None:
     assert config(opened)["columns"] == [*listed, "customer"]
     tick(editor, 2)
     assert config(opened)["columns"] == [*listed[:2], "customer"]
+
+
+def test_a_column_dropped_on_the_table_goes_on(opened: Window) -> None:
+    editor = table(opened, columns=["day"])
+    data = QMimeData()
+    data.setData(COLUMN_MIME, b"amount")
+    port, arguments = editor.table.viewport(), (Qt.DropAction.CopyAction, data, LEFT, NO)
+    QApplication.sendEvent(port, QDragEnterEvent(QPoint(9, 9), *arguments))
+    QApplication.sendEvent(port, QDropEvent(QPointF(9, 9), *arguments))
+    assert config(opened) == {"columns": ["day", "amount"]} and seen(editor)[3][:2] == ("amount", True)
 
 
 def test_the_last_tick_leaves_nothing_rather_than_everything(opened: Window) -> None:

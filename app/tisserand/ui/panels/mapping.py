@@ -30,7 +30,7 @@ from tisserand.sdk.form import FormField
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext
-from tisserand.ui.panels.inputs import Choices, moves, same
+from tisserand.ui.panels.inputs import Choices, TakesColumns, moves, same
 from tisserand.ui.panels.percolumn import Columns, Entry, entries, written
 from tisserand.ui.panels.rows import ListEditor, Maker, small_button
 from tisserand.ui.theme import theme
@@ -230,6 +230,7 @@ class ColumnsEditor(Editor):
         self.table.ticked.connect(lambda row, on: self._change(row, kept=on))
         self.table.written.connect(lambda row, column, text: self._change(row, **{("", "name", "type")[column]: text}))
         self.table.moved.connect(self._move)
+        TakesColumns(self.table.viewport(), self._dropped)
         self.table.currentCellChanged.connect(lambda *_cells: self._enable())
         self._face()
 
@@ -290,6 +291,12 @@ class ColumnsEditor(Editor):
         rows = list(self.entries)
         rows[row] = replace(rows[row], **changes)
         self._write(rows)
+
+    def _dropped(self, name: str) -> None:
+        """A column that is dropped goes on."""
+        row = next((row for row, entry in enumerate(self.entries) if entry.column == name and not entry.kept), None)
+        if row is not None:
+            self._change(row, kept=True)
 
     def _goal(self, row: int, by: int) -> int | None:
         """Where a row would move to: only the order of those that go on means anything."""
