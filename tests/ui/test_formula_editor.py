@@ -96,7 +96,7 @@ def test_names_that_do_not_arrive_are_underlined(opened: Window) -> None:
     assert isinstance(made, QApplication)
     theme().apply(made, "dark")
     coloured = {each.format.foreground().color().name() for each in block.layout().formats()}  # type: ignore[attr-defined]
-    assert theme().colour("step").name() in coloured
+    assert theme().colour("code_keyword").name() in coloured
     theme().apply(made, "light")
 
 

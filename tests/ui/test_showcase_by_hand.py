@@ -31,7 +31,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from tisserand.files import shipped
-from tisserand.ui.panels.composite import _Rows
+from tisserand.ui.panels.rows import Rows
 from tisserand.ui.window import Window
 
 LEFT, NO = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
@@ -153,7 +153,7 @@ class Hand:
     def add(self, title: str) -> None:
         """“Add” below a list."""
         page = self._page()
-        rows = next(each for each in page.findChildren(_Rows) if each.isVisible() and each.asked.title == title)
+        rows = next(each for each in page.findChildren(Rows) if each.isVisible() and each.asked.title == title)
         button: QPushButton = rows.add
         self.click(self._in_sight(button))
 

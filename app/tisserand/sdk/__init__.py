@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.model.flow import In, Out
 from tisserand.model.schema import Column, Schema
-from tisserand.sdk.config import Config, Picks, Unit, When, Words
+from tisserand.sdk.config import Config, PerColumn, Picks, Unit, When, Words
 from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.context import Context, ControlContext
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.fields import (
     Code,
     ColumnName,
+    Condition,
     Connection,
     Duration,
     FilePath,
@@ -54,6 +55,7 @@ __all__ = [
     "Code",
     "Column",
     "ColumnName",
+    "Condition",
     "Config",
     "Connection",
     "ConnectionType",
@@ -75,6 +77,7 @@ __all__ = [
     "NodeError",
     "Out",
     "Outcome",
+    "PerColumn",
     "Picks",
     "Reader",
     "Relation",

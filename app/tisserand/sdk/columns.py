@@ -98,6 +98,8 @@ _TYPE_NAMES = {
     "time": "time",
     "json": "json",
 }
+TYPES = (*_TYPE_NAMES, "decimal(12, 2)")
+"""The names of types that people are offered."""
 
 
 def type_named(text: str, field: str | None = None) -> Any:
@@ -111,7 +113,7 @@ def type_named(text: str, field: str | None = None) -> Any:
             "“{type}” is not a type.",
             fix="Known: {names}.",
             type=text,
-            names=[*_TYPE_NAMES, "decimal(12, 2)"],
+            names=list(TYPES),
             field=field,
         ) from None
 

@@ -50,10 +50,25 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Picks:
-    """Field metadata: what a form offers for a text: `column` of an input `port`, `flow`, `table`, `sheet` …"""
+    """Field metadata: what a form offers for a text: `column` of an input `port`, `type` of a column, `flow`, `table`, `sheet` …"""
 
     what: str
     port: str = "table"
+
+
+@dataclass(frozen=True, slots=True)
+class PerColumn:
+    """Field metadata of a list of columns: a form asks for it as a table with a row for each column that arrives at `port`.
+
+    An entry of the list is a column's name or a config with a field `column` and, as the table offers them, `name` (its new name)
+    and `type` (its new type). `drop` names the field with the columns to leave out, `others` the choice between `keep` and `drop`
+    for columns in neither; where nothing is chosen they are kept only if the list is empty. Without these two fields, what the
+    list does not name is left out.
+    """
+
+    port: str = "table"
+    drop: str | None = None
+    others: str | None = None
 
 
 class Config(BaseModel):

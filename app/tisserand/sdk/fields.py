@@ -75,6 +75,10 @@ class Formula(_Marked, Verbatim):
         return known_type(self, columns, getattr(self, "parameters", {}), aggregate)
 
 
+class Condition(Formula):
+    """A formula that is true or false, which a form can also build from comparisons. Nothing else differs from a `Formula`."""
+
+
 class SqlText(_Marked, Verbatim):
     """A whole SQL statement; `$name` is a bound parameter, `{{ }}` is refused."""
 

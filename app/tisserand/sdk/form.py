@@ -12,8 +12,8 @@ from annotated_types import Ge, Gt, Le, Lt, MinLen
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from tisserand.sdk.config import Config, Picks, Unit, When, Words
-from tisserand.sdk.fields import _Marked
+from tisserand.sdk.config import Config, PerColumn, Picks, Unit, When, Words
+from tisserand.sdk.fields import Condition, _Marked
 
 Widget = Literal[
     "text", "integer", "number", "boolean", "choice", "list", "map", "group", "union", "any",
@@ -42,6 +42,10 @@ class FormField:
     when: When | None = None
     picks: Picks | None = None
     """What to offer: columns of an input port, flows, tables …"""
+    condition: bool = False
+    """A formula that is true or false."""
+    per_column: PerColumn | None = None
+    """A list to be asked for as a table of the columns that arrive."""
     connection_types: tuple[str, ...] = ()
     key: FormField | None = None
     """The names of a `map`."""
@@ -93,11 +97,12 @@ def starting_value(asked: FormField) -> Any:
 
 def branch_for(asked: FormField, value: Any) -> int:
     """Which branch of a `union` a value belongs to; the first where none fits."""
-    fits = [index for index, branch in enumerate(asked.branches) if _fits(branch, value)]
-    return fits[0] if fits else 0
+    found = [index for index, branch in enumerate(asked.branches) if fits(branch, value)]
+    return found[0] if found else 0
 
 
-def _fits(branch: FormField, value: Any) -> bool:
+def fits(branch: FormField, value: Any) -> bool:
+    """Whether a value has the shape that a branch of a `union` asks for."""
     if branch.widget == "group":
         if not isinstance(value, Mapping):
             return False
@@ -175,7 +180,7 @@ def _plain_type(name: str, title: str, annotation: type) -> FormField:
     if issubclass(annotation, _Marked):
         kinds = tuple(getattr(annotation, "types", ()))
         widget: Any = annotation.form
-        return FormField(name, title, widget=widget, connection_types=kinds)
+        return FormField(name, title, widget=widget, connection_types=kinds, condition=issubclass(annotation, Condition))
     if issubclass(annotation, bool):
         return FormField(name, title, widget="boolean")
     if issubclass(annotation, int):
@@ -213,6 +218,8 @@ def _marked(asked: FormField, metadata: tuple[Any, ...]) -> FormField:
             changes["words"] = extra.words
         elif isinstance(extra, Picks):
             changes["picks"] = extra
+        elif isinstance(extra, PerColumn):
+            changes["per_column"] = extra
         elif isinstance(extra, Ge | Gt):
             changes["minimum"] = extra.ge if isinstance(extra, Ge) else extra.gt
         elif isinstance(extra, Le | Lt):

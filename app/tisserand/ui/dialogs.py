@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import Qt
@@ -187,7 +188,7 @@ def parameter_form(parent: QWidget, flow: Flow, context: FormContext, then: Call
         told.setVisible(bool(lacking))
 
     for parameter in flow.parameters.values():
-        editor = make_editor(parameter_field(parameter), context)
+        editor = make_editor(parameter_field(parameter), replace(context, follows=False))
         editor.setObjectName(parameter.name)
         editor.show_value(UNSET)
 

@@ -51,6 +51,8 @@ class NodeView(QDialog):
         window.document.resumed.connect(self.close)
         window.runner.checked.connect(self._checked)
         window.runner.finished.connect(self._ran)
+        # The window's shortcuts do not reach into a dialog of its own.
+        self.addActions([window.actions_["undo"], window.actions_["redo"]])
         self._show()
         self.inspector.focus_field("")
 

@@ -30,11 +30,11 @@ class Trying(QObject):
         context.try_formula = self.ask
         context.parameters = lambda: list(window.document.flow.parameters)
 
-    def ask(self, port: str, formula: str, then: Callable[[Tried], None]) -> None:
-        """Try a formula of the node in the inspector over the rows that arrive at one of its ports."""
+    def ask(self, id: str | None, port: str, formula: str, then: Callable[[Tried], None]) -> None:
+        """Try a formula of a node over the rows that arrive at one of its ports."""
         w = self.window_
         flow = w.document.flow
-        node = flow.nodes.get(w.inspector.node or "")
+        node = flow.nodes.get(id or "")
         ref = _source(node, port) if node is not None else None
         if node is None or ref is None or w.runner.root is None:
             return

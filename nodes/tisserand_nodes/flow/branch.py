@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal
 
-from tisserand.sdk import Config, Control, ControlContext, Formula, In, NodeError, Out, Outcome, Schema
+from tisserand.sdk import Condition, Config, Control, ControlContext, In, NodeError, Out, Outcome, Schema
 from tisserand_nodes.flow.conditions import condition_errors, holds, passed_on
 
 
 class BranchConfig(Config):
-    condition: Formula
+    condition: Condition
     """What decides: about parameters (`$country = 'FR'`), or about all arriving rows together (`count() > 0`)."""
     about: Literal["parameters", "rows"] = "parameters"
     """What the condition looks at."""

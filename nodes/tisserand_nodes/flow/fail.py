@@ -5,14 +5,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tisserand.sdk import Config, Control, ControlContext, Formula, In, NodeError, Out, Outcome, Schema
+from tisserand.sdk import Condition, Config, Control, ControlContext, In, NodeError, Out, Outcome, Schema
 from tisserand_nodes.flow.conditions import condition_errors, holds, passed_on
 
 
 class FailConfig(Config):
     message: Annotated[str, Field(min_length=1)]
     """What people read, for example `No orders for {{ day }}`."""
-    when: Formula | None = None
+    when: Condition | None = None
     """When to fail: about all arriving rows together (`count() = 0`), or about parameters (`$day IS NULL`); empty for always."""
     about: Literal["rows", "parameters"] = "rows"
     """What the condition looks at."""

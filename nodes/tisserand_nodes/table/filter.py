@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Schema, Transform, Words
+from tisserand.sdk import Condition, Config, NodeError, Out, Relation, Schema, Transform, Words
 
 
 class FilterConfig(Config):
-    where: Annotated[Formula, Field(title="Keep rows where")]
+    where: Annotated[Condition, Field(title="Keep rows where")]
     """Condition a row must meet, for example `amount > 100 and country = 'FR'`."""
     empty: Annotated[
         Literal["keep", "reject"], Field(title="If a value is missing"), Words(keep="Keep the row", reject="Reject the row")

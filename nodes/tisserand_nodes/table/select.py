@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from tisserand.sdk import ColumnName, Config, NodeError, Relation, Schema, Transform, Words
+from tisserand.sdk import ColumnName, Config, NodeError, PerColumn, Picks, Relation, Schema, Transform, Words
 from tisserand.sdk.columns import branch, castable, column, twice, type_named
 
 _WHOLE_LIMIT = 9.2e18
@@ -19,7 +19,7 @@ class SelectedColumn(Config):
     """The column to take."""
     name: Annotated[str, Field(min_length=1)] | None = None
     """Its new name; empty to keep the name."""
-    type: str | None = None
+    type: Annotated[str | None, Picks("type")] = None
     """Its new type: `text`, `integer`, `number`, `boolean`, `date`, `timestamp`, `time`, `decimal(12, 2)` …; empty to keep it."""
 
 
@@ -29,7 +29,7 @@ Selected = Annotated[
 
 
 class SelectConfig(Config):
-    columns: tuple[Selected, ...] = ()
+    columns: Annotated[tuple[Selected, ...], PerColumn(drop="drop", others="others")] = ()
     """Columns that go on, in this order, each with a new name and type if wanted."""
     drop: tuple[ColumnName, ...] = ()
     """Columns to leave out."""

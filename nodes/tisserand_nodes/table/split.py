@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Schema, Transform, msg
+from tisserand.sdk import Condition, Config, NodeError, Out, Relation, Schema, Transform, msg
 from tisserand.sdk.columns import twice
 
 OTHERWISE = "otherwise"
@@ -15,7 +15,7 @@ OTHERWISE = "otherwise"
 class SplitRule(Config):
     name: Annotated[str, Field(pattern=r"^[^\W\d]\w*$")]
     """Name of the output: letters, digits and `_`."""
-    where: Formula
+    where: Condition
     """Condition a row must meet, for example `country = 'FR'`."""
 
 

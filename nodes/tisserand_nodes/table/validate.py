@@ -4,12 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tisserand.sdk import Config, Formula, NodeError, Out, Relation, Transform, Words
+from tisserand.sdk import Condition, Config, NodeError, Out, Relation, Transform, Words
 from tisserand.sdk.columns import free_name
 
 
 class ValidateRule(Config):
-    where: Formula
+    where: Condition
     """What must be true, for example `amount > 0`."""
     message: str = ""
     """What to say where it is not, for example `The amount must be positive`; empty to show the rule."""

@@ -18,16 +18,15 @@ from PySide6.QtWidgets import (
 )
 
 from tisserand.model.formula import types
-from tisserand.model.formula.conditions import Condition, Join, complete, kind_of, offered, read, write
+from tisserand.model.formula.conditions import Condition, Join, Kind, complete, kind_of, offered, read, write
 from tisserand.sdk.form import FormField
 from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
-from tisserand.ui.panels.editors import Editor, FormContext
+from tisserand.ui.panels.editors import UNSET, Editor, FormContext
 from tisserand.ui.panels.formula import FormulaEditor
+from tisserand.ui.panels.inputs import Choices, LeavesUndo, mark_wrong
 
-CONDITIONS = frozenset({"where", "when", "condition"})
-"""The names of formula fields that hold a condition."""
 WORDS = {
     "=": N_("is"),
     "<>": N_("is not"),
@@ -52,25 +51,25 @@ WORDS = {
 class ConditionEditor(Editor):
     """A formula field with two faces: the formula, and the list of conditions where the formula is one."""
 
-    def __init__(self, asked: FormField, context: FormContext) -> None:
+    def __init__(self, asked: FormField, context: FormContext, *, inside: bool = False) -> None:
         super().__init__(asked)
         self._context = context
         self._port = asked.picks.port if asked.picks else ""
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(6)
-        self.formula = FormulaEditor(asked, context)
+        self.formula = FormulaEditor(asked, context, inside=inside)
         self.formula.edited.connect(self._formula_edited)
         box.addWidget(self.formula)
         self.builder = QWidget()
         inner = QVBoxLayout(self.builder)
         inner.setContentsMargins(0, 0, 0, 0)
         inner.setSpacing(6)
-        self.join = QComboBox()
+        self.join = Choices()
         for word, text in (("and", _("All of these hold")), ("or", _("One of these holds"))):
             self.join.addItem(text, word)
         self.join.setAccessibleName(_("How the conditions are joined"))
-        self.join.activated.connect(lambda _index: self._gather())
+        self.join.activated.connect(lambda _index: self._joined())
         inner.addWidget(self.join)
         self._rows = QVBoxLayout()
         self._rows.setSpacing(8)
@@ -109,7 +108,7 @@ class ConditionEditor(Editor):
         self.formula.set_wrong(wrong)
 
     def _formula_edited(self, value: Any) -> None:
-        self.edited.emit(value)
+        self._tell(self.asked.default if value is UNSET else value)
 
     def _join(self) -> Join:
         return "or" if self.join.currentData() == "or" else "and"
@@ -156,6 +155,9 @@ class ConditionEditor(Editor):
 
     def _append(self, condition: Condition) -> ConditionRow:
         row = ConditionRow(dict(self._context.columns(self._port)), condition, self._gather, self._remove)
+        if self._context.follows:
+            for line in (row.value, row.second):
+                LeavesUndo(line)
         self.rows.append(row)
         self._rows.addWidget(row)
         self.join.setVisible(len(self.rows) > 1)
@@ -168,7 +170,12 @@ class ConditionEditor(Editor):
         row.deleteLater()
         self.join.setVisible(len(self.rows) > 1)
 
+    def _joined(self) -> None:
+        self._context.seal()
+        self._gather()
+
     def _remove(self, row: ConditionRow) -> None:
+        self._context.seal()
         self._drop(row)
         self._gather()
 
@@ -184,12 +191,14 @@ class ConditionRow(QWidget):
     def __init__(self, columns: dict[str, str], condition: Condition, changed: Any, remove: Any) -> None:
         super().__init__()
         self._columns = columns
+        self._read = condition
+        """The condition as the formula has it."""
         self._changed = changed
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(4)
         upper, lower = QHBoxLayout(), QHBoxLayout()
-        self.column = QComboBox()
+        self.column = Choices()
         self.column.setAccessibleName(_("Column"))
         self.column.setPlaceholderText(_("Column"))
         self.column.setMinimumWidth(60)
@@ -204,7 +213,7 @@ class ConditionRow(QWidget):
         gone.setProperty("tight", True)
         gone.clicked.connect(lambda: remove(self))
         upper.addWidget(gone)
-        self.comparison = QComboBox()
+        self.comparison = Choices()
         self.comparison.setAccessibleName(_("Comparison"))
         self.value = QLineEdit()
         self.value.setAccessibleName(_("Value"))
@@ -230,6 +239,11 @@ class ConditionRow(QWidget):
     def _family(self) -> str:
         kind = self._columns.get(self.column.currentText())
         return types.family(kind) if kind is not None else "text"
+
+    def _kind(self) -> Kind:
+        """What the values are: after the column's type. While that is not known a number stays a number."""
+        column = self.column.currentText()
+        return self._read.kind if column == self._read.column and column not in self._columns else kind_of(self._family())
 
     def _offer(self, wanted: str) -> None:
         known = list(dict.fromkeys([*offered(self._family()), *([wanted] if wanted in WORDS else [])]))
@@ -257,7 +271,7 @@ class ConditionRow(QWidget):
             QSizePolicy.Policy.Fixed,
         )
         hints = {"in": _("a; b; c"), "between": _("from")}
-        dated = kind_of(self._family()) == "date"
+        dated = self._kind() == "date"
         self.value.setPlaceholderText(hints.get(base, "2026-12-31" if dated else _("Value")))
         self.second.setPlaceholderText(_("to"))
 
@@ -265,10 +279,7 @@ class ConditionRow(QWidget):
         self._fit()
         condition = self.condition()
         unfinished = bool(condition.column) and bool(self.value.text()) and not complete(condition)
-        if self.value.property("wrong") != unfinished:
-            self.value.setProperty("wrong", unfinished)
-            self.value.style().unpolish(self.value)
-            self.value.style().polish(self.value)
+        mark_wrong(self.value, unfinished)
         self._changed()
 
     def condition(self) -> Condition:
@@ -281,4 +292,4 @@ class ConditionRow(QWidget):
             values = (self.value.text(), self.second.text())
         elif base in ("is null", "is true"):
             values = ()
-        return Condition(self.column.currentText(), comparison, values, kind_of(self._family()))
+        return Condition(self.column.currentText(), comparison, values, self._kind())

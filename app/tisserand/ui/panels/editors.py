@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
-from PySide6.QtCore import QEvent, QObject, Qt, Signal
-from PySide6.QtGui import QDropEvent, QIntValidator, QTextOption, QWheelEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIntValidator, QTextOption
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -24,10 +24,11 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tisserand.sdk.columns import TYPES
 from tisserand.sdk.form import FormField
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
-from tisserand.ui.panels.grid import COLUMN_MIME
+from tisserand.ui.panels.inputs import Choices, LeavesUndo, Left, Offered, TakesColumns, mark_wrong, same
 from tisserand.ui.theme import mono
 
 UNSET = object()
@@ -49,30 +50,47 @@ class FormContext:
     """Puts a secret into the keyring; gives the sentence why it could not."""
     parameters: Callable[[], Sequence[str]] = lambda: ()
     """The names of the flow's parameters."""
-    try_formula: Callable[[str, str, Callable[[Any], None]], None] = lambda port, formula, then: None
-    """(input port, formula, then): what it gives on the rows that arrive; `then` gets it, where there are rows."""
+    node: Callable[[], str | None] = lambda: None
+    """The node whose settings the form shows."""
+    try_formula: Callable[[str | None, str, str, Callable[[Any], None]], None] = lambda node, port, formula, then: None
+    """(node, input port, formula, then): what it gives on the rows that arrive; `then` gets it, where there are rows."""
+    seal: Callable[[], None] = lambda: None
+    """What is told next is a step of its own, not a going on with what was typed."""
+    follows: bool = False
+    """The fields follow a flow and its history: Ctrl+Z in a text takes back a step of the flow."""
     workspace: Path | None = None
-    wheel_guard: QObject = field(default_factory=QObject)
 
 
 class Editor(QWidget):
     """Base of all editors. `edited` carries the new plain value, or `UNSET`."""
 
     edited = Signal(object)
+    edited_together = Signal(object)
+    """Several fields of the form at once: name → new plain value, or `UNSET`."""
 
     def __init__(self, asked: FormField) -> None:
         super().__init__()
         self.asked = asked
         self.quiet = False
+        self._last: Any = UNSET
+        """The value that was shown or told last."""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
 
     def show_value(self, value: Any) -> None:
-        """Show a value without telling anybody; `UNSET` shows the default."""
+        """Show a value without telling anybody; `UNSET` shows the default. One that the editor told itself changes nothing: a
+        half-typed number or name must stay as it is being typed."""
+        wanted = self.asked.default if value is UNSET else value
+        if self._last is not UNSET and same(wanted, self._last):
+            return
+        self._last = wanted
         self.quiet = True
         try:
-            self._show(self.asked.default if value is UNSET else value)
+            self._show(wanted)
         finally:
             self.quiet = False
+
+    def look_around(self, values: Mapping[str, Any]) -> None:
+        """Take note of the values of the whole form, and of what arrives by now, where they matter."""
 
     def _show(self, value: Any) -> None:
         raise NotImplementedError
@@ -80,10 +98,10 @@ class Editor(QWidget):
     def _tell(self, value: Any) -> None:
         if self.quiet:
             return
-        unset = not self.asked.required and (value == self.asked.default or value is None)
-        # True == 1 in Python, not in a file.
-        same = type(value) is type(self.asked.default) or value is None
-        self.edited.emit(UNSET if unset and same else value)
+        default = self.asked.default
+        unset = not self.asked.required and (value is None or same(value, default))
+        self._last = default if unset else value
+        self.edited.emit(UNSET if unset else value)
 
     def turned(self) -> bool:
         """Whether the editor shows its other face."""
@@ -95,10 +113,8 @@ class Editor(QWidget):
     def set_wrong(self, wrong: bool) -> None:
         """Mark the field as the place of an error."""
         for child in self.findChildren(QWidget):
-            if isinstance(child, QLineEdit | QPlainTextEdit | QComboBox) and child.property("wrong") != wrong:
-                child.setProperty("wrong", wrong)
-                child.style().unpolish(child)
-                child.style().polish(child)
+            if isinstance(child, QLineEdit | QPlainTextEdit | QComboBox):
+                mark_wrong(child, wrong)
 
 
 class LineEditor(Editor):
@@ -110,6 +126,8 @@ class LineEditor(Editor):
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(6)
         self.line = QLineEdit()
+        if context.follows:
+            LeavesUndo(self.line)
         row.addWidget(self.line, 1)
         self.setFocusProxy(self.line)
         if asked.widget == "integer":
@@ -129,6 +147,8 @@ class LineEditor(Editor):
         if asked.widget == "formula":
             self.line.setFont(mono())
         self.line.textEdited.connect(self._typed)
+        self.line.returnPressed.connect(self._settle)
+        Left(self.line, self._settle)
         if asked.widget in {"file", "folder", "target"}:
             row.addWidget(self._browse_button(asked, context))
 
@@ -164,6 +184,11 @@ class LineEditor(Editor):
     def _typed(self, text: str) -> None:
         self._tell(_read(text, self.asked))
 
+    def _settle(self) -> None:
+        """Once it is left, the field shows what counts: the number that was read, the default of one that was emptied."""
+        if self._last is not UNSET:
+            self._show(self._last)
+
 
 class CodeEditor(Editor):
     """SQL or code: several lines."""
@@ -180,6 +205,9 @@ class CodeEditor(Editor):
         self.text.setFixedHeight(self.text.fontMetrics().lineSpacing() * lines + 18)
         box.addWidget(self.text)
         self.setFocusProxy(self.text)
+        if context.follows:
+            self.text.setUndoRedoEnabled(False)
+            LeavesUndo(self.text)
         self.text.textChanged.connect(lambda: self._tell(self.text.toPlainText()))
 
     def _show(self, value: Any) -> None:
@@ -195,8 +223,7 @@ class ChoiceEditor(Editor):
         super().__init__(asked)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        self.combo = QComboBox()
-        self.combo.installEventFilter(_NoWheel(self.combo))
+        self.combo = Choices()
         if asked.default is None and not asked.required:
             self.combo.addItem("–", None)
         for choice in asked.choices:
@@ -215,17 +242,18 @@ class ChoiceEditor(Editor):
 
 
 class PickEditor(Editor):
-    """A text with offers: a column that arrives, a connection, a flow."""
+    """A text with offers: a column that arrives, a type, a connection, a flow."""
 
     def __init__(self, asked: FormField, context: FormContext) -> None:
         super().__init__(asked)
         self._context = context
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        self.combo = _Offers(self.offer)
+        self.combo = Offered(self.offer)
         self.combo.setEditable(True)
         self.combo.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
-        self.combo.installEventFilter(_NoWheel(self.combo))
+        if context.follows:
+            LeavesUndo(self.combo)
         self.combo.setMinimumWidth(60)
         self.combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         row.addWidget(self.combo)
@@ -261,6 +289,8 @@ class PickEditor(Editor):
             return self._context.columns(picks.port)
         if picks is not None and picks.what == "flow":
             return [(name, "") for name in self._context.flows()]
+        if picks is not None and picks.what == "type":
+            return [(name, "") for name in TYPES]
         return ()
 
     def _show(self, value: Any) -> None:
@@ -270,18 +300,6 @@ class PickEditor(Editor):
 
     def _tell_text(self, text: str) -> None:
         self._tell(text if text or self.asked.default == "" or self.asked.required else None)
-
-
-class _Offers(QComboBox):
-    """A combo box that takes its offers when it opens: what arrives, and what there is, changes while the form stands."""
-
-    def __init__(self, renew: Callable[[], None]) -> None:
-        super().__init__()
-        self._renew = renew
-
-    def showPopup(self) -> None:
-        self._renew()
-        super().showPopup()
 
 
 class SwitchEditor(Editor):
@@ -298,34 +316,6 @@ class SwitchEditor(Editor):
 
     def _show(self, value: Any) -> None:
         self.box.setChecked(bool(value))
-
-
-class TakesColumns(QObject):
-    """Lets a column that is dragged from the data be dropped on a field."""
-
-    def __init__(self, field: QWidget, take: Callable[[str], object]) -> None:
-        super().__init__(field)
-        self._take = take
-        field.setAcceptDrops(True)
-        field.installEventFilter(self)
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QDropEvent) and event.mimeData().hasFormat(COLUMN_MIME):
-            event.acceptProposedAction()
-            if event.type() == QEvent.Type.Drop:
-                self._take(bytes(event.mimeData().data(COLUMN_MIME).data()).decode())
-            return True
-        return False
-
-
-class _NoWheel(QObject):
-    """A wheel over a closed combo box scrolls the form; it must not change a setting unseen."""
-
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        if isinstance(event, QWheelEvent) and isinstance(watched, QWidget) and not watched.hasFocus():
-            event.ignore()
-            return True
-        return False
 
 
 def _written(value: Any) -> str:

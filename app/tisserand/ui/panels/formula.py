@@ -29,6 +29,7 @@ from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
 from tisserand.ui.panels.editors import Editor, FormContext
 from tisserand.ui.panels.grid import COLUMN_MIME
+from tisserand.ui.panels.inputs import LeavesUndo
 from tisserand.ui.theme import mono, theme
 
 PAUSE = 350
@@ -143,6 +144,9 @@ class FormulaText(QPlainTextEdit):
         self.setFont(mono())
         self.setTabChangesFocus(True)
         self.setAcceptDrops(True)
+        if context.follows:
+            self.setUndoRedoEnabled(False)
+            LeavesUndo(self)
         wrap = QTextOption.WrapMode.NoWrap if one_line else QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere
         self.setWordWrapMode(wrap)
         if one_line:
@@ -349,7 +353,7 @@ class FormulaEditor(Editor):
             self.result.hide()
             return
         self._asked_for = text
-        self._context.try_formula(self._port, text, lambda tried: self._tried(text, tried))
+        self._context.try_formula(self._context.node(), self._port, text, lambda tried: self._tried(text, tried))
 
     def _tried(self, text: str, tried: Tried) -> None:
         if not isValid(self) or text != self._asked_for or text != self.text.toPlainText().strip():

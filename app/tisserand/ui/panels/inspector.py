@@ -8,7 +8,6 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tisserand.model.edit import SetConfig
 from tisserand.model.flow import Node
 from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
@@ -28,6 +28,7 @@ from tisserand.texts import translate as _
 from tisserand.ui.document import Document
 from tisserand.ui.panels.composite import labelled, make_editor
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext
+from tisserand.ui.panels.inputs import LeavesUndo
 from tisserand.ui.panels.palette import tile_pixmap
 from tisserand.ui.panels.problems import fix_text
 from tisserand.ui.theme import theme
@@ -48,6 +49,9 @@ class Inspector(QWidget):
         self.context.columns = self._columns
         self.context.secret_name = lambda field: f"{self.node}_{field}"
         self.context.keep_secret = self._keep_secret
+        self.context.node = lambda: self.node
+        self.context.seal = document.seal
+        self.context.follows = True
         self.node: str | None = None
         self.schemas: Mapping[str, Mapping[str, Schema]] = {}
         self.problems: Sequence[Problem] = ()
@@ -57,6 +61,8 @@ class Inspector(QWidget):
         self._general: QLabel | None = None
         """What is wrong with the node as a whole."""
         self._name: QLineEdit | None = None
+        self._told_name: str | None = None
+        """The node's name as the field told it or showed it last."""
         self._more: QWidget | None = None
         self._more_button: QPushButton | None = None
         box = QVBoxLayout(self)
@@ -178,6 +184,8 @@ class Inspector(QWidget):
         self._name.setPlaceholderText(placeholder)
         self._name.setAccessibleName(_("Name on the canvas"))
         label.setBuddy(self._name)
+        self._told_name = node.title
+        LeavesUndo(self._name)
         self._name.textEdited.connect(self._titled)
         column.addWidget(label)
         column.addWidget(self._name)
@@ -202,6 +210,7 @@ class Inspector(QWidget):
             # Right under the input: below the help it could be out of sight.
             layout.insertWidget(layout.indexOf(editor) + 1, wrong)
             editor.edited.connect(partial(self._edited, node.id, field.name))
+            editor.edited_together.connect(partial(self._edited_together, node.id))
             self._fields[field.name] = (editor, holder, wrong)
             target.addWidget(holder)
         if later:
@@ -225,16 +234,13 @@ class Inspector(QWidget):
 
     def _refresh(self, node: Node) -> None:
         """Follow the flow (undo, a check) without taking the field away from under the person's hands."""
-        if self._name is not None and not self._name.hasFocus() and self._name.text() != (node.title or ""):
+        if self._name is not None and node.title != self._told_name:
+            self._told_name = node.title
             self._name.setText(node.title or "")
-        focused = QApplication.focusWidget()
         values = effective(self._form, node.config)
         for name, (editor, holder, _wrong) in self._fields.items():
-            raw = node.config.get(name, UNSET)
-            typing = focused is not None and editor.isAncestorOf(focused) and editor.property("told") is True
-            if not typing:
-                editor.show_value(raw)
-            editor.setProperty("told", False)
+            editor.show_value(node.config.get(name, UNSET))
+            editor.look_around(values)
             holder.setVisible(editor.asked.shown(values))
         self._show_problems()
 
@@ -290,14 +296,19 @@ class Inspector(QWidget):
         """`node` is the one that the field was made for: an editor on its way out must not write into the next one."""
         if self.node is None or node != self.node:
             return
-        found = self._fields.get(name)
-        if found is not None:
-            found[0].setProperty("told", True)
         self._document.set_config(self.node, name, value, unset=value is UNSET)
+
+    def _edited_together(self, node: str, values: Mapping[str, Any]) -> None:
+        """Several fields, as one step."""
+        if self.node is None or node != self.node:
+            return
+        kept = {name: value for name, value in values.items() if value is not UNSET}
+        self._document.do(SetConfig(node, kept, remove=tuple(name for name in values if name not in kept)))
 
     def _titled(self, text: str) -> None:
         if self.node is not None:
-            self._document.set_node(self.node, title=text.strip() or None)
+            self._told_name = text.strip() or None
+            self._document.set_node(self.node, title=self._told_name)
 
     def _keep_secret(self, name: str, value: str) -> str:
         from tisserand.sdk.errors import NodeError

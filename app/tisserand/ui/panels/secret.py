@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBox
 from tisserand.sdk.form import FormField
 from tisserand.texts import translate as _
 from tisserand.ui.panels.editors import Editor, FormContext
+from tisserand.ui.panels.inputs import LeavesUndo
 
 REFERENCE = re.compile(r"secret:[\w.-]+")
 
@@ -27,6 +28,9 @@ class SecretEditor(Editor):
         row.setSpacing(6)
         self.line = QLineEdit()
         self.line.setPlaceholderText(_("secret:NAME"))
+        if context.follows:
+            # What is masked is not in the flow: there is no step of it to take back.
+            LeavesUndo(self.line, lambda: self.line.echoMode() == QLineEdit.EchoMode.Normal)
         self.line.textEdited.connect(self._typed)
         row.addWidget(self.line, 1)
         self.keep = QPushButton(_("Keep"))
