@@ -24,6 +24,7 @@ from tisserand.ui.drafts import Drafts
 from tisserand.ui.editing import Editing
 from tisserand.ui.findings import Findings
 from tisserand.ui.grouping import Grouping
+from tisserand.ui.naming import renames
 from tisserand.ui.nodeview import NodeViews
 from tisserand.ui.peek import Peek
 from tisserand.ui.quick import Quick
@@ -237,7 +238,10 @@ class Desk(QObject):
             w.show_side("bottom", w.problems)
 
     def _changed(self, before: Any, after: Any) -> None:
+        chosen, renamed = list(self.window_.scene.selection), renames(before, after)
         self.window_.scene.sync(after)
+        if any(id in renamed for id in chosen):
+            self.window_.scene.select([renamed.get(id, id) for id in chosen])
         self._after_change()
 
     def _after_change(self) -> None:
@@ -440,6 +444,8 @@ MENU = (
     "quick_add",
     "connect",
     "data",
+    "run_to",
+    "breakpoint",
     "|",
     "cut",
     "copy",
@@ -451,5 +457,8 @@ MENU = (
     "|",
     "note",
     "frame",
+    "group",
+    "enter",
+    "ungroup",
 )
 MENU_OF_NOTHING = ("quick_add", "paste", "note", "|", "select_all", "tidy", "fit")
