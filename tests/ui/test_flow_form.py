@@ -13,6 +13,8 @@ from PySide6.QtWidgets import QApplication, QComboBox, QFileDialog, QLineEdit
 from pytestqt.qtbot import QtBot
 
 from tisserand.model.flow import Flow, Limits, Node, Parameter, Ref
+from tisserand.model.problem import Place, Problem
+from tisserand.texts import msg
 from tisserand.ui.panels.composite import ListEditor, MapEditor
 from tisserand.ui.panels.editors import LineEditor
 from tisserand.ui.panels.flowform import FlowForm
@@ -388,6 +390,22 @@ def test_the_title_is_at_hand_for_the_keyboard(window: Window) -> None:
     window.scene.select([])
     window.desk.show_settings()
     assert QApplication.focusWidget() is line(form(window), "title")
+
+
+@pytest.mark.parametrize(("field", "name"), [("limits.memory", "memory"), ("keys.order", "keys"), ("id", "id")])
+def test_a_problem_of_the_flow_leads_to_its_field(window: Window, field: str, name: str) -> None:
+    two(window)
+    window.scene.select(["a"])
+    window.desk.go_to(Problem("flow.odd", msg("Odd."), None, Place(flow="t", field=field)))
+    assert form(window).parts[name].holder.isAncestorOf(QApplication.focusWidget())
+
+
+def test_a_problem_of_a_parameter_leads_into_its_block(window: Window) -> None:
+    two(window)
+    window.scene.select(["a"])
+    window.desk.go_to(Problem("parameter.type", msg("Odd."), None, Place(flow="t", field="parameters.start")))
+    assert form(window).blocks[0].head.isChecked()
+    assert QApplication.focusWidget() is line(opened(window), "default")
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tisserand.ui import about, dialogs
 from tisserand.ui.actions import ARRANGE
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.canvas.state import percent
+from tisserand.ui.connections import Connecting
 from tisserand.ui.debugging import Debugging
 from tisserand.ui.disk import Disk
 from tisserand.ui.drafts import Drafts
@@ -52,6 +53,7 @@ class Desk(QObject):
         self.drafts = Drafts(window, window.drafts_folder)
         self.runs = Runs(self)
         self.quick = Quick(window)
+        self.connecting = Connecting(window)
         self.editing = Editing(window)
         self.peek = Peek(window)
         self.grouping = Grouping(window)
@@ -411,6 +413,11 @@ class Desk(QObject):
         id = problem.place.node
         if w.document.source is not None:
             w.source.go_to(problem)
+            return
+        if id is None and (problem.place.field or "").partition(".")[0] in ("id", "keys", "limits", "parameters"):
+            w.scene.select([])  # what is wrong with the flow itself stands in its own form
+            w.show_side("inspector")
+            w.inspector.focus_field(problem.place.field or "")
             return
         if id is None or id not in w.scene.cards:
             return

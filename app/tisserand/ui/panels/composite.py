@@ -14,6 +14,7 @@ from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
 from tisserand.ui.panels.condition import CONDITIONS, ConditionEditor
+from tisserand.ui.panels.connectionpick import ConnectionEditor
 from tisserand.ui.panels.editors import (
     UNSET,
     ChoiceEditor,
@@ -50,7 +51,9 @@ def make_editor(asked: FormField, context: FormContext, *, inside: bool = False)
         return GroupEditor(asked, context)
     if asked.widget == "union":
         return UnionEditor(asked, context)
-    if asked.widget == "connection" or (asked.picks is not None and asked.picks.what in {"column", "flow"}):
+    if asked.widget == "connection":
+        return ConnectionEditor(asked, context)
+    if asked.picks is not None and asked.picks.what in {"column", "flow"}:
         return PickEditor(asked, context)
     return LineEditor(asked, context)
 

@@ -49,6 +49,8 @@ class FormContext:
     """Puts a secret into the keyring; gives the sentence why it could not."""
     parameters: Callable[[], Sequence[str]] = lambda: ()
     """The names of the flow's parameters."""
+    new_connection: Callable[[Sequence[str], Callable[[str], object]], None] | None = None
+    """(fitting types, then): asks for a new connection; `then` gets its name."""
     try_formula: Callable[[str, str, Callable[[Any], None]], None] = lambda port, formula, then: None
     """(input port, formula, then): what it gives on the rows that arrive; `then` gets it, where there are rows."""
     workspace: Path | None = None

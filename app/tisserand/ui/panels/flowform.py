@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from tisserand.model import units
 from tisserand.model.command import Command
@@ -113,7 +113,7 @@ class FlowForm(Parts):
         column = FormField("place", N_("Column"), picks=Picks("column"))
         asked = FormField(
             "keys",
-            N_("Business keys"),
+            N_("Name and column"),
             N_("A name for a column of a node, for example `late.flight`: runs can be found by its values."),
             "map",
             key=FormField("name", N_("Name")),
@@ -163,10 +163,19 @@ class FlowForm(Parts):
         self.refresh()
         self._lock_id()
 
-    def focus_first(self) -> None:
-        """Go to the title."""
-        first = self.parts["title"].editor
-        (first.focusProxy() or first).setFocus(Qt.FocusReason.ShortcutFocusReason)
+    def focus(self, path: str) -> QWidget:
+        """Go to a field, by the path that a problem names; without one to the title. Gives what has the keyboard now."""
+        first, *rest = path.split(".")
+        last = rest[-1] if rest else ""
+        block = next((block for block in self.blocks if block.name == last), None) if first == "parameters" else None
+        if block is not None:
+            block.head.setChecked(True)
+        form: Parts = block.form if block is not None and block.form is not None else self
+        name = "default" if form is not self else last if first == "limits" else first
+        editor = form.parts.get(name, form.parts.get("title", self.parts["title"])).editor
+        target = editor.focusProxy() or editor
+        target.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        return target
 
     # -- what is changed -----------------------------------------------------------------------------------------------
     def _limit(self, name: str, value: Any, read: Callable[[str], object] | None) -> Command | Message:

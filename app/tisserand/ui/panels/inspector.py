@@ -294,13 +294,13 @@ class Inspector(QWidget):
             self._name.setFocus(Qt.FocusReason.ShortcutFocusReason)
             self._name.selectAll()
         elif self.flow_form is not None:
-            self.flow_form.focus_first()
+            self.flow_form.focus("")
 
     def focus_field(self, path: str) -> None:
         """Go to a field, by the path that a problem names; without one to the first."""
         parts = path.split(".")
         if self.flow_form is not None:
-            self.flow_form.focus_first()
+            self.area.ensureWidgetVisible(self.flow_form.focus(path))
             return
         if self.how is not None and self.how.focus(parts[0]):
             self.area.ensureWidgetVisible(self.how)

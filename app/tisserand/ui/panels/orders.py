@@ -85,7 +85,7 @@ class OrdersEditor(Editor):
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(4)
         title = self._around.title(id)
-        named = QLabel(title)
+        named = QLabel(f"{title} · {id}")
         named.setToolTip(id)
         named.setMinimumWidth(40)
         line.addWidget(named, 1)
