@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QFileDialog, QLineEdit, QMenu, QToolButton
 
@@ -256,6 +257,28 @@ def test_orders_are_added_changed_and_removed_in_the_form(window: Window) -> Non
     assert "after" not in node(window, "c") and not editor.rows
     window.actions_["undo"].trigger()
     assert node(window, "c")["after"] == {"b": "always"} and len(editor.rows) == 1
+
+
+def test_a_wheel_over_an_order_changes_nothing(window: Window) -> None:
+    three(window)
+    window.document.set_node("c", after={"b": "done"})
+    editor = orders(opened(window, "c"))
+    combo = editor.rows[0].findChild(QComboBox)
+    assert combo is not None
+    window.inspector.area.ensureWidgetVisible(combo)
+    middle = QPointF(combo.rect().center())
+    turn = QWheelEvent(
+        middle,
+        QPointF(combo.mapToGlobal(combo.rect().center())),
+        QPoint(),
+        QPoint(0, -240),
+        Qt.MouseButton.NoButton,
+        Qt.KeyboardModifier.NoModifier,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(combo, turn)
+    assert node(window, "c")["after"] == {"b": "done"}
 
 
 def test_no_order_in_a_circle_is_offered(window: Window) -> None:

@@ -59,8 +59,7 @@ class ConnectionForm(QWidget):
         self._add("@name", FormField("@name", N_("Name"), help, required=True), self.name, self._named)
         words = tuple((each, self._types[each].title) for each in fitting if each in self._types)
         kinds = tuple(each for each, _title in words)
-        about = self._types[self.type].__doc__ if self.type in self._types else ""
-        asked = FormField("@type", N_("Type"), about or "", "choice", True, choices=kinds, words=words)
+        asked = FormField("@type", N_("Type"), "", "choice", True, choices=kinds, words=words)
         self._add("@type", asked, self.type, lambda value: self._retype(str(value), fitting))
         for name in ("@name", "@type"):
             self.fields[name][0].setEnabled(self.is_new)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QVBoxLayout, QWidget
 
 from tisserand.model.command import Command, Several
 from tisserand.model.edit_nodes import SetNode
@@ -18,13 +18,15 @@ from tisserand.texts import translate as _
 from tisserand.ui.chooser import Choice, Chooser
 from tisserand.ui.icons import icon
 from tisserand.ui.kinds import Kinds
-from tisserand.ui.panels.editors import Editor
+from tisserand.ui.panels.editors import ChoiceEditor, Editor, FormContext
 
 WHEN: tuple[tuple[str, str], ...] = (
     ("done", N_("when it is done")),
     ("failed", N_("when it failed")),
     ("always", N_("in any case")),
 )
+
+_END = FormField("end", "", widget="choice", required=True, choices=tuple(key for key, _words in WHEN), words=WHEN)
 
 
 def run_after(flow: Flow, node: str, source: str, when: str) -> Command:
@@ -89,12 +91,10 @@ class OrdersEditor(Editor):
         named.setToolTip(id)
         named.setMinimumWidth(40)
         line.addWidget(named, 1)
-        ends = QComboBox()
-        for key, words in WHEN:
-            ends.addItem(_(words), key)
-        ends.setCurrentIndex(next((place for place, (key, _words) in enumerate(WHEN) if key == when), -1))
-        ends.setAccessibleName(_("When “{node}” has ended").format(node=title))
-        ends.activated.connect(lambda _index: self._change(id, str(ends.currentData())))
+        ends = ChoiceEditor(_END, FormContext())
+        ends.show_value(when)
+        ends.combo.setAccessibleName(_("When “{node}” has ended").format(node=title))
+        ends.edited.connect(lambda value: self._change(id, value))
         line.addWidget(ends)
         remove = QToolButton()
         remove.setIcon(icon("x", "muted"))
