@@ -273,3 +273,17 @@ def test_new_names_are_slugs() -> None:
     assert [edit.unique_id(flow, wanted) for wanted in ("late", "Été 1", "", "3", "n1", "x")] == [
         "late_2", "ete_1", "node", "n3", "n1_2", "x",
     ]  # fmt: skip
+
+
+def test_a_flow_rewritten_was_always_so() -> None:
+    history = History(Flow("untitled"))
+    history.do(edit.SetFlow({"title": "One"}))
+    history.mark_saved()
+    history.do(edit.SetFlow({"summary": "Two"}))
+    history.undo()
+    history.rewrite(lambda flow: replace(flow, id="one"))
+    assert history.flow == Flow("one", title="One") and history.is_saved
+    assert history.undo() == Flow("one") and not history.is_saved
+    history.redo()
+    assert history.is_saved
+    assert history.redo() == Flow("one", title="One", summary="Two")

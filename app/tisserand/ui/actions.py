@@ -40,6 +40,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("open", N_("Open…"), "Ctrl+O", "folder-open", FILE, N_("load file flow"), N_("Open")),
     Entry("save", N_("Save"), "Ctrl+S", "save", FILE, N_("write file keep"), N_("Save")),
     Entry("save_as", N_("Save as…"), "Ctrl+Shift+S", "download", FILE, N_("copy file name")),
+    Entry("connections", N_("Connections…"), "Ctrl+Shift+K", "plug", FILE, N_("database server mail password secret test")),
     Entry("close", N_("Close the flow"), "Ctrl+W", "x", FILE, N_("tab shut")),
     Entry("next_sheet", N_("Next flow"), "Ctrl+Tab", "chevron-right", FILE, N_("tab switch other")),
     Entry("previous_sheet", N_("Previous flow"), "Ctrl+Shift+Tab", "chevron-left", FILE, N_("tab switch other")),

@@ -18,12 +18,14 @@ from tisserand.ui import about, dialogs
 from tisserand.ui.actions import ARRANGE
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.canvas.state import number, percent
+from tisserand.ui.connections import Connecting
 from tisserand.ui.debugging import Debugging
 from tisserand.ui.disk import Disk
 from tisserand.ui.drafts import Drafts
 from tisserand.ui.editing import Editing
 from tisserand.ui.findings import Findings
 from tisserand.ui.grouping import Grouping
+from tisserand.ui.naming import renames
 from tisserand.ui.nodeview import NodeViews
 from tisserand.ui.peek import Peek
 from tisserand.ui.quick import Quick
@@ -51,6 +53,7 @@ class Desk(QObject):
         self.drafts = Drafts(window, window.drafts_folder)
         self.runs = Runs(self)
         self.quick = Quick(window)
+        self.connecting = Connecting(window)
         self.editing = Editing(window)
         self.peek = Peek(window)
         self.grouping = Grouping(window)
@@ -237,7 +240,10 @@ class Desk(QObject):
             w.show_side("bottom", w.problems)
 
     def _changed(self, before: Any, after: Any) -> None:
+        chosen, renamed = list(self.window_.scene.selection), renames(before, after)
         self.window_.scene.sync(after)
+        if any(id in renamed for id in chosen):
+            self.window_.scene.select([renamed.get(id, id) for id in chosen])
         self._after_change()
 
     def _after_change(self) -> None:
@@ -408,6 +414,11 @@ class Desk(QObject):
         if w.document.source is not None:
             w.source.go_to(problem)
             return
+        if id is None and (problem.place.field or "").partition(".")[0] in ("id", "keys", "limits", "parameters"):
+            w.scene.select([])  # what is wrong with the flow itself stands in its own form
+            w.show_side("inspector")
+            w.inspector.focus_field(problem.place.field or "")
+            return
         if id is None or id not in w.scene.cards:
             return
         self._choose(id)
@@ -440,6 +451,8 @@ MENU = (
     "quick_add",
     "connect",
     "data",
+    "run_to",
+    "breakpoint",
     "|",
     "cut",
     "copy",
@@ -451,5 +464,8 @@ MENU = (
     "|",
     "note",
     "frame",
+    "group",
+    "enter",
+    "ungroup",
 )
 MENU_OF_NOTHING = ("quick_add", "paste", "note", "|", "select_all", "tidy", "fit")

@@ -20,6 +20,7 @@ from tisserand.texts import msg
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
 from tisserand.ui.document import Opened, read
+from tisserand.ui.naming import UNTITLED, slug
 from tisserand.ui.sheets import may_leave
 
 if TYPE_CHECKING:
@@ -214,7 +215,8 @@ class Disk(QObject):
     def save_as(self) -> bool:
         d = self.window_.document
         root = self.window_.runner.root
-        start = d.path or ((root / "flows" if root else Path.home()) / f"{d.flow.id}.yaml")
+        name = d.flow.id if d.flow.id != UNTITLED else slug(d.flow.title) or "new-flow"
+        start = d.path or ((root / "flows" if root else Path.home()) / f"{name}.yaml")
         self.window_.desk.editing.finish()
         chosen, _filter = QFileDialog.getSaveFileName(self.window_, _("Save the flow"), str(start), _("Flows") + " (*.yaml)")
         if not chosen:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from tisserand.model.yamltext import comments
 from tisserand.model.yamlwrite import write_flow
 from tisserand.texts import Message, msg
 from tisserand.ui.kinds import Kinds, unused_id
+from tisserand.ui.naming import UNTITLED, first_id
 
 Wire = tuple[str, str, str, str]
 
@@ -241,17 +242,29 @@ class Document(QObject):
     def save(self, path: Path) -> Message | None:
         """Write the file at once; gives the sentence why it could not be."""
         try:
-            text = self.text()
+            id = first_id(path, self.flow.title) if self._is_nameless() else self.flow.id
+            text = self.source if self.source is not None else write_flow(replace(self.flow, id=id))
             write_text(path, text)
         except (OSError, ValueError) as error:
             # ValueError: a name or a text that no file can have (a NUL, half a character).
             reason = getattr(error, "strerror", None) or str(error)
             return msg("“{file}” cannot be written: {reason}.", file=str(path), reason=reason)
+        if id != self.flow.id:
+            self._call_it(id)
         self.path, self.raw = path, text.encode()
         self.comments = ()
         self._history.mark_saved()
         self.state_changed.emit()
         return None
+
+    def _is_nameless(self) -> bool:
+        return self.path is None and self.source is None and self.flow.id == UNTITLED
+
+    def _call_it(self, id: str) -> None:
+        """A first save gives the flow its id, as if it always had it: undo never leads back to a flow without one."""
+        before = self.flow
+        self._history.rewrite(lambda flow: replace(flow, id=id) if flow.id == UNTITLED else flow)
+        self.changed.emit(before, self.flow)
 
     # -- edits ---------------------------------------------------------------------------------------------------------
     def do(self, command: Command, *, joins: bool = False) -> bool:
@@ -363,4 +376,4 @@ class Document(QObject):
 
 
 def _empty() -> Flow:
-    return Flow(id="untitled")
+    return Flow(id=UNTITLED)

@@ -16,6 +16,7 @@ from tisserand.model.yamlwrite import write_flow
 from tisserand.texts import msg
 from tisserand.texts import translate as _
 from tisserand.ui.document import read
+from tisserand.ui.naming import slug
 
 if TYPE_CHECKING:
     from tisserand.ui.window import Window
@@ -131,12 +132,7 @@ class Grouping(QObject):
 
 def _free_path(folder: Path, title: str) -> Path:
     """A file for a new flow of that title that no other flow has."""
-    import re
-    import unicodedata
-
-    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
-    stem = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].strip("-")
-    stem = stem if stem and stem[0].isalpha() else f"sub-flow-{stem}".strip("-")
+    stem = slug(title) or slug(f"sub-flow {title}")
     path, number = folder / f"{stem}.yaml", 2
     while path.exists():
         path = folder / f"{stem}-{number}.yaml"

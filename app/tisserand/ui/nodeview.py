@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QSplitter
 
 from tisserand.texts import translate as _
+from tisserand.ui.naming import renames
 from tisserand.ui.panels.edgeview import Edge, EdgeView
 from tisserand.ui.panels.inspector import Inspector
 
@@ -78,6 +79,7 @@ class NodeView(QDialog):
             self.output.show_edges(edges, _("This node has no output."))
 
     def _changed(self, before: Any, after: Any) -> None:
+        self.node = renames(before, after).get(self.node, self.node)
         if self.node not in after.nodes:
             self.close()
             return

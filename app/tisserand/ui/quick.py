@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QPoint, QPointF
@@ -13,12 +14,22 @@ from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.canvas.wire import AFTER, Key
 from tisserand.ui.chooser import Choice, Chooser
 from tisserand.ui.kinds import GROUPS
+from tisserand.ui.panels.orders import WHEN, run_after
 
 if TYPE_CHECKING:
     from tisserand.ui.window import Window
 
 Port = tuple[str, str, str]
 """Node, `in` or `out`, port."""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """A node that shall run after another one, and after which end of it."""
+
+    node: str
+    source: str
+    when: str
 
 
 class Quick(QObject):
@@ -112,11 +123,11 @@ class Quick(QObject):
 
     # -- wires ---------------------------------------------------------------------------------------------------------
     def connect_node(self) -> None:
-        """From the selected node, choose by name the input that its rows shall go to."""
+        """From the selected node, choose by name the input that its rows shall go to, or the node that shall run after it."""
         w = self.window_
         selection = list(w.scene.selection)
-        if len(selection) != 1 or not w.scene.cards[selection[0]].shown.outputs:
-            w.desk.say(_("Select one node that has an output first."))
+        if len(selection) != 1:
+            w.desk.say(_("Select one node first."))
             return
         card = w.scene.cards[selection[0]]
         before = {id for id in w.scene.cards if card.id in downstream(w.document.flow, id)}
@@ -133,12 +144,36 @@ class Quick(QObject):
                     choices.append(
                         Choice(key, other.shown.title, " → ".join(ends), other.shown.icon, other.shown.group, other.id)
                     )
+        choices += self._orders(card.id, before)
         if not choices:
             w.desk.say(_("There is no node that this one could be wired to."))
             return
         frame = card.frame()
         place = self._place(QPointF(frame.right() + 24, frame.top()))
-        self._open(_("Wire to"), choices, lambda ends: w.document.connect_ports(*ends), place)
+        self._open(_("Wire to"), choices, self._join, place)
+
+    def _join(self, key: Any) -> None:
+        """What was chosen in the sheet: two ports, or (node, when) for an order without data."""
+        d = self.window_.document
+        if isinstance(key, After):
+            d.do(run_after(d.flow, key.node, key.source, key.when))
+        else:
+            d.connect_ports(*key)
+
+    def _orders(self, source: str, before: set[str]) -> list[Choice]:
+        """The nodes that could run after this one, each once for every end that it may wait for; not those that come `before`."""
+        w = self.window_
+        found = []
+        for card in w.scene.cards.values():
+            known = source in w.document.flow.nodes[card.id].after
+            # A trigger starts the run: nothing comes before it.
+            if card.id == source or card.id in before or known or card.shown.group == "start":
+                continue
+            for when, words in WHEN:
+                detail = f"{_('run after')} · {_(words)}"
+                key = After(card.id, source, when)
+                found.append(Choice(key, card.shown.title, detail, card.shown.icon, card.shown.group, f"{card.id} {detail}"))
+        return found
 
     # -- actions -------------------------------------------------------------------------------------------------------
     def commands(self) -> None:

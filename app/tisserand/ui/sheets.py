@@ -14,6 +14,7 @@ from tisserand.texts import translate as _
 from tisserand.ui import dialogs
 
 if TYPE_CHECKING:
+    from tisserand.model.flow import Flow
     from tisserand.ui.document import Parked
     from tisserand.ui.findings import Findings
     from tisserand.ui.standings import Standings
@@ -76,6 +77,11 @@ class Sheets(QObject):
         """Whether what is shown is an untouched new flow, in whose place another may be opened."""
         d = self.window_.document
         return d.path is None and d.source is None and not d.flow.nodes and d.undo_name is None
+
+    def flows(self, root: Path) -> list[Flow]:
+        """The flows of a workspace that are open, as they stand."""
+        parked = [sheet.parked.history.flow for sheet in self.sheets if sheet.parked is not None and sheet.root == root]
+        return [*([self.window_.document.flow] if self.window_.runner.root == root else []), *parked]
 
     def place_of(self, path: Path) -> int | None:
         """The tab that has a file open."""

@@ -176,14 +176,17 @@ class Connections:
         """Add or replace one entry, at once; the order and every other line of the file stay as they are."""
         if not _NAME.fullmatch(name):
             raise NodeError("“{name}” is not a name of a connection: letters, digits, “_” and “-” only.", name=name)
-        entry = Entry(name, type, dict(fields))
-        faults = self._entry_problems(entry, Environment(), {}, loose=True)
+        faults = self.faults(name, type, fields)
         if faults:
             raise NodeError("“{name}” is not saved: {problem}", name=name, problem=faults[0].message, fix=faults[0].fix)
         block = yaml.dump(
             {name: {"type": type, **fields}}, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120
         )
         self._replace(name, block)
+
+    def faults(self, name: str, type: str, fields: Mapping[str, Any]) -> list[Problem]:
+        """What is wrong with an entry as it would be saved; `place.field` says where."""
+        return self._entry_problems(Entry(name, type, dict(fields)), Environment(), {}, loose=True)
 
     def remove(self, name: str) -> bool:
         """Take one entry out; False if there is none."""
@@ -212,14 +215,18 @@ class Connections:
 
     def used_by(self, name: str) -> list[Use]:
         """Every place in every flow that names this connection: exact, from the config classes of the nodes."""
-        found: list[Use] = []
+        return self.uses().get(name, [])
+
+    def uses(self) -> dict[str, list[Use]]:
+        """The same for every connection that is named somewhere, in one reading of the flows."""
+        found: dict[str, list[Use]] = {}
         for path, flow in raw_flows(self.workspace):
             nodes = flow.get("nodes")
             for node_id, node in nodes.items() if isinstance(nodes, dict) else ():
                 if isinstance(node, dict) and isinstance(node.get("config"), dict):
-                    for field in self._named(node.get("kind"), node["config"]):
-                        if field[1] == name:
-                            found.append(Use(path, str(flow.get("id", path.stem)), str(node_id), f"config.{field[0]}"))
+                    for field, name in self._named(node.get("kind"), node["config"]):
+                        use = Use(path, str(flow.get("id", path.stem)), str(node_id), f"config.{field}")
+                        found.setdefault(name, []).append(use)
         return found
 
     def _named(self, kind: Any, config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

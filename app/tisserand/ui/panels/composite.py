@@ -13,6 +13,7 @@ from tisserand.sdk.form import FormField, branch_for, effective, fits, human, st
 from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.panels.condition import ConditionEditor
+from tisserand.ui.panels.connectionpick import ConnectionEditor
 from tisserand.ui.panels.editors import (
     UNSET,
     ChoiceEditor,
@@ -59,7 +60,9 @@ def make_editor(asked: FormField, context: FormContext, *, inside: bool = False)
         return GroupEditor(asked, context)
     if asked.widget == "union":
         return UnionEditor(asked, context)
-    if asked.widget == "connection" or (asked.picks is not None and asked.picks.what in OFFERED):
+    if asked.widget == "connection":
+        return ConnectionEditor(asked, context)
+    if asked.picks is not None and asked.picks.what in OFFERED:
         return PickEditor(asked, context)
     return LineEditor(asked, context)
 

@@ -50,6 +50,8 @@ class FormContext:
     """Puts a secret into the keyring; gives the sentence why it could not."""
     parameters: Callable[[], Sequence[str]] = lambda: ()
     """The names of the flow's parameters."""
+    new_connection: Callable[[Sequence[str], Callable[[str], object]], None] | None = None
+    """(fitting types, then): asks for a new connection; `then` gets its name."""
     node: Callable[[], str | None] = lambda: None
     """The node whose settings the form shows."""
     try_formula: Callable[[str | None, str, str, Callable[[Any], None]], None] = lambda node, port, formula, then: None

@@ -28,7 +28,9 @@ from tisserand.texts import translate as _
 from tisserand.ui.document import Document
 from tisserand.ui.panels.composite import labelled, make_editor
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext
+from tisserand.ui.panels.flowform import FlowForm
 from tisserand.ui.panels.inputs import LeavesUndo
+from tisserand.ui.panels.nodesettings import NodeSettings
 from tisserand.ui.panels.palette import tile_pixmap
 from tisserand.ui.panels.problems import fix_text
 from tisserand.ui.theme import theme
@@ -63,6 +65,10 @@ class Inspector(QWidget):
         self._name: QLineEdit | None = None
         self._told_name: str | None = None
         """The node's name as the field told it or showed it last."""
+        self.flow_form: FlowForm | None = None
+        self.how: NodeSettings | None = None
+        self._how_open = False
+        """Whether “How it runs” stands open: what one looks at for one node, one looks at for the next."""
         self._more: QWidget | None = None
         self._more_button: QPushButton | None = None
         box = QVBoxLayout(self)
@@ -98,7 +104,11 @@ class Inspector(QWidget):
         if node is not None and node.id == self.node and node.kind == self._kind and self._fields:
             self._refresh(node)
             return
+        if node is None and others < 2 and self.flow_form is not None and self._document.source is None:
+            self.flow_form.refresh()
+            return
         self._document.seal()
+        self.flow_form = self.how = None
         self._fields.clear()
         self._name = self._more = self._more_button = self._general = None
         self.node, self._kind = (node.id, node.kind) if node else (None, "")
@@ -120,6 +130,10 @@ class Inspector(QWidget):
             self._refresh(node)
 
     def _say(self, box: QVBoxLayout, others: int) -> None:
+        if others < 2 and self._document.source is None:
+            self.flow_form = FlowForm(self._document, self.context, lambda: self.schemas)
+            box.addWidget(self.flow_form)
+            return
         heading = QLabel(_("Settings"))
         heading.setProperty("role", "heading")
         box.addWidget(heading)
@@ -174,6 +188,10 @@ class Inspector(QWidget):
         if found is not None:
             self._form = form_of(found.node.Config)
             self._add_fields(box, node)
+        self.how = NodeSettings(self._document, self.context, node.id, self._how_open)
+        self.how.opened.connect(self._keep_open)
+        self.how.renamed.connect(lambda: self.focus_field("id"))
+        box.addWidget(self.how)
 
     def _add_name(self, box: QVBoxLayout, node: Node, placeholder: str) -> None:
         column = QVBoxLayout()
@@ -242,7 +260,12 @@ class Inspector(QWidget):
             editor.show_value(node.config.get(name, UNSET))
             editor.look_around(values)
             holder.setVisible(editor.asked.shown(values))
+        if self.how is not None:
+            self.how.refresh()
         self._show_problems()
+
+    def _keep_open(self, on: bool) -> None:
+        self._how_open = on
 
     def show_check(self, problems: Sequence[Problem], schemas: Mapping[str, Mapping[str, Schema]]) -> None:
         """Take what a check found."""
@@ -276,10 +299,18 @@ class Inspector(QWidget):
         if self._name is not None:
             self._name.setFocus(Qt.FocusReason.ShortcutFocusReason)
             self._name.selectAll()
+        elif self.flow_form is not None:
+            self.flow_form.focus("")
 
     def focus_field(self, path: str) -> None:
         """Go to a field, by the path that a problem names; without one to the first."""
         parts = path.split(".")
+        if self.flow_form is not None:
+            self.area.ensureWidgetVisible(self.flow_form.focus(path))
+            return
+        if self.how is not None and self.how.focus(parts[0]):
+            self.area.ensureWidgetVisible(self.how)
+            return
         name = parts[1] if len(parts) > 1 and parts[0] == "config" else next(iter(self._fields), "")
         found = self._fields.get(name)
         target: QWidget | None = self._name
