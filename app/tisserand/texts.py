@@ -10,6 +10,7 @@ import gettext
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,7 @@ def add_catalogues(folder: Path) -> None:
     if folder not in _catalogue_folders:
         _catalogue_folders.append(folder)
         _catalogues.clear()
+        in_all_languages.cache_clear()
 
 
 def asked_language() -> str | None:
@@ -128,6 +130,12 @@ def translate(text: str, language: str | None = None) -> str:
     if not text:
         return text
     return _catalogue(language or _language).gettext(text)
+
+
+@cache
+def in_all_languages(text: str) -> str:
+    """The text in every language there is, one after the other: what a person may type who knows it from elsewhere."""
+    return " ".join(dict.fromkeys((text, *(translate(text, each) for each in LANGUAGES))))
 
 
 def ngettext(one: str, many: str, count: int) -> str:

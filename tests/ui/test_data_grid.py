@@ -53,7 +53,7 @@ def test_cells_are_texts_with_types_and_nulls() -> None:
         writer.write_table(table)
     found = cells(Page(bytes(sink.getvalue()), 2))
     shown = dict(zip(found.names, found.columns, strict=True))
-    assert found.types[:6] == ("integer", "number", "decimal128(10, 2)", "true/false", "date", "text")
+    assert found.types[:6] == ("integer", "number", "decimal(10, 2)", "true/false", "date", "text")
     assert found.right == (True, True, True, False, False, False, True)
     assert shown["whole"] == ("1", None)
     assert shown["part"] == ("1.0", "0.1")

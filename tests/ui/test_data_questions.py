@@ -40,6 +40,8 @@ def shown(window: Window, demo: Path, qtbot: QtBot) -> Window:
     qtbot.waitUntil(lambda: window.data.grid.total == 12_480 and window.data.grid.value(0, 0) == "10000", timeout=LONG)
     window.activateWindow()
     window.data.grid.setFocus()
+    # The keys of the table are actions now, and actions listen to whoever has the keyboard.
+    qtbot.waitUntil(window.data.grid.hasFocus, timeout=LONG)
     return window
 
 

@@ -72,6 +72,7 @@ def test_the_keyboard_sorts_too(window: Window, demo: Path, qtbot: QtBot) -> Non
     grid = window.data.grid
     qtbot.waitUntil(lambda: grid.total == 5, timeout=LONG)
     grid.setFocus()
+    qtbot.waitUntil(grid.hasFocus, timeout=LONG)
     for key in (Qt.Key.Key_Right, Qt.Key.Key_S):
         QTest.keyClick(grid, key)
     qtbot.waitUntil(lambda: column(window, "name", 5) == ["Durand SA", "García", "Keller AG", "Nowak", "Rossi SpA"], timeout=LONG)

@@ -269,8 +269,11 @@ def test_copy_and_paste(window: Window) -> None:
 
 
 def test_every_action_has_a_shortcut_and_each_only_once(window: Window) -> None:
-    keys = [action.shortcut().toString() for _entry, action in window.actions_]
-    assert all(keys) and len(set(keys)) == len(keys)
+    # Ctrl+C and Ctrl+A mean cards on the canvas and cells in a table: each place has its own.
+    rows = [action.shortcut().toString() for entry, action in window.actions_ if entry.data or entry.grid]
+    others = [action.shortcut().toString() for entry, action in window.actions_ if not entry.data and not entry.grid]
+    assert all(rows) and len(set(rows)) == len(rows)
+    assert all(others) and len(set(others)) == len(others)
 
 
 def test_the_shortcuts_page_finds_by_words(window: Window) -> None:

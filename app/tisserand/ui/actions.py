@@ -29,10 +29,15 @@ class Entry:
     checkable: bool = False
     canvas: bool = False
     """Its keys belong to the canvas: in a text field they are text."""
+    data: bool = False
+    """It is about rows: its keys belong to the panes that show some."""
+    grid: bool = False
+    """About rows too, but its keys belong to the table itself: beside it they are text, or another's."""
 
 
 FILE, EDIT, ARRANGE, VIEW, RUN, HELP = N_("File"), N_("Edit"), N_("Arrange"), N_("View"), N_("Run menu"), N_("Help")
-MENUS = (FILE, EDIT, ARRANGE, VIEW, RUN, HELP)
+DATA = N_("Data")
+MENUS = (FILE, EDIT, ARRANGE, VIEW, RUN, DATA, HELP)
 
 # fmt: off
 ENTRIES: tuple[Entry, ...] = (
@@ -101,7 +106,22 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("enlarge", N_("Show the node at large"), "Ctrl+Return", "maximize", RUN, N_("input output columns three settings")),
     Entry("problems", N_("Show problems"), "F8", "triangle-alert", RUN, N_("errors check warnings")),
     Entry("outline", N_("Show the outline"), "Ctrl+Shift+O", "list-tree", RUN, N_("tree steps list nodes")),
+    Entry("log", N_("Show the log"), "Shift+F8", "scroll-text", RUN, N_("journal open events what happened messages")),
     Entry("relock", N_("Accept the columns that the sources have now"), "Ctrl+Alt+K", "lock", RUN, N_("relock lock file drift")),
+    Entry("filter_rows", N_("Filter by a formula"), "Ctrl+Shift+F", "filter", DATA, N_("where condition only rows"), data=True),
+    Entry("find_rows", N_("Find a text"), "Ctrl+F", "search", DATA, N_("search rows cells look for"), data=True),
+    Entry("sort_rows", N_("Sort by this column"), "S", "arrow-down-up", DATA, N_("order ascending descending"), grid=True),
+    Entry("statistics", N_("Statistics of the column"), "I", "chart-column", DATA, N_("profile figures mean histogram"), grid=True),
+    Entry("whole_value", N_("Show the whole value"), "Return", "scan", DATA, N_("cell long nested text open"), grid=True),
+    Entry("as_table", N_("As a table"), "Alt+1", "table", DATA, N_("view rows grid"), data=True),
+    Entry("as_schema", N_("Columns and types"), "Alt+2", "columns-3", DATA, N_("view schema structure"), data=True),
+    Entry("as_json", N_("As JSON"), "Alt+3", "braces", DATA, N_("view rows objects raw"), data=True),
+    Entry("select_rows", N_("Select all rows"), "Ctrl+A", "rows-3", DATA, N_("whole table cells mark"), grid=True),
+    Entry("copy_cells", N_("Copy the cells"), "Ctrl+C", "copy", DATA, N_("clipboard spreadsheet values"), grid=True),
+    Entry("copy_csv", N_("Copy as CSV"), "Ctrl+Shift+C", "file-text", DATA, N_("clipboard comma text"), grid=True),
+    Entry("copy_markdown", N_("Copy as Markdown"), "Ctrl+Shift+M", "hash", DATA, N_("clipboard table text wiki"), grid=True),
+    Entry("export", N_("Export…"), "Ctrl+E", "download", DATA, N_("write file CSV Excel Parquet JSON rows"), data=True),
+    Entry("menu", N_("All actions"), "Alt+F", "ellipsis", HELP, N_("menu open list")),
     Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
     Entry("about", N_("About Tisserand"), "Shift+F1", "info", HELP, N_("version licence libraries")),
     Entry("shortcuts", N_("Keyboard shortcuts"), "F1", "keyboard", HELP, N_("keys help list actions")),
@@ -109,6 +129,12 @@ ENTRIES: tuple[Entry, ...] = (
 # fmt: on
 
 TOOLBAR: tuple[str, ...] = ("run", "cancel", "watch", "|", "open", "save", "|", "undo", "redo", "|", "tidy", "fit")
+
+
+def _keys(shortcut: str) -> list[QKeySequence]:
+    """Keyboards have two keys for Enter."""
+    keys = [QKeySequence(shortcut)]
+    return [*keys, QKeySequence(shortcut.replace("Return", "Enter"))] if shortcut.endswith("Return") else keys
 
 
 def menu_title(name: str) -> str:
@@ -127,10 +153,11 @@ class Actions(QObject):
         for entry in ENTRIES:
             action = QAction(translate(entry.text), window)
             action.setObjectName(entry.id)
-            action.setShortcut(QKeySequence(entry.shortcut))
+            action.setShortcuts(_keys(entry.shortcut))
             action.setCheckable(entry.checkable)
             action.setIconText(translate(entry.bar or entry.text))
-            window.addAction(action)
+            if not entry.data and not entry.grid:
+                window.addAction(action)
             self._made[entry.id] = action
         self.describe()
         self.recolour()

@@ -27,6 +27,7 @@ from tisserand.ui.findings import Findings
 from tisserand.ui.grouping import Grouping
 from tisserand.ui.naming import renames
 from tisserand.ui.nodeview import NodeViews
+from tisserand.ui.panels.rowactions import RowActions
 from tisserand.ui.peek import Peek
 from tisserand.ui.quick import Quick
 from tisserand.ui.runs import Runs
@@ -60,6 +61,7 @@ class Desk(QObject):
         self.watching = Watching(window)
         self.debugging = Debugging(window)
         self.trying = Trying(window)
+        self.row_actions = RowActions(window)
         self.node_views = NodeViews(window)
         self._bind()
         self._connect()
@@ -92,6 +94,8 @@ class Desk(QObject):
             "relock": self.runs.relock,
             "problems": lambda: w.show_side("bottom", w.problems),
             "outline": self.show_outline,
+            "log": lambda: w.show_side("bottom", w.log),
+            "menu": w.open_menu,
             "about": lambda: about.show_about(w),
             "shortcuts": lambda: dialogs.show_shortcuts(w, w.actions_),
         }

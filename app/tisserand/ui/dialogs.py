@@ -27,8 +27,10 @@ from PySide6.QtWidgets import (
 from tisserand.model.flow import Flow, Node, Parameter
 from tisserand.model.problem import Problem
 from tisserand.sdk.form import FormField, Widget, human
+from tisserand.texts import in_all_languages
 from tisserand.texts import translate as _
 from tisserand.ui.actions import Actions, menu_title
+from tisserand.ui.chooser import plain
 from tisserand.ui.panels.composite import labelled, make_editor
 from tisserand.ui.panels.editors import UNSET, FormContext
 from tisserand.ui.theme import theme
@@ -259,7 +261,10 @@ def show_shortcuts(parent: QWidget, actions: Actions) -> QDialog:
     table.setAccessibleName(_("Keyboard shortcuts"))
     for index, (entry, action) in enumerate(rows):
         item = QTableWidgetItem(action.icon(), action.text())
-        item.setData(Qt.ItemDataRole.UserRole, f"{action.text()} {entry.text} {_(entry.words)} {entry.words}".lower())
+        item.setData(
+            Qt.ItemDataRole.UserRole,
+            plain(f"{action.text()} {in_all_languages(entry.text)} {in_all_languages(entry.words)} {actions.keys(entry.id)}"),
+        )
         table.setItem(index, 0, item)
         table.setItem(index, 1, QTableWidgetItem(menu_title(entry.menu)))
         table.setItem(index, 2, QTableWidgetItem(actions.keys(entry.id)))
@@ -274,7 +279,7 @@ def show_shortcuts(parent: QWidget, actions: Actions) -> QDialog:
     dialog.destroyed.connect(lambda: theme().changed.disconnect(recolour))
 
     def narrow(text: str) -> None:
-        wanted = text.lower().split()
+        wanted = plain(text).split()
         for index in range(table.rowCount()):
             item = table.item(index, 0)
             words = item.data(Qt.ItemDataRole.UserRole) if item else ""

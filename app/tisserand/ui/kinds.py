@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tisserand.model.flow import Flow, In, Node, Out
-from tisserand.texts import N_, translate
+from tisserand.texts import N_, in_all_languages, translate
 
 GROUPS: tuple[tuple[str, str], ...] = (
     ("start", N_("Start")),
@@ -94,3 +94,8 @@ def unused_id(kind: str, taken: Mapping[str, Any]) -> str:
     while f"{base}_{number}" in taken:
         number += 1
     return f"{base}_{number}"
+
+
+def kind_words(found: Any, family: str) -> str:
+    """What a node type is found by: title, family and help in every language, and its kind."""
+    return f"{in_all_languages(found.title)} {found.kind} {in_all_languages(family)} {in_all_languages(found.help)}"

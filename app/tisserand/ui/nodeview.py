@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, QTimer
+from PySide6.QtCore import QObject, QPoint, QRect, Qt, QTimer
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QSplitter
 
 from tisserand.texts import translate as _
@@ -16,6 +17,10 @@ from tisserand.ui.panels.inspector import Inspector
 if TYPE_CHECKING:
     from tisserand.ui.window import Window
 
+SHARE, SETTINGS = 0.9, 300
+"""How much of the screen it takes, and points of width for the settings."""
+ACTIONS = ("run", "cancel", "run_to", "step", "go_on", "save", "undo", "redo", "problems", "log")
+"""What the window does that is wanted here too."""
 PAUSE = 700
 """Milliseconds without a change before the output is looked at anew."""
 
@@ -27,7 +32,6 @@ class NodeView(QDialog):
         super().__init__(window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setObjectName("nodeview")
-        self.resize(min(1240, window.width() - 40), min(720, window.height() - 60))
         self.node = node
         self._window = window
         box = QHBoxLayout(self)
@@ -38,11 +42,17 @@ class NodeView(QDialog):
         self._splitter = QSplitter(Qt.Orientation.Horizontal)
         for part in (self.input, self.inspector, self.output):
             self._splitter.addWidget(part)
-        self._splitter.setSizes([440, 340, 460])
         self._splitter.setChildrenCollapsible(False)
+        for place, share in enumerate((1, 0, 1)):
+            self._splitter.setStretchFactor(place, share)
         self._splitter.setHandleWidth(1)
         self.inspector.setMinimumWidth(270)
         box.addWidget(self._splitter)
+        self._fit(window.screen().availableGeometry())
+        for pane in (self.input, self.output):
+            window.desk.row_actions.add(pane)
+        for id in ACTIONS:
+            self.addAction(window.actions_[id])
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(PAUSE)
@@ -56,6 +66,20 @@ class NodeView(QDialog):
         self.addActions([window.actions_["undo"], window.actions_["redo"]])
         self._show()
         self.inspector.focus_field("")
+
+    def _fit(self, screen: QRect) -> None:
+        """Nearly the whole screen, the tables wider than the settings."""
+        size = screen.size() * SHARE
+        self.resize(size)
+        self.move(screen.center() - QPoint(size.width() // 2, size.height() // 2))
+        table = (size.width() - SETTINGS) // 2
+        self._splitter.setSizes([table, SETTINGS, table])
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape closes one thing after the other, the window last."""
+        escape = event.key() == Qt.Key.Key_Escape
+        if not (escape and (self.input.dismiss() or self.output.dismiss())):
+            super().keyPressEvent(event)
 
     def _show(self) -> None:
         w = self._window

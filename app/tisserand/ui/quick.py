@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QPoint, QPointF
 from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QWidget
 
 from tisserand.model.graph import downstream
+from tisserand.texts import in_all_languages
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.canvas.wire import AFTER, Key
 from tisserand.ui.chooser import Choice, Chooser
-from tisserand.ui.kinds import GROUPS
+from tisserand.ui.kinds import GROUPS, kind_words
 from tisserand.ui.panels.orders import WHEN, run_after
 
 if TYPE_CHECKING:
@@ -41,8 +43,8 @@ class Quick(QObject):
         window.canvas.quick_asked.connect(self.add_node)
         window.canvas.wire_drop_asked.connect(self.insert)
 
-    def _open(self, title: str, choices: list[Choice], then: Any, place: QPoint | None) -> Chooser:
-        made = Chooser(self.window_, title, choices, then, self.window_.canvas)
+    def _open(self, title: str, choices: list[Choice], then: Any, place: QPoint | None, back: QWidget | None = None) -> Chooser:
+        made = Chooser(self.window_, title, choices, then, back or self.window_.canvas)
         made.open_at(place)
         return made
 
@@ -111,7 +113,7 @@ class Quick(QObject):
                 continue
             group = kinds.group(each.kind)
             family = _(headings[group]) if group in headings else ""
-            words = f"{each.title} {each.kind} {family} {_(each.help)}"
+            words = kind_words(each, headings.get(group, ""))
             found.append(Choice(each.kind, _(each.title), family, each.icon, group, words))
         # Behind a node one wants to transform, hardly to bring in.
         first = {"transform": -1} if needs_input else {"read": -1} if needs_output else {}
@@ -184,7 +186,9 @@ class Quick(QObject):
             if entry.id == "commands":
                 continue
             keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
-            words = f"{entry.text} {_(entry.text)} {entry.words} {_(entry.words)}"
+            words = f"{in_all_languages(entry.text)} {in_all_languages(entry.bar)} {in_all_languages(entry.words)}"
             choices.append(Choice(entry.id, action.text(), keys, entry.icon, "", words, action.isEnabled()))
         choices.sort(key=lambda choice: not choice.enabled)
-        self._open(_("Find an action"), choices, lambda id: actions[id].trigger(), None)
+        # Back to where the keyboard was: many actions are about what has it.
+        back = self.window_.focusWidget()
+        self._open(_("Find an action"), choices, lambda id: actions[id].trigger(), None, back)

@@ -49,6 +49,9 @@ from tisserand.ui.theme import MODES, Mode, theme
 from tisserand.ui.toast import Toast
 from tisserand.ui.welcome import Welcome
 
+LOW, ROOMY = 300, 320
+"""Heights of the bottom panel: below the first a filter or figures leave too little of the rows; the second is enough."""
+
 
 class Window(QMainWindow):
     """One window on one or several flows. What its actions do is in `desk`."""
@@ -73,7 +76,7 @@ class Window(QMainWindow):
         self.palette_panel = Palette(self.kinds)
         self.source = SourceView()
         self.inspector = Inspector(self.document, FormContext())
-        self.data = DataPane(self.runner)
+        self.data = DataPane(self.runner, self.actions_)
         self.problems = Problems(self.actions_["relock"])
         self.log = Log()
         self.outline = Outline()
@@ -162,8 +165,8 @@ class Window(QMainWindow):
         self.menu_button = QToolButton()
         self.menu_button.setText(_("Menu"))
         self.menu_button.setAccessibleName(_("Menu"))
-        self.menu_button.setToolTip(_("All actions (Alt+F)"))
-        self.menu_button.setShortcut("Alt+F")
+        everything = self.actions_["menu"]
+        self.menu_button.setToolTip(everything.toolTip())
         self.menu_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonIconOnly)
         self.menu_button.setIconSize(ICON)
@@ -200,6 +203,7 @@ class Window(QMainWindow):
         self.show_bare(self.bare)
         self.actions_["minimap"].setChecked(True)
         self.actions_["minimap"].toggled.connect(self.minimap.allow)
+        self.data.room_wanted.connect(self.make_room)
 
     # -- events --------------------------------------------------------------------------------------------------------
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -223,6 +227,15 @@ class Window(QMainWindow):
         self.sides[id].show()
         if tab is not None:
             self.tabs.setCurrentWidget(tab)
+
+    def make_room(self) -> None:
+        """The bottom panel, where it is low, gets room for what was opened in it; the canvas keeps its least."""
+        if self.tabs.isVisible() and self.tabs.height() < LOW:
+            self._outer.setSizes([sum(self._outer.sizes()) - ROOMY, ROOMY])
+
+    def open_menu(self) -> None:
+        """The menu of everything, at its button."""
+        self.menu_button.menu().popup(self.menu_button.mapToGlobal(self.menu_button.rect().bottomLeft()))
 
     def next_theme(self) -> None:
         """System → light → dark → system."""

@@ -14,7 +14,7 @@ from tisserand.files import replacing
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tisserand.service.protocol import Executor
+    from tisserand.service.protocol import Page
 
 STEP = 50_000
 FORMATS = {".csv": "CSV", ".xlsx": "Excel", ".parquet": "Parquet", ".jsonl": "JSON"}
@@ -23,6 +23,10 @@ MOST_EXCEL = 1_048_575
 
 class StoppedError(Exception):
     """The person gave up."""
+
+
+class TooManyError(Exception):
+    """More rows than a sheet of Excel holds."""
 
 
 def tables(data: bytes) -> pa.Table:
@@ -64,36 +68,35 @@ def plain(value: Any) -> str:
 
 
 def export(
-    executor: Executor,
-    edge: tuple[str, str, str],
+    page: Callable[[int, int], Page],
     target: Path,
-    order: str | None,
-    where: str | None,
     told: Callable[[int, int], None],
     stopped: Callable[[], bool],
 ) -> int:
-    """Write all rows of an edge that fit to a file, by its ending; gives their number. What was there stays until the new file is
-    whole. Raises `StoppedError`, `OSError`, `ValueError`."""
-    run, node, port = edge
+    """Write all rows that `page` gives (from, at most) to a file, by its ending; gives their number. What was there stays until the
+    new file is whole. Raises `StoppedError`, `TooManyError`, `OSError`."""
+    ending = target.suffix.lower()
 
     def batches() -> Iterator[pa.Table]:
         offset = 0
         while True:
-            page = executor.page(run, node, port, offset, STEP, order, where)
-            if target.suffix == ".xlsx" and page.total > MOST_EXCEL:
-                raise ValueError(page.total)
-            table = tables(page.data)
+            if stopped():
+                raise StoppedError
+            found = page(offset, STEP)
+            if ending == ".xlsx" and found.total > MOST_EXCEL:
+                raise TooManyError
+            table = tables(found.data)
             if table.num_rows or not offset:
                 yield table
             offset += table.num_rows
-            told(offset, page.total)
+            told(offset, found.total)
             if stopped():
                 raise StoppedError
-            if offset >= page.total or not table.num_rows:
+            if offset >= found.total or not table.num_rows:
                 return
 
     with replacing(target) as temporary:
-        return _WRITERS[target.suffix](temporary, batches())
+        return _WRITERS[ending](temporary, batches())
 
 
 def _write_csv(path: Path, batches: Iterator[pa.Table]) -> int:

@@ -1,22 +1,16 @@
-"""The rows at one end of a node: of the last run where they still hold, else the first ones from a look ahead; three views."""
+"""The rows at one end of a node: of the last run where they still hold, else the first ones from a look ahead."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPlainTextEdit, QStackedWidget, QToolButton, QVBoxLayout, QWidget
-from shiboken6 import isValid
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 
-from tisserand.model.problem import Problem
 from tisserand.model.yamlwrite import write_flow
 from tisserand.texts import translate as _
-from tisserand.ui.canvas.state import rows
-from tisserand.ui.icons import icon
-from tisserand.ui.panels.grid import PAGE, Grid
-from tisserand.ui.theme import mono, theme
+from tisserand.ui.panels.grid import PAGE
+from tisserand.ui.panels.origin import Ahead, Kept, Origin
+from tisserand.ui.panels.taken import RowsPane
 
 if TYPE_CHECKING:
     from tisserand.ui.window import Window
@@ -25,68 +19,50 @@ Edge = tuple[str, str, str]
 """A title, a node, and its output port."""
 
 
-class EdgeView(QWidget):
-    """A heading, the edges to choose from, and the rows as a table, as columns with types, or as JSON."""
+class EdgeView(RowsPane):
+    """A heading, the edges to choose from, and their rows with all that the data pane offers."""
 
     def __init__(self, window: Window, heading: str) -> None:
-        super().__init__()
+        super().__init__(window.runner, window.actions_, beside=False)
         self._window = window
         self._edges: list[Edge] = []
-        self._generation = 0
-        self._columns: list[tuple[str, str]] = []
-        self._page: Any = None
         box = QVBoxLayout(self)
-        box.setContentsMargins(12, 10, 12, 12)
-        box.setSpacing(6)
+        box.setContentsMargins(0, 10, 0, 0)
+        box.setSpacing(4)
         head = QHBoxLayout()
-        head.setSpacing(4)
+        head.setContentsMargins(14, 0, 10, 0)
         title = QLabel(heading)
         title.setProperty("role", "heading")
         head.addWidget(title)
         self.choice = QComboBox()
         self.choice.setAccessibleName(heading)
+        self.choice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        # Both sides of a node start at the same height, whether there is something to choose or not.
+        title.setMinimumHeight(self.choice.sizeHint().height())
         self.choice.activated.connect(lambda _index: self.renew())
         head.addWidget(self.choice, 1)
-        head.addStretch(1)
-        self.views: dict[str, QToolButton] = {}
-        for id, sign, tip in (
-            ("table", "table", _("As a table")),
-            ("schema", "columns-3", _("Columns and types")),
-            ("json", "braces", _("As JSON")),
-        ):
-            button = QToolButton()
-            button.setProperty("sign", sign)
-            button.setToolTip(tip)
-            button.setAccessibleName(f"{heading}: {tip}")
-            button.setCheckable(True)
-            button.setChecked(id == "table")
-            button.setIconSize(QSize(16, 16))
-            button.clicked.connect(lambda _checked=False, chosen=id: self.show_view(chosen))
-            head.addWidget(button)
-            self.views[id] = button
         box.addLayout(head)
+        line = QHBoxLayout()
+        line.setContentsMargins(14, 0, 10, 0)
         self.told = QLabel()
         self.told.setProperty("role", "muted")
         self.told.setWordWrap(True)
-        box.addWidget(self.told)
-        self.stack = QStackedWidget()
-        self.grid = Grid()
+        line.addWidget(self.told, 1)
+        line.addLayout(self.tools)
+        box.addLayout(line)
+        box.addWidget(self.bar)
+        box.addLayout(self.body, 1)
         self.grid.setAccessibleName(heading)
-        self.grid.wanted.connect(self._fetch)
-        self.text = QPlainTextEdit()
-        self.text.setObjectName("rows")
-        self.text.setReadOnly(True)
-        self.text.setFont(mono())
-        self.text.setAccessibleName(heading)
-        self.stack.addWidget(self.grid)
-        self.stack.addWidget(self.text)
-        box.addWidget(self.stack, 1)
-        theme().changed.connect(self._recolour)
-        self._recolour()
-
-    def _recolour(self) -> None:
         for button in self.views.values():
-            button.setIcon(icon(button.property("sign"), "muted"))
+            button.setAccessibleName(f"{heading}: {button.accessibleName()}")
+
+    def tell(self, count: str) -> None:
+        ahead = isinstance(self.origin, Ahead)
+        self.told.setText(_("A look ahead at the first rows: {rows}.").format(rows=count) if ahead else count)
+
+    def say_nothing_but(self, text: str) -> None:
+        self.told.setText(text)
+        super().say_nothing_but("")
 
     def show_edges(self, edges: list[Edge], nothing: str) -> None:
         """What there is to look at; `nothing` is said where there is none."""
@@ -100,73 +76,31 @@ class EdgeView(QWidget):
         if edges:
             self.renew()
         else:
-            self.grid.clear()
-            self.told.setText(nothing)
-
-    def _edge(self) -> Edge | None:
-        index = max(0, self.choice.currentIndex())
-        return self._edges[index] if index < len(self._edges) else None
+            self._show(None)
+            self.say_nothing_but(nothing)
 
     def renew(self) -> None:
         """Look anew."""
-        self._generation += 1
-        self.grid.clear()
-        self._page = None
-        self._fetch(0)
-
-    def _fetch(self, page: int) -> None:
-        w, edge, generation = self._window, self._edge(), self._generation
-        if edge is None:
+        w = self._window
+        index = max(0, self.choice.currentIndex())
+        if index >= len(self._edges):
             return
-        _title, node, port = edge
+        _title, node, port = self._edges[index]
         flow, standings = w.document.flow, w.desk.standings
-        ran = standings.run if standings.done(flow, node) and standings.fresh(flow, node) else None
-        self.told.setText(_("Looking …") if not self.grid.total else self.told.text())
+        if standings.run is not None and standings.done(flow, node) and standings.fresh(flow, node):
+            self._show(Kept(standings.run, node, port))
+        elif w.runner.root is None:
+            self._show(None)
+            self.say_nothing_but(_("Save the flow first."))
+        else:
+            self._show(Ahead(node, port, write_flow(flow), w.desk.file(), PAGE))
 
-        def come(answer: Any) -> None:
-            if not isValid(self) or generation != self._generation:
-                return  # closed meanwhile, or asked anew
-            found, raw = answer
-            self.grid.take(found)
-            self._columns = list(zip(found.names, found.types, strict=True))
-            if not page:
-                self._page = raw
-            note = rows(found.total) if ran else _("A look ahead at the first rows: {rows}.").format(rows=rows(found.total))
-            self.told.setText(note)
-            if not self.views["table"].isChecked():
-                self.show_view(next(id for id, button in self.views.items() if button.isChecked()))
-
-        def failed(problems: list[Problem]) -> None:
-            if isValid(self) and generation == self._generation:
-                self.told.setText("\n".join(problem.message.text() for problem in problems))
-
-        text, file = ("", None) if ran else (write_flow(flow), w.desk.file())
-
-        def work(executor: Any) -> Any:
-            from tisserand.ui.panels.cells import cells
-
-            if ran:
-                raw = executor.page(ran, node, port, page * PAGE, PAGE)
-            else:
-                raw = executor.preview(node=node, port=port, file=file, text=text, limit=PAGE)
-            return cells(raw), raw.data
-
-        ask: Callable[..., None] = w.runner.ask
-        if w.runner.root is None:
-            self.told.setText(_("Save the flow first."))
+    def _show(self, origin: Origin | None) -> None:
+        if origin is not None and origin == self.origin:
             return
-        ask(work, come, failed)
-
-    def show_view(self, view: str) -> None:
-        """`table`, `schema` or `json`."""
-        for id, button in self.views.items():
-            button.setChecked(id == view)
-        self.stack.setCurrentIndex(0 if view == "table" else 1)
-        if view == "schema":
-            width = max((len(name) for name, _type in self._columns), default=0)
-            self.text.setPlainText("\n".join(f"{name.ljust(width)}  {_(type)}" for name, type in self._columns))
-        elif view == "json" and self._page is not None:
-            from tisserand.ui.panels.copying import tables
-
-            found = tables(self._page).slice(0, 100).to_pylist()
-            self.text.setPlainText(json.dumps(found, indent=2, ensure_ascii=False, default=str))
+        self.forget_questions()
+        if self.view == "table":
+            self.show_view("table")
+        if origin is not None:
+            self.told.setText(_("Looking …"))
+        self.show_origin(origin)

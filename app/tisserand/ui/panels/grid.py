@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from html import escape
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QMimeData, QPoint, QRect, Qt, Signal
-from PySide6.QtGui import QDrag, QFont, QFontMetrics, QKeyEvent, QKeySequence, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import (
+    QDrag,
+    QFont,
+    QFontMetrics,
+    QHelpEvent,
+    QKeyEvent,
+    QKeySequence,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import QAbstractScrollArea, QApplication, QFrame, QToolTip
 
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
@@ -33,13 +45,13 @@ class Grid(QAbstractScrollArea):
     """The number of a page that is seen and not here."""
     sort_asked = Signal(str)
     """A column whose name was clicked."""
-    profile_asked = Signal(str)
-    """A column whose figures are wanted."""
     copy_asked = Signal()
     view_asked = Signal(int, int)
     """A cell that shall be shown whole."""
     menu_asked = Signal(object)
     """A place on the screen."""
+    moved = Signal()
+    """Another cell is the current one, or others are selected."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,7 +61,10 @@ class Grid(QAbstractScrollArea):
         self.total = 0
         self.names: tuple[str, ...] = ()
         self.types: tuple[str, ...] = ()
+        self.full: tuple[str, ...] = ()
         self.right: tuple[bool, ...] = ()
+        self.hint = ""
+        """What a click on a column's name does."""
         self.widths: list[int] = []
         self.order: str | None = None
         """The column that the rows are sorted by, `-column` for descending."""
@@ -72,10 +87,10 @@ class Grid(QAbstractScrollArea):
     def clear(self) -> None:
         self._pages.clear()
         self._asked.clear()
-        self.total, self.names, self.types, self.right, self.widths = 0, (), (), (), []
-        self.current = self.anchor = self.order = None
+        self.total, self.names, self.types, self.full, self.right, self.widths = 0, (), (), (), (), []
+        self.order = None
         self._measure()
-        self.viewport().update()
+        self.choose(None)
 
     def reorder(self, order: str | None) -> None:
         """The same columns and as many rows, in another order: only the pages are asked for anew."""
@@ -88,7 +103,7 @@ class Grid(QAbstractScrollArea):
     def take(self, cells: Cells) -> None:
         """A page that was asked for has come."""
         if not self.names:
-            self.names, self.types, self.right = cells.names, cells.types, cells.right
+            self.names, self.types, self.full, self.right = cells.names, cells.types, cells.full, cells.right
             self._set_widths(cells)
         self.total = cells.total
         page = cells.offset // PAGE
@@ -104,7 +119,7 @@ class Grid(QAbstractScrollArea):
         self.widths = []
         for name, type, column in zip(cells.names, cells.types, cells.columns, strict=True):
             longest = max((small.horizontalAdvance(text) for text in column[:100] if text), default=0)
-            width = max(bold.horizontalAdvance(name), tiny.horizontalAdvance(type), longest) + 2 * PAD + 2
+            width = max(bold.horizontalAdvance(one_line(name)), tiny.horizontalAdvance(type), longest) + 2 * PAD + 2
             self.widths.append(min(max(width, 72), 320))
 
     def selected(self) -> tuple[int, int, int, int] | None:
@@ -114,9 +129,23 @@ class Grid(QAbstractScrollArea):
         (row, column), (other_row, other_column) = self.current, self.anchor or self.current
         return min(row, other_row), min(column, other_column), max(row, other_row), max(column, other_column)
 
+    def choose(self, cell: tuple[int, int] | None, anchor: tuple[int, int] | None = None) -> None:
+        """Make a cell the current one, and select from `anchor` to it."""
+        self.current, self.anchor = cell, anchor or cell
+        self.viewport().update()
+        self.moved.emit()
+
+    def select_all(self) -> None:
+        if self.total and self.names:
+            self.choose((self.total - 1, len(self.names) - 1), (0, 0))
+
+    def current_column(self) -> str | None:
+        """The name of the column that the current cell stands in."""
+        return self.names[self.current[1]] if self.current is not None and self.names else None
+
     def go_to(self, row: int, column: int) -> None:
         """Make a cell the current one, and show it."""
-        self.current = self.anchor = (row, column)
+        self.choose((row, column))
         self._reveal()
 
     def _reveal(self) -> None:
@@ -174,11 +203,10 @@ class Grid(QAbstractScrollArea):
         gutter = self._gutter()
         self._ask(first, last)
         left = gutter - self.horizontalScrollBar().value()
-        full = min(view.width(), left + sum(self.widths))
         for row in range(first, last):
             y = HEAD + (row - first) * ROW
             if row % 2:
-                painter.fillRect(0, y, full, ROW, colour("stripe"))
+                painter.fillRect(0, y, view.width(), ROW, colour("stripe"))
         x = left
         for index, width in enumerate(self.widths):
             if x + width > gutter and x < view.width():
@@ -234,17 +262,20 @@ class Grid(QAbstractScrollArea):
         x = left
         bold, tiny = QFontMetrics(self._bold), QFontMetrics(self._tiny)
         for index, width in enumerate(self.widths):
+            if x + width <= gutter or x >= view.width():
+                x += width
+                continue
             side = Qt.AlignmentFlag.AlignRight if self.right[index] else Qt.AlignmentFlag.AlignLeft
             room = width - 2 * PAD
             if self.order is not None and self.order.removeprefix("-") == self.names[index]:
                 self._paint_arrow(painter, x, width, bool(side & Qt.AlignmentFlag.AlignRight))
             painter.setFont(self._bold)
             painter.setPen(colour("text"))
-            name = bold.elidedText(self.names[index], Qt.TextElideMode.ElideMiddle, room)
+            name = bold.elidedText(one_line(self.names[index]), Qt.TextElideMode.ElideMiddle, room)
             painter.drawText(QRect(x + PAD, 5, room, 18), side | Qt.AlignmentFlag.AlignVCenter, name)
             painter.setFont(self._tiny)
             painter.setPen(colour("muted"))
-            type = tiny.elidedText(_(self.types[index]), Qt.TextElideMode.ElideRight, room)
+            type = tiny.elidedText(self.types[index], Qt.TextElideMode.ElideRight, room)
             painter.drawText(QRect(x + PAD, 22, room, 16), side | Qt.AlignmentFlag.AlignVCenter, type)
             x += width
         painter.fillRect(0, 0, gutter, HEAD, colour("chrome"))
@@ -256,6 +287,32 @@ class Grid(QAbstractScrollArea):
             "chevron-down" if self.order.startswith("-") else "chevron-up", theme().colour("accent"), 12, self.devicePixelRatioF()
         )
         painter.drawPixmap(x + PAD - 8 if right else x + width - PAD - 6, 24, sign)
+
+    def _place_of(self, row: int, column: int) -> QPoint:
+        """The middle of a cell, or where it is nearest to what is seen."""
+        x = self._gutter() - self.horizontalScrollBar().value() + sum(self.widths[:column]) + self.widths[column] // 2
+        y = HEAD + (row - self.verticalScrollBar().value()) * ROW + ROW // 2
+        view = self.viewport().rect()
+        return QPoint(min(max(x, 0), view.right()), min(max(y, HEAD), view.bottom()))
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            QToolTip.showText(event.globalPos(), self.tip_at(event.pos()), self.viewport())
+            return True
+        return super().viewportEvent(event)
+
+    def tip_at(self, point: QPoint) -> str:
+        """Over a column's name: all of it, its type as it is kept, and what a click does. Over a value that is cut: more of it."""
+        column = self.column_at(point.x())
+        if column is None:
+            return ""
+        if point.y() < HEAD:
+            lines = (self.names[column], f"{self.types[column]} · {self.full[column]}", self.hint)
+            return "<br>".join(escape(line).replace("\n", "<br>") for line in lines if line)
+        cell = self.cell_at(point)
+        text = self.value(*cell) if cell is not None else None
+        cut = text and QFontMetrics(self._small).horizontalAdvance(text) > self.widths[column] - 2 * PAD
+        return f"<qt>{escape(text)}</qt>" if text and cut else ""
 
     # -- hands ---------------------------------------------------------------------------------------------------------
     def cell_at(self, point: QPoint) -> tuple[int, int] | None:
@@ -279,8 +336,7 @@ class Grid(QAbstractScrollArea):
                 row = self.verticalScrollBar().value() if at.y() < HEAD else (self.cell_at(at) or (0, 0))[0]
                 chosen = self.selected()
                 if chosen is None or not (chosen[0] <= row <= chosen[2] and chosen[1] <= column <= chosen[3]):
-                    self.current = self.anchor = (row, column)
-                self.viewport().update()
+                    self.choose((row, column))
                 self.menu_asked.emit(event.globalPosition().toPoint())
             return
         if at.y() < HEAD:
@@ -289,10 +345,9 @@ class Grid(QAbstractScrollArea):
             return
         cell = self.cell_at(at)
         if cell is not None and event.modifiers() & Qt.KeyboardModifier.ShiftModifier and self.current is not None:
-            self.anchor, self.current = self.anchor or self.current, cell
+            self.choose(cell, self.anchor or self.current)
         else:
-            self.current = self.anchor = cell
-        self.viewport().update()
+            self.choose(cell)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         held, self._held = self._held, None
@@ -309,8 +364,7 @@ class Grid(QAbstractScrollArea):
         if event.buttons() & Qt.MouseButton.LeftButton and self.current is not None:
             cell = self.cell_at(event.position().toPoint())
             if cell is not None and cell != self.current:
-                self.current = cell
-                self.viewport().update()
+                self.choose(cell, self.anchor)
 
     def _drag(self, name: str) -> None:
         """A column on its way into a field of the inspector."""
@@ -327,27 +381,16 @@ class Grid(QAbstractScrollArea):
             self.view_asked.emit(*cell)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
+        # S, I, Enter and whatever else is an action have their keys from the registry; these are the keys of every table.
         if event.matches(QKeySequence.StandardKey.Copy) and self.current is not None:
             self.copy_asked.emit()
             return
-        if event.matches(QKeySequence.StandardKey.SelectAll) and self.total and self.names:
-            self.anchor, self.current = (0, 0), (self.total - 1, len(self.names) - 1)
-            self.viewport().update()
+        if event.matches(QKeySequence.StandardKey.SelectAll):
+            self.select_all()
             return
-        if self.current is not None and not event.modifiers():
-            name = self.names[self.current[1]] if self.names else ""
-            if event.key() == Qt.Key.Key_S:
-                self.sort_asked.emit(name)
-                return
-            if event.key() == Qt.Key.Key_I:
-                self.profile_asked.emit(name)
-                return
-            if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-                self.view_asked.emit(*self.current)
-                return
-            if event.key() == Qt.Key.Key_Menu:
-                self.menu_asked.emit(self.viewport().mapToGlobal(self.viewport().rect().center()))
-                return
+        if event.key() == Qt.Key.Key_Menu and self.current is not None:
+            self.menu_asked.emit(self.viewport().mapToGlobal(self._place_of(*self.current)))
+            return
         bar = self.verticalScrollBar()
         moves: dict[int, Callable[[tuple[int, int]], tuple[int, int]]] = {
             Qt.Key.Key_Down: lambda c: (c[0] + 1, c[1]),
@@ -365,6 +408,11 @@ class Grid(QAbstractScrollArea):
             return
         row, column = move(self.current or (bar.value(), 0))
         before = self.anchor or self.current
-        self.current = (min(max(row, 0), self.total - 1), min(max(column, 0), len(self.names) - 1))
-        self.anchor = before if event.modifiers() & Qt.KeyboardModifier.ShiftModifier and before is not None else self.current
+        cell = (min(max(row, 0), self.total - 1), min(max(column, 0), len(self.names) - 1))
+        self.choose(cell, before if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else None)
         self._reveal()
+
+
+def one_line(text: str) -> str:
+    """A name that holds line breaks, as it stands in a head."""
+    return text.replace("\r\n", "⏎").replace("\n", "⏎").replace("\r", "⏎")

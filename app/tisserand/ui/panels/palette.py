@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 from PySide6.QtCore import QEvent, QMimeData, QModelIndex, QObject, QRect, QSize, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QDrag, QKeyEvent, QPainter, QPixmap
+from PySide6.QtGui import QAction, QColor, QDrag, QFontMetrics, QKeyEvent, QPainter, QPixmap, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLabel,
@@ -23,13 +24,15 @@ from tisserand.texts import translate as _
 from tisserand.ui.canvas.gesture import MIME
 from tisserand.ui.chooser import plain
 from tisserand.ui.icons import icon, pixmap
-from tisserand.ui.kinds import GROUPS, Kinds
+from tisserand.ui.kinds import GROUPS, Kinds, kind_words
 from tisserand.ui.theme import font, theme
 
 KIND = Qt.ItemDataRole.UserRole
 GROUP = Qt.ItemDataRole.UserRole + 1
 WORDS = Qt.ItemDataRole.UserRole + 2
 ICON_NAME = Qt.ItemDataRole.UserRole + 3
+LEFT, RIGHT = 38, 6
+"""Points beside a title: the tile, and the gap to the edge of the panel."""
 
 
 class Palette(QWidget):
@@ -101,8 +104,8 @@ class Palette(QWidget):
                 item.setData(0, KIND, found.kind)
                 item.setData(0, GROUP, group)
                 item.setData(0, ICON_NAME, found.icon)
-                item.setData(0, WORDS, plain(f"{_(found.title)} {found.title} {found.kind} {_(title)} {help}"))
-                item.setToolTip(0, help)
+                item.setData(0, WORDS, plain(kind_words(found, title)))
+                item.setToolTip(0, _tip(_(found.title), help))
                 head.addChild(item)
             head.setExpanded(True)
         self._filter(self.search.text())
@@ -166,6 +169,12 @@ class _Tree(QTreeWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if event.size().width() != event.oldSize().width():
+            # How many lines a title takes hangs on the width.
+            self.scheduleDelayedItemsLayout()
+
     def startDrag(self, actions: Qt.DropAction) -> None:
         item = self.currentItem()
         kind = item.data(0, KIND) if item is not None else None
@@ -177,6 +186,11 @@ class _Tree(QTreeWidget):
         drag.setMimeData(data)
         drag.setPixmap(tile_pixmap(item.data(0, ICON_NAME), item.data(0, GROUP), 34, self.devicePixelRatioF()))
         drag.exec(Qt.DropAction.CopyAction)
+
+
+def _tip(title: str, help: str) -> str:
+    """The whole title, which may be cut in a narrow panel, and what the node does."""
+    return f"<b>{escape(title)}</b><br>{escape(help)}"
 
 
 def tile_pixmap(name: str, group: str, size: int, ratio: float) -> QPixmap:
@@ -204,7 +218,27 @@ class _Delegate(QStyledItemDelegate):
     """Draws a heading for a family, and a tile with a title for a node type."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Any) -> QSize:
-        return QSize(120, 34 if index.data(KIND) else 30)
+        if not index.data(KIND):
+            return QSize(120, 30)
+        lines = len(self.lines(index.data(), self._room()))
+        return QSize(120, 34 if lines == 1 else 44)
+
+    def _room(self) -> int:
+        tree = self.parent()
+        assert isinstance(tree, QTreeWidget)
+        return tree.viewport().width() - RIGHT - LEFT - 4
+
+    def lines(self, title: str, room: int) -> list[str]:
+        """A title that is too long for its line goes on in a second one; what has no room even there is cut at the end."""
+        metrics = QFontMetrics(font())
+        if metrics.horizontalAdvance(title) <= room:
+            return [title]
+        first, rest = "", title.split()
+        while rest and metrics.horizontalAdvance(f"{first} {rest[0]}".strip()) <= room:
+            first = f"{first} {rest.pop(0)}".strip()
+        if not first:
+            return [metrics.elidedText(title, Qt.TextElideMode.ElideRight, room)]
+        return [first, metrics.elidedText(" ".join(rest), Qt.TextElideMode.ElideRight, room)]
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | Any) -> None:
         colour = theme().colour
@@ -222,8 +256,11 @@ class _Delegate(QStyledItemDelegate):
             painter.restore()
             return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        row = box.adjusted(0, 1, -6, -1)
+        row = box.adjusted(0, 1, -RIGHT, -1)
         painter.setPen(Qt.PenStyle.NoPen)
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(colour("accent"))
+            row = row.adjusted(1, 0, -1, 0)
         if state & QStyle.StateFlag.State_Selected:
             painter.setBrush(colour("selection"))
             painter.drawRoundedRect(row, 6, 6)
@@ -234,7 +271,6 @@ class _Delegate(QStyledItemDelegate):
         _draw_tile(painter, tile, index.data(ICON_NAME), index.data(GROUP), painter.device().devicePixelRatioF())
         painter.setFont(font())
         painter.setPen(colour("text"))
-        words = row.adjusted(38, 0, -4, 0)
-        text = painter.fontMetrics().elidedText(index.data(), Qt.TextElideMode.ElideRight, words.width())
-        painter.drawText(words, align, text)
+        words = row.adjusted(LEFT, 0, 0, 0)
+        painter.drawText(words, align, "\n".join(self.lines(index.data(), self._room())))
         painter.restore()
