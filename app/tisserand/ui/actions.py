@@ -87,6 +87,8 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("inspector", N_("Settings"), "Ctrl+2", "panel-right", VIEW, N_("inspector panel form"), checkable=True),
     Entry("bottom", N_("Data and problems"), "Ctrl+3", "panel-bottom", VIEW, N_("panel table log"), checkable=True),
     Entry("minimap", N_("Small map"), "Ctrl+4", "grid-2x2", VIEW, N_("minimap overview whole"), checkable=True),
+    Entry("canvas", N_("Go to the canvas"), "Ctrl+5", "workflow", VIEW, N_("focus keyboard cards flow")),
+    Entry("log", N_("Show the log"), "Ctrl+6", "scroll-text", VIEW, N_("run events lines journal")),
     Entry("theme", N_("Light, dark or system colours"), "Ctrl+Shift+L", "sun-moon", VIEW, N_("theme appearance night")),
     Entry("language", N_("English or French"), "Ctrl+Alt+L", "languages", VIEW, N_("language anglais français")),
     Entry("run", N_("Run"), "F5", "play", RUN, N_("start execute go"), N_("Run")),
