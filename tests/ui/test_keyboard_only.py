@@ -7,21 +7,23 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QAccessible, QMouseEvent
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtGui import QAccessible, QKeyEvent, QMouseEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
     QComboBox,
     QDialog,
-    QFileDialog,
     QLineEdit,
     QPlainTextEdit,
     QWidget,
 )
 from pytestqt.qtbot import QtBot
 
+from tisserand import texts
+from tisserand.files import shipped
+from tisserand.sdk.registry import registry
 from tisserand.ui.theme import theme, tokens
 from tisserand.ui.window import Window
 
@@ -29,18 +31,112 @@ LONG = 60_000
 CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
 
+MOUSE = {
+    getattr(QEvent.Type, name)
+    for name in [
+        "MouseButtonPress",
+        "MouseButtonRelease",
+        "MouseButtonDblClick",
+        "MouseMove",
+        "NonClientAreaMouseButtonPress",
+        "Wheel",
+        "TabletPress",
+        "TabletMove",
+        "TouchBegin",
+        "TouchUpdate",
+        "TouchEnd",
+        "NativeGesture",
+        "HoverMove",
+        "DragEnter",
+        "DragMove",
+        "Drop",
+    ]
+}
+
+
 class NoMouse(QObject):
-    """Collects every mouse event: there must be none."""
+    """Notes every event of a mouse, pen or finger: there must be none."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: list[str] = []
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        kinds = (QEvent.Type.MouseButtonPress, QEvent.Type.MouseButtonRelease, QEvent.Type.MouseButtonDblClick, QEvent.Type.Wheel)
-        if event.type() in kinds or isinstance(event, QMouseEvent):
-            self.seen.append(f"{event.type()} on {watched}")
+        if event.type() in MOUSE or isinstance(event, QMouseEvent):
+            self.seen.append(f"{event.type().name} on {watched}")
         return False
+
+
+class Keyboard:
+    """All that a person has here: keys, which go to whatever has the focus, and eyes. A mouse event ends the test at once."""
+
+    def __init__(self, window: Window, watcher: NoMouse) -> None:
+        self._window = window
+        self._watcher = watcher
+
+    @property
+    def at(self) -> QWidget:
+        """Where keys go now."""
+        return QApplication.activePopupWidget() or QApplication.focusWidget() or self._window
+
+    def press(self, key: Qt.Key, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier, times: int = 1) -> None:
+        for _time in range(times):
+            QTest.keyClick(self.at, key, keys)
+            QApplication.processEvents()
+            assert self._watcher.seen == []
+
+    def write(self, text: str) -> None:
+        for letter in text:
+            if letter.isascii():
+                QTest.keyClicks(self.at, letter)
+            else:  # QTest knows none of them
+                for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+                    key = QKeyEvent(kind, ord(letter.upper()), Qt.KeyboardModifier.NoModifier, letter)
+                    QApplication.sendEvent(self.at, key)
+        QApplication.processEvents()
+        assert self._watcher.seen == []
+
+    def tab_to(self, name: str, most: int = 60) -> None:
+        """Tab on until what has the focus is called so, by its name or by the text that is seen on it."""
+        for _step in range(most):
+            text = self.at.text() if isinstance(self.at, QAbstractButton) else ""
+            if name in (self.at.accessibleName(), text):
+                return
+            self.press(Qt.Key.Key_Tab)
+        raise AssertionError(f"no way to “{name}” by Tab; last: {self.at} “{self.at.accessibleName()}”")
+
+    def add(self, words: str) -> None:
+        """From the canvas: a node behind the selected one, found by typing."""
+        self.press(Qt.Key.Key_Slash)
+        self.write(words)
+        self.press(Qt.Key.Key_Return)
+
+    def to_step(self, name: str) -> None:
+        """Choose a step by its name: in the outline, by typing."""
+        self.press(Qt.Key.Key_O, CTRL | SHIFT)
+        self.press(Qt.Key.Key_Home)
+        self.write(name)
+        self.press(Qt.Key.Key_5, CTRL)
+
+    def save_as(self, path: Path) -> None:
+        """Ctrl+S on a flow without a file: the dialog has a loop of its own, so its keys are pressed from a timer."""
+        timer = QTimer()
+
+        def answer() -> None:
+            dialog = QApplication.activeModalWidget()
+            if dialog is not None and isinstance(QApplication.focusWidget(), QLineEdit):
+                timer.stop()
+                self.press(Qt.Key.Key_A, CTRL)
+                self.write(str(path))
+                self.press(Qt.Key.Key_Return)
+
+        timer.timeout.connect(answer)
+        timer.start(20)
+        self.press(Qt.Key.Key_S, CTRL)
+        timer.stop()
+        # As a window manager does when a dialog is gone; off screen there is none.
+        self._window.activateWindow()
+        QTest.qWaitForWindowActive(self._window, 2000)
 
 
 @pytest.fixture
@@ -52,105 +148,163 @@ def no_mouse(qapp: QApplication) -> Iterator[NoMouse]:
     assert watcher.seen == []
 
 
-def focused() -> QWidget:
-    found = QApplication.focusWidget()
-    assert found is not None
-    return found
-
-
-def press(key: Qt.Key, keys: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
-    """To whatever has the focus, as a keyboard does."""
-    QTest.keyClick(focused(), key, keys)
-    QApplication.processEvents()
-
-
-def type_in(text: str) -> None:
-    QTest.keyClicks(focused(), text)
-    QApplication.processEvents()
-
-
-def add(words: str) -> None:
-    press(Qt.Key.Key_Slash)
-    type_in(words)
-    press(Qt.Key.Key_Return)
-
-
-def to_field(name: str, most: int = 40) -> None:
-    """Tab on until a field of that name has the focus."""
-    for _step in range(most):
-        if focused().accessibleName() == name:
-            return
-        press(Qt.Key.Key_Tab)
-    raise AssertionError(f"no way to “{name}” by Tab; last: {focused()} “{focused().accessibleName()}”")
-
-
-def test_a_flow_by_keyboard_alone(
-    window: Window, demo: Path, tmp_path: Path, qtbot: QtBot, no_mouse: NoMouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def keys(window: Window, demo: Path, no_mouse: NoMouse) -> Keyboard:
+    """A new window in a workspace, as when the program has just been started there."""
     window.runner.root = window.inspector.context.workspace = demo.parent.parent
-    window.activateWindow()
-    window.canvas.setFocus()
-    QApplication.processEvents()
-    # Build: each node lands behind the selected one, wired.
-    add("read csv")
-    add("filter rows")
-    add("sort")
-    add("write excel")
+    return Keyboard(window, no_mouse)
+
+
+def test_a_mouse_event_is_noticed_at_once(window: Window, qapp: QApplication) -> None:
+    watcher = NoMouse()
+    qapp.installEventFilter(watcher)
+    keys = Keyboard(window, watcher)
+    keys.press(Qt.Key.Key_F1, Qt.KeyboardModifier.AltModifier)
+    QTest.mouseMove(window.canvas.viewport(), window.canvas.viewport().rect().center())
+    QTest.mouseClick(window.canvas.viewport(), Qt.MouseButton.LeftButton)
+    with pytest.raises(AssertionError):
+        keys.press(Qt.Key.Key_F1, Qt.KeyboardModifier.AltModifier)
+    qapp.removeEventFilter(watcher)
+
+
+def test_a_flow_by_keyboard_alone(window: Window, demo: Path, keys: Keyboard, qtbot: QtBot) -> None:
+    root = demo.parent.parent
+    # The first table, and what is kept of it.
+    keys.press(Qt.Key.Key_5, CTRL)
+    keys.add("read csv")
+    keys.press(Qt.Key.Key_Return)
+    keys.tab_to("Path")
+    keys.write("data/orders.csv")
+    keys.press(Qt.Key.Key_5, CTRL)
+    keys.add("filter rows")
+    keys.press(Qt.Key.Key_Return)
+    keys.tab_to("Keep rows where")
+    keys.write("amount > 890")
+    keys.press(Qt.Key.Key_Escape)
+    keys.press(Qt.Key.Key_5, CTRL)
+    # Joined with another table: the second wire is drawn by name.
+    keys.add("join")
+    keys.press(Qt.Key.Key_Return)
+    keys.press(Qt.Key.Key_5, CTRL)
+    keys.press(Qt.Key.Key_Escape)
+    keys.add("read csv")
+    keys.press(Qt.Key.Key_Return)
+    keys.tab_to("Path")
+    keys.write("data/customers.csv")
+    keys.press(Qt.Key.Key_5, CTRL)
+    keys.press(Qt.Key.Key_C)
+    keys.write("join right rows")
+    keys.press(Qt.Key.Key_Return)
     nodes = window.document.flow.nodes
-    assert list(nodes) == ["read_csv", "filter", "sort", "write_excel"]
-    # Configure: to the node by arrows, to its settings by Enter, from field to field by Tab.
-    press(Qt.Key.Key_Return)
-    to_field("Path")
-    type_in("out/keys.xlsx")
-    window.actions_["outline"].trigger()
-    press(Qt.Key.Key_Home)
-    press(Qt.Key.Key_Return)
-    to_field("Path")
-    type_in("data/orders.csv")
-    window.canvas.setFocus()
-    assert list(window.scene.selection) == ["read_csv"]
-    press(Qt.Key.Key_Right)
-    assert list(window.scene.selection) == ["filter"]
-    press(Qt.Key.Key_Return)
-    to_field("Keep rows where")
-    type_in("amount > 890")
-    press(Qt.Key.Key_Escape)
-    window.canvas.setFocus()
-    press(Qt.Key.Key_Right)
-    press(Qt.Key.Key_Return)
-    for _step in range(40):
-        if isinstance(focused(), QAbstractButton) and focused().isVisible() and "Add" in focused().text():
-            break
-        press(Qt.Key.Key_Tab)
-    press(Qt.Key.Key_Space)
-    type_in("order_id")
+    assert {port: [str(ref) for ref in refs] for port, refs in nodes["join"].inputs.items()} == {
+        "left": ["filter"],
+        "right": ["read_csv_2"],
+    }
+    # A name, found again by it; what the tables are joined on; the writer behind.
+    keys.to_step("Join")
+    assert list(window.scene.selection) == ["join"]
+    keys.press(Qt.Key.Key_F2)
+    keys.write("With country")
+    keys.tab_to("Add")
+    keys.press(Qt.Key.Key_Space)
+    keys.write("customer")
+    keys.to_step("With")
+    keys.add("write excel")
+    keys.press(Qt.Key.Key_Return)
+    keys.tab_to("Path")
+    keys.write("out/keys.xlsx")
     nodes = window.document.flow.nodes
     assert nodes["read_csv"].config == {"path": "data/orders.csv"} and nodes["filter"].config == {"where": "amount > 890"}
-    assert "order_id" in str(nodes["sort"].config) and nodes["write_excel"].config == {"path": "out/keys.xlsx"}
+    assert nodes["join"].title == "With country" and nodes["join"].config["on"] == ["customer"]
+    assert nodes["write_excel"].config == {"path": "out/keys.xlsx"}
     # Save and run.
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_args, **_named: (str(demo.parent / "keys.yaml"), ""))
-    press(Qt.Key.Key_S, CTRL)
-    assert (demo.parent / "keys.yaml").exists()
+    keys.save_as(root / "flows" / "keys.yaml")
+    assert window.document.path == root / "flows" / "keys.yaml" and window.document.is_saved
     with qtbot.waitSignal(window.runner.finished, timeout=LONG):
-        press(Qt.Key.Key_F5)
+        keys.press(Qt.Key.Key_F5)
     assert {card.standing.state for card in window.scene.cards.values()} == {"done"}, window.desk.problems
-    sheet = openpyxl.load_workbook(demo.parent.parent / "out" / "keys.xlsx").active
-    assert sheet is not None
-    got = [row[0].value for row in sheet.iter_rows(min_row=2)]
-    lines = [line.split(",") for line in (demo.parent.parent / "data" / "orders.csv").read_text().splitlines()[1:]]
-    assert got == sorted(int(line[0]) for line in lines if line[2] and float(line[2]) > 890)
-    # Look at the data of the filter: Space on its card, then keys in the grid.
-    window.canvas.setFocus()
-    window.scene.select(["filter"])
-    press(Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: window.data.grid.total == len(got), timeout=LONG)
-    # And a wire more, by name.
-    window.canvas.setFocus()
-    window.scene.select(["filter"])
-    press(Qt.Key.Key_C)
-    type_in("excel")
-    press(Qt.Key.Key_Return)
-    assert str(window.document.flow.nodes["write_excel"].inputs["table"][0]).startswith("filter")
+    orders = [line.split(",") for line in (root / "data" / "orders.csv").read_text().splitlines()[1:]]
+    customers = {line.split(",")[0] for line in (root / "data" / "customers.csv").read_text().splitlines()[1:]}
+    dear = [line for line in orders if line[2] and float(line[2]) > 890]
+    wanted = sorted(int(line[0]) for line in dear if line[1] in customers)
+    sheet = openpyxl.load_workbook(root / "out" / "keys.xlsx").active
+    assert sheet is not None and sorted(row[0].value for row in sheet.iter_rows(min_row=2)) == wanted and wanted
+    # Look at the data: Space on a card, then into the grid and from cell to cell.
+    keys.press(Qt.Key.Key_5, CTRL)
+    keys.to_step("Filter")
+    assert list(window.scene.selection) == ["filter"]
+    keys.press(Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.data.grid.total == len(dear), timeout=LONG)
+    keys.press(Qt.Key.Key_D, CTRL)
+    assert keys.at is window.data.grid
+    keys.press(Qt.Key.Key_Down)
+    keys.press(Qt.Key.Key_Right)
+    # The log, the problems and the canvas are a key away each.
+    keys.press(Qt.Key.Key_6, CTRL)
+    assert keys.at is window.log
+    keys.press(Qt.Key.Key_5, CTRL)
+    assert keys.at is window.canvas
+
+
+def test_a_problem_is_gone_to_by_keys(window: Window, keys: Keyboard, qtbot: QtBot) -> None:
+    keys.press(Qt.Key.Key_5, CTRL)
+    keys.add("read csv")
+    qtbot.waitUntil(lambda: bool(window.desk.problems), timeout=LONG)
+    keys.press(Qt.Key.Key_F8)
+    assert keys.at is window.problems.list
+    keys.press(Qt.Key.Key_Down)
+    keys.press(Qt.Key.Key_Return)
+    assert keys.at.accessibleName() == "Path"
+
+
+def test_a_smaller_flow_in_french(demo: Path, keys_in_french: tuple[Window, Keyboard], qtbot: QtBot) -> None:
+    window, keys = keys_in_french
+    root = demo.parent.parent
+    keys.press(Qt.Key.Key_5, CTRL)
+    keys.add("lire du csv")
+    keys.press(Qt.Key.Key_Return)
+    keys.tab_to("Chemin")
+    keys.write("data/orders.csv")
+    keys.press(Qt.Key.Key_5, CTRL)
+    keys.add("trier")
+    keys.press(Qt.Key.Key_Return)
+    keys.tab_to("Ajouter")
+    keys.press(Qt.Key.Key_Space)
+    keys.write("amount")
+    keys.press(Qt.Key.Key_5, CTRL)
+    keys.add("écrire du csv")
+    keys.press(Qt.Key.Key_Return)
+    keys.tab_to("Chemin")
+    keys.write("out/clavier.csv")
+    keys.save_as(root / "flows" / "clavier.yaml")
+    with qtbot.waitSignal(window.runner.finished, timeout=LONG):
+        keys.press(Qt.Key.Key_F5)
+    assert {card.standing.state for card in window.scene.cards.values()} == {"done"}, window.desk.problems
+    got = [line.split(",")[2] for line in (root / "out" / "clavier.csv").read_text().splitlines()[1:]]
+    amounts = [float(cell) for cell in got if cell]
+    assert amounts == sorted(amounts) and len(got) == 12_480
+
+
+@pytest.fixture
+def keys_in_french(qapp: QApplication, demo: Path, no_mouse: NoMouse) -> Iterator[tuple[Window, Keyboard]]:
+    """The same window when French was chosen before it was made."""
+    texts.add_catalogues(shipped("resources") / "locale")
+    texts.set_language("fr")
+    made = Window()
+    try:
+        made.kinds.catalog = registry()
+        made.palette_panel.fill()
+        made.document.new()
+        made.show()
+        made.activateWindow()
+        QTest.qWaitForWindowActive(made, 2000)
+        made.runner.root = made.inspector.context.workspace = demo.parent.parent
+        yield made, Keyboard(made, no_mouse)
+    finally:
+        texts.set_language("en")
+        made.desk.sheets.abandon()
+        made.close()
+        made.deleteLater()
 
 
 def tree(widget: QWidget) -> list[tuple[str, str]]:

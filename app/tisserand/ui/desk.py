@@ -16,6 +16,7 @@ from tisserand.texts import Message, msg, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui import about, dialogs
 from tisserand.ui.actions import ARRANGE
+from tisserand.ui.announce import announce
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.canvas.state import number, percent
 from tisserand.ui.connections import Connecting
@@ -24,6 +25,7 @@ from tisserand.ui.disk import Disk
 from tisserand.ui.drafts import Drafts
 from tisserand.ui.editing import Editing
 from tisserand.ui.findings import Findings
+from tisserand.ui.going import Going
 from tisserand.ui.grouping import Grouping
 from tisserand.ui.naming import renames
 from tisserand.ui.nodeview import NodeViews
@@ -63,6 +65,7 @@ class Desk(QObject):
         self.trying = Trying(window)
         self.row_actions = RowActions(window)
         self.node_views = NodeViews(window)
+        self.going = Going(window)
         self._bind()
         self._connect()
         self._opened()
@@ -90,9 +93,7 @@ class Desk(QObject):
             "language": w.next_language,
             "run": lambda: self.runs.start(),
             "cancel": w.runner.cancel,
-            "data": self.show_data,
             "relock": self.runs.relock,
-            "problems": lambda: w.show_side("bottom", w.problems),
             "outline": self.show_outline,
             "log": lambda: w.show_side("bottom", w.log),
             "menu": w.open_menu,
@@ -105,6 +106,8 @@ class Desk(QObject):
             if entry.canvas:
                 action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
                 w.canvas.addAction(action)
+                if len(entry.shortcut) > 1 or not entry.shortcut.isalpha():
+                    w.outline.addAction(action)  # there, single letters find a line by its name
 
     def _connect(self) -> None:
         w = self.window_
@@ -133,14 +136,15 @@ class Desk(QObject):
         w.welcome.flow_asked.connect(self.disk.open_path)
         w.welcome.open_asked.connect(self.disk.open)
         w.welcome.scenario_asked.connect(self.ask_scenario)
-        w.outline.chosen.connect(self._choose)
         w.outline.settings_asked.connect(self.show_settings)
         w.outline.data_asked.connect(self.show_data)
+        w.outline.rename_asked.connect(self.editing.rename)
         w.runner.checked.connect(self._checked)
         w.runner.surveyed.connect(self._surveyed)
 
     def say(self, text: str) -> None:
         self.window_.statusBar().showMessage(text, 8000)
+        announce(self.window_.statusBar(), text)
 
     def load(self, path: Path) -> None:
         self.disk.load(path)
@@ -177,7 +181,8 @@ class Desk(QObject):
         if id is not None:
             w.scene.select([id])
             w.canvas.reveal(w.scene.cards[id].frame())
-            w.canvas.setFocus()
+            if not w.outline.hasFocus():
+                w.canvas.setFocus()
 
     def _free_place(self, point: QPointF, moved: Mapping[str, Any] | None = None) -> tuple[float, float]:
         """The place, or the next below it where no card stands (those that are `moved` do not count)."""
@@ -318,7 +323,8 @@ class Desk(QObject):
             if told is not None:
                 standings[told[0]] = told[1]
         w.scene.show_standings(standings)
-        w.outline.show_flow(w.document.flow, w.scene.cards)
+        w.outline.show_flow(w.document.flow)
+        w.node_list.show_flow(w.document.flow)
 
     def titles(self) -> None:
         w = self.window_
@@ -351,7 +357,8 @@ class Desk(QObject):
         w = self.window_
         chosen = list(w.scene.selection)
         w.inspector.show_node(chosen[0] if len(chosen) == 1 else None, len(chosen))
-        w.outline.select(chosen[0] if len(chosen) == 1 else None)
+        w.outline.follow()
+        w.node_list.follow()
         w.actions_["delete"].setEnabled(bool(chosen or w.scene.marks) or w.scene.wire_selection is not None)
         several = len(chosen) > 1
         for entry, action in w.actions_:

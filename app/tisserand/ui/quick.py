@@ -44,7 +44,8 @@ class Quick(QObject):
         window.canvas.wire_drop_asked.connect(self.insert)
 
     def _open(self, title: str, choices: list[Choice], then: Any, place: QPoint | None, back: QWidget | None = None) -> Chooser:
-        made = Chooser(self.window_, title, choices, then, back or self.window_.canvas)
+        w = self.window_
+        made = Chooser(w, title, choices, then, back or (w.outline if w.outline.hasFocus() else w.canvas))
         made.open_at(place)
         return made
 
@@ -144,7 +145,14 @@ class Quick(QObject):
                     ends = [*([_(out.title) or out.name] if len(outputs) > 1 else []), *ends]
                     key = ((card.id, out.name), (other.id, port.name))
                     choices.append(
-                        Choice(key, other.shown.title, " → ".join(ends), other.shown.icon, other.shown.group, other.id)
+                        Choice(
+                            key,
+                            other.shown.title,
+                            " → ".join(ends),
+                            other.shown.icon,
+                            other.shown.group,
+                            " ".join((other.id, *ends)),
+                        )
                     )
         choices += self._orders(card.id, before)
         if not choices:

@@ -13,6 +13,7 @@ from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
+from tisserand.ui.announce import announce
 from tisserand.ui.canvas.state import number, seconds
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Runs(QObject):
         self.desk = desk
         self._standings: Standings | None = None
         """Where the run under way is noted; what the window shows may be another flow's."""
-        self._title = ""
+        self._title = self._said = ""
         self._words: dict[str, str] = {
             "done": _("Done"),
             "failed": _("Failed"),
@@ -127,6 +128,11 @@ class Runs(QObject):
 
     def _state(self, text: str) -> None:
         self.desk.window_.state.setText(text)
+        # Not how many are done on the way: a reader would speak of nothing else.
+        word = _("Running …") if text.startswith(_("Running …")) else text
+        if word != self._said:
+            self._said = word
+            announce(self.desk.window_.state, word)
 
     def _started(self, run: str) -> None:
         if self._standings is not None:

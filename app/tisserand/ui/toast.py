@@ -7,6 +7,8 @@ from collections.abc import Callable
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QWidget
 
+from tisserand.ui.announce import announce
+
 LASTS = 6000
 """Milliseconds; it stays while the pointer is on it."""
 EDGE = 16
@@ -42,6 +44,7 @@ class Toast(QFrame):
         self._call = call
         self.button.setText(label)
         self.setAccessibleName(text)
+        announce(self, text)
         metrics = self.text.fontMetrics()
         parent = self.parentWidget()
         assert parent is not None

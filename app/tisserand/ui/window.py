@@ -26,6 +26,7 @@ from tisserand.texts import language, set_language
 from tisserand.texts import translate as _
 from tisserand.ui.actions import TOOLBAR, Actions
 from tisserand.ui.background import Background
+from tisserand.ui.canvas.accessible import NodeList
 from tisserand.ui.canvas.gestures import Canvas
 from tisserand.ui.canvas.minimap import Minimap
 from tisserand.ui.canvas.scene import FlowScene
@@ -79,10 +80,11 @@ class Window(QMainWindow):
         self.data = DataPane(self.runner, self.actions_)
         self.problems = Problems(self.actions_["relock"])
         self.log = Log()
-        self.outline = Outline()
+        self.outline = Outline(self.scene)
         self.welcome = Welcome(self.canvas)
         self.notice = Notice()
         self.recent = Recent(settings)
+        self.node_list = NodeList(self.canvas)
         self.minimap = Minimap(self.canvas)
         self.toast = Toast(self.canvas)
         self._lay_out()

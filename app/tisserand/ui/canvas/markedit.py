@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QFocusEvent, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QFrame, QPlainTextEdit
+from PySide6.QtWidgets import QAbstractItemView, QApplication, QFrame, QPlainTextEdit
 
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.marks import FrameItem, Mark
@@ -17,10 +17,13 @@ class MarkEdit(QPlainTextEdit):
     """Lies over a note or a frame's title until Enter (Ctrl+Enter in a note), Escape, or a click elsewhere."""
 
     def __init__(self, canvas: CanvasView, mark: Mark, text: str, then: Callable[[str], object]) -> None:
+        """The keyboard goes back to where it was: the canvas, or the outline."""
+        before = QApplication.focusWidget()
         super().__init__(canvas.viewport())
         self.setObjectName("markedit")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self._canvas = canvas
+        self._back = before if isinstance(before, QAbstractItemView) else canvas
         self._mark = mark
         self._then: Callable[[str], object] | None = then
         self._one_line = isinstance(mark, FrameItem)
@@ -50,7 +53,7 @@ class MarkEdit(QPlainTextEdit):
             return
         if self.hasFocus():
             # Before it goes: Qt would pass the focus on as the Tab key does, to the next node.
-            self._canvas.setFocus()
+            self._back.setFocus()
         if keep:
             then(self.toPlainText().strip())
         self.close()

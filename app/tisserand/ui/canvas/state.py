@@ -46,6 +46,12 @@ def face(state: str) -> tuple[str, str, str]:
     return icon, token, translate(word)
 
 
+def told(state: str, detail: str) -> str:
+    """A state in words, as where there is no picture: `Done · 12,480 rows · 0.4 s`."""
+    word = face(state)[2]
+    return f"{word} · {detail}" if detail and state != "disabled" else word
+
+
 def number(value: int) -> str:
     """A count with the thousands set apart as the language does it."""
     text = f"{value:,}"

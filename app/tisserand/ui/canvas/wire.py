@@ -10,9 +10,10 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QPainter, QPainterPath, QPainterPathStroker
 from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
-from tisserand.texts import translate
+from tisserand.texts import N_, translate
 from tisserand.ui.canvas.look import TEXT_FROM, look
 from tisserand.ui.canvas.state import number
+from tisserand.ui.canvas.state import rows as row_count
 
 if TYPE_CHECKING:
     from tisserand.ui.canvas.card import Card
@@ -131,17 +132,21 @@ class Wire(QGraphicsItem):
             for piece in pieces
         )
 
+    def telling_port(self) -> str:
+        """The name of the port that it comes from, where it says something: one normal course has no need of a name."""
+        outputs = self.source.shown.outputs
+        port = next((p for p in outputs if p.name == self.key[1]), outputs[0] if outputs else None)
+        if port is not None and (port.kind == "rejects" or sum(p.kind == "rows" for p in outputs) > 1):
+            return translate(port.title) or port.name
+        return ""
+
     def labels(self) -> tuple[str, ...]:
         """What the wire says of itself: the port's name where the source has several, and the rows that passed; then the
         rows alone, where there is little room."""
         if self.after:
             return (self.key[1],)
-        parts: list[str] = []
-        outputs = self.source.shown.outputs
-        port = next((p for p in outputs if p.name == self.key[1]), outputs[0] if outputs else None)
-        # Where one output is the normal course, its name says nothing.
-        if port is not None and (port.kind == "rejects" or sum(p.kind == "rows" for p in outputs) > 1):
-            parts.append(translate(port.title) or port.name)
+        port = self.telling_port()
+        parts = [port] if port else []
         if self.rows is not None:
             parts.append(number(self.rows))
         return tuple(dict.fromkeys((" · ".join(parts), parts[-1]))) if parts else ()
@@ -180,3 +185,22 @@ class Wire(QGraphicsItem):
         painter.setFont(style.tiny)
         painter.setPen(style.muted)
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
+
+
+_WHEN = {"done": N_("when it is done"), "failed": N_("when it failed"), "always": N_("in any case")}
+
+
+def spoken(wire: Wire) -> tuple[str, str, str]:
+    """A wire where there is no picture: its line, the rows that passed, and both as one sentence to be heard."""
+    source, target = wire.source.shown, wire.target.shown
+    if wire.after:
+        line = translate("after “{node}”").format(node=source.title)
+        when = translate(_WHEN[wire.key[1]]) if wire.key[1] in _WHEN else wire.key[1]
+        return line, when, f"{line}, {when}"
+    port = wire.telling_port()
+    name = f"{source.title} ({port})" if port else source.title
+    entry = next((port for port in target.inputs if port.name == wire.key[3]), None)
+    into = (translate(entry.title) if entry is not None else "") or wire.key[3]
+    rows = row_count(wire.rows) if wire.rows is not None else ""
+    aloud = translate("from “{node}” into {port}").format(node=name, port=into)
+    return f"{into} ← {name}", rows, f"{aloud}, {rows}" if rows else aloud
