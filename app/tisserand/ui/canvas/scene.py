@@ -14,7 +14,7 @@ from tisserand.ui.canvas.look import WIDTH
 from tisserand.ui.canvas.marks import FrameItem, Mark, NoteItem
 from tisserand.ui.canvas.state import READY, Standing
 from tisserand.ui.canvas.tidy import tidy
-from tisserand.ui.canvas.wire import AFTER, Key, Wire
+from tisserand.ui.canvas.wire import AFTER, Key, Wire, count_rows
 from tisserand.ui.kinds import Face
 
 MARGIN = 3000.0
@@ -93,6 +93,7 @@ class FlowScene(QGraphicsScene):
                 card.show_face(self._face(node, flow))
                 for wire in card.wires:
                     wire.reroute()
+                count_rows(card)
             card.place(*places[id])
         for key in wanted:
             if key not in self.wires:
@@ -205,11 +206,14 @@ class FlowScene(QGraphicsScene):
         wire.rejects = any(port.name == key[1] and port.kind == "rejects" for port in source.shown.outputs)
         self.wires[key] = wire
         self.addItem(wire)
+        if source.standing is not READY:
+            count_rows(source)
 
     def _drop_wire(self, key: Key) -> None:
         wire = self.wires.pop(key)
         wire.detach()
         self.removeItem(wire)
+        count_rows(wire.source)
         if self.wire_selection == key:
             self.wire_selection = None
 
@@ -258,13 +262,8 @@ class FlowScene(QGraphicsScene):
             if new == card.standing:
                 continue
             card.show_standing(new)
-            counts = dict(new.rows)
-            first = card.shown.outputs[0].name if card.shown.outputs else ""
-            # While a node runs, only the sum over its outputs is known.
-            running = counts.get("") if new.state == "running" and len(card.shown.outputs) == 1 else None
+            count_rows(card)
             for wire in card.wires:
-                if wire.source is card and not wire.after:
-                    wire.rows = counts.get(wire.key[1] or first, running) if new.state in ("done", "running") else None
                 wire.update()
         self._overview = None
 
