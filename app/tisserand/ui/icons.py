@@ -55,13 +55,19 @@ def pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
 
 def icon(name: str, shade: str = "text", off: str = "faint") -> QIcon:
     """An icon for buttons and menus in the theme's colours of this moment."""
-    made = QIcon()
     application = QGuiApplication.instance()
     # For the densest screen there is; on others Qt makes it smaller, which does no harm.
     ratio = application.devicePixelRatio() if isinstance(application, QGuiApplication) else 1.0
+    return _icon(name, theme().colour(shade).name(), theme().colour(off).name(), ratio)
+
+
+@lru_cache(maxsize=512)
+def _icon(name: str, colour: str, off: str, ratio: float) -> QIcon:
+    """Lists of thousands of entries ask for the same few."""
+    made = QIcon()
     for size in SIZES:
-        made.addPixmap(pixmap(name, theme().colour(shade), size, ratio), QIcon.Mode.Normal)
-        made.addPixmap(pixmap(name, theme().colour(off), size, ratio), QIcon.Mode.Disabled)
+        made.addPixmap(_drawn(name, colour, size, ratio), QIcon.Mode.Normal)
+        made.addPixmap(_drawn(name, off, size, ratio), QIcon.Mode.Disabled)
     return made
 
 
