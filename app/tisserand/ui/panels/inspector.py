@@ -92,7 +92,8 @@ class Inspector(QWidget):
         if node is not None and node.id == self.node and node.kind == self._kind and self._fields:
             self._refresh(node)
             return
-        self._document.seal()
+        if (id if node is not None else None) != self.node:
+            self._document.seal()  # what goes on elsewhere on the canvas (moves by keys) may still be one step
         self._fields.clear()
         self._name = self._more = self._more_button = self._general = None
         self.node, self._kind = (node.id, node.kind) if node else (None, "")
