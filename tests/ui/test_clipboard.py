@@ -61,8 +61,11 @@ def held() -> dict[str, object]:
     return found
 
 
-def test_everything_goes_over_to_another_window(window: Window, other: Window) -> None:
+def test_everything_goes_over_to_another_window(window: Window, other: Window, qtbot: QtBot) -> None:
     show(window)
+    # Where a test before left the pointer, that would be the place to paste at.
+    QTest.mouseMove(other.palette_panel.search)
+    qtbot.waitUntil(lambda: not other.canvas.viewport().underMouse())
     key(window, Qt.Key.Key_A)
     key(window, Qt.Key.Key_C)
     key(other, Qt.Key.Key_V)
