@@ -55,17 +55,20 @@ def key(window: Window, which: Qt.Key, keys: Qt.KeyboardModifier = CTRL) -> None
     QTest.keyClick(window.canvas, which, keys)
 
 
+def beside(window: Window) -> None:
+    """The pointer is elsewhere: where a test before left it would be the place to paste at."""
+    window.canvas.viewport().setAttribute(Qt.WidgetAttribute.WA_UnderMouse, False)
+
+
 def held() -> dict[str, object]:
     found = yaml.safe_load(QApplication.clipboard().text())
     assert isinstance(found, dict)
     return found
 
 
-def test_everything_goes_over_to_another_window(window: Window, other: Window, qtbot: QtBot) -> None:
+def test_everything_goes_over_to_another_window(window: Window, other: Window) -> None:
     show(window)
-    # Where a test before left the pointer, that would be the place to paste at.
-    QTest.mouseMove(other.palette_panel.search)
-    qtbot.waitUntil(lambda: not other.canvas.viewport().underMouse())
+    beside(other)
     key(window, Qt.Key.Key_A)
     key(window, Qt.Key.Key_C)
     key(other, Qt.Key.Key_V)
@@ -75,6 +78,7 @@ def test_everything_goes_over_to_another_window(window: Window, other: Window, q
     assert other.document.flow.layout == window.document.flow.layout
     assert set(other.scene.selection) == set("abc") and set(other.scene.marks) == {"why", "free", "both", "bare"}
     # Once more: other names, and everything a step aside, together.
+    beside(other)
     key(other, Qt.Key.Key_V)
     flow = other.document.flow
     assert flow.nodes["b_2"].inputs == {"table": (Ref("a_2"),)}
