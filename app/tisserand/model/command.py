@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -12,6 +13,8 @@ from tisserand.model.secrets import holds_secret
 from tisserand.model.yamlread import NODE_ID
 from tisserand.model.yamlwrite import node_data
 from tisserand.texts import Message, msg
+
+_NUMBER = re.compile(r"_\d+$")
 
 
 class EditError(Exception):
@@ -185,17 +188,35 @@ def _coordinate(value: float) -> float:
 
 def unique_id(flow: Flow, wanted: str) -> str:
     """`wanted` as a slug, with a number behind it where it is taken: `filter`, `filter_2`, `filter_3` …"""
-    import re
+    return unique_ids(flow, [wanted])[wanted]
+
+
+def unique_ids(flow: Flow, wanted: Iterable[str]) -> dict[str, str]:
+    """Several such ids at once, none like another."""
+    taken: set[str] = set()
+    numbers: dict[str, int] = {}
+    found: dict[str, str] = {}
+    for text in wanted:
+        slug = _slug(text)
+        if slug in taken or is_taken(flow, slug):
+            base = _NUMBER.sub("", slug)
+            # Goes on where the last one of that name ended: counting from 2 for each of 10,000 would take minutes.
+            number = numbers.get(base, 2)
+            while (slug := f"{base}_{number}") in taken or is_taken(flow, slug):
+                number += 1
+            numbers[base] = number + 1
+        taken.add(slug)
+        found[text] = slug
+    return found
+
+
+def _slug(wanted: str) -> str:
+    if NODE_ID.fullmatch(wanted) and not wanted.endswith("_") and "__" not in wanted:
+        return wanted
     import unicodedata
 
     plain_letters = unicodedata.normalize("NFKD", wanted).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "_", plain_letters).strip("_")
     if not slug or not slug[0].isalpha():
         slug = f"n{slug}" if slug else "node"
-    if not is_taken(flow, slug):
-        return slug
-    base = re.sub(r"_\d+$", "", slug)
-    number = 2
-    while is_taken(flow, f"{base}_{number}"):
-        number += 1
-    return f"{base}_{number}"
+    return slug

@@ -90,6 +90,11 @@ class History:
     def redo_name(self) -> Message | None:
         return self._undone[-1].command.name if self._undone else None
 
+    @property
+    def last_step(self) -> object | None:
+        """What `undo` would take back, to be told from other steps by identity; edits that join it leave it the same."""
+        return self._done[-1] if self._done else None
+
     def mark_saved(self) -> None:
         """What there is now is what the file holds. Undo and redo go on across it."""
         self._saved = self._flow

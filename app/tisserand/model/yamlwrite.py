@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-from tisserand.model.flow import FORMAT_VERSION, Flow, Limits, Node, Parameter, Retry
+from tisserand.model.flow import FORMAT_VERSION, Flow, Frame, Limits, Node, Note, Parameter, Retry
 from tisserand.model.yamltext import plain_tag
 
 WIDTH = 100
@@ -50,8 +50,8 @@ def write_flow(flow: Flow) -> str:
             lines.append(f"  {key_text(id)}:")
             for name, value in node_data(node).items():
                 _entry(lines, name, value, 4)
-    _section(lines, "frames", {id: _filled(title=f.title, holds=list(f.holds)) for id, f in flow.frames.items()})
-    _section(lines, "notes", {id: _filled(text=n.text, near=n.near) for id, n in flow.notes.items()})
+    _section(lines, "frames", {id: frame_data(frame) for id, frame in flow.frames.items()})
+    _section(lines, "notes", {id: note_data(note) for id, note in flow.notes.items()})
     if flow.layout:
         lines.append("layout:")
         lines.extend(f"  {key_text(id)}: [{place(x)}, {place(y)}]" for id, (x, y) in flow.layout.items())
@@ -104,6 +104,14 @@ def node_data(node: Node) -> dict[str, Any]:
     if node.breakpoint:
         data["breakpoint"] = True
     return data
+
+
+def frame_data(frame: Frame) -> dict[str, Any]:
+    return _filled(title=frame.title, holds=list(frame.holds))
+
+
+def note_data(note: Note) -> dict[str, Any]:
+    return _filled(text=note.text, near=note.near)
 
 
 def retry_data(retry: Retry) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from tisserand.ui.actions import ARRANGE
 from tisserand.ui.announce import announce
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
 from tisserand.ui.canvas.state import number, percent
+from tisserand.ui.clipping import Clipping
 from tisserand.ui.connections import Connecting
 from tisserand.ui.debugging import Debugging
 from tisserand.ui.disk import Disk
@@ -58,6 +59,7 @@ class Desk(QObject):
         self.quick = Quick(window)
         self.connecting = Connecting(window)
         self.editing = Editing(window)
+        self.clipping = Clipping(window)
         self.peek = Peek(window)
         self.grouping = Grouping(window)
         self.watching = Watching(window)
@@ -84,10 +86,10 @@ class Desk(QObject):
             "quick_add": self.quick.add_here,
             "connect": self.quick.connect_node,
             "commands": self.quick.commands,
-            "select_all": lambda: w.scene.select(w.scene.cards, marks=[*w.scene.notes]),
+            "select_all": lambda: w.scene.select(w.scene.cards, marks=[*w.scene.frames, *w.scene.notes]),
             "fit": w.canvas.fit,
-            "zoom_in": lambda: w.canvas.set_zoom(w.canvas.zoom() * 1.25),
-            "zoom_out": lambda: w.canvas.set_zoom(w.canvas.zoom() / 1.25),
+            "zoom_in": lambda: w.canvas.zoom_by(1.25),
+            "zoom_out": lambda: w.canvas.zoom_by(0.8),
             "zoom_one": lambda: w.canvas.set_zoom(1.0),
             "theme": w.next_theme,
             "language": w.next_language,
@@ -120,7 +122,7 @@ class Desk(QObject):
         d.changed.connect(self._changed)
         d.state_changed.connect(self.titles)
         d.refused.connect(lambda message: self.say(message.text()))
-        w.canvas.moved.connect(d.move)
+        w.canvas.moved.connect(lambda places, joins: d.move(places, joins=joins))
         w.canvas.connect_asked.connect(d.connect_ports)
         w.canvas.rewired.connect(d.rewire)
         w.canvas.drop_asked.connect(lambda kind, point: self.add(kind, point))
@@ -367,7 +369,9 @@ class Desk(QObject):
         one = w.document.flow.nodes.get(chosen[0]) if len(chosen) == 1 else None
         for id in ("enter", "ungroup"):
             w.actions_[id].setEnabled(one is not None and one.kind == "flow.call")
-        for id in ("enlarge", "copy", "cut", "duplicate", "frame", "group", "loosen", "disable", "breakpoint"):
+        for id in ("copy", "cut", "duplicate"):
+            w.actions_[id].setEnabled(bool(chosen or w.scene.marks))
+        for id in ("enlarge", "frame", "group", "loosen", "disable", "breakpoint"):
             w.actions_[id].setEnabled(bool(chosen))
         self.show_edge()
 

@@ -292,6 +292,11 @@ class Document(QObject):
         return self._history.undo_name
 
     @property
+    def last_step(self) -> object | None:
+        """What `undo` would take back, by identity."""
+        return self._history.last_step
+
+    @property
     def redo_name(self) -> Message | None:
         return self._history.redo_name
 
@@ -358,8 +363,8 @@ class Document(QObject):
         join = Connect(ref, target[0], target[1], self.takes_many(*target))
         return self.do(Several((cut, join), msg("Rewiring to “{node}”", node=target[0])))
 
-    def move(self, places: Mapping[str, tuple[float, float]]) -> bool:
-        return self.do(MoveNodes(dict(places)))
+    def move(self, places: Mapping[str, tuple[float, float]], *, joins: bool = False) -> bool:
+        return self.do(MoveNodes(dict(places)), joins=joins)
 
     def remove(self, ids: tuple[str, ...]) -> bool:
         return bool(ids) and self.do(RemoveNodes(ids))

@@ -1,4 +1,4 @@
-"""Edits of what is selected: delete, copy and paste, switch off, line up, take loose, frames and notes."""
+"""Edits of what is selected: delete, switch off, line up, take loose, frames and notes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPointF, QRectF
-from PySide6.QtWidgets import QApplication
 
 from tisserand.model.command import Command, Several, unique_id
 from tisserand.model.edit import (
     AddFrame,
     AddNote,
-    Paste,
+    MoveNodes,
     RemoveFrame,
     RemoveNodes,
     RemoveNote,
     SetFrame,
     SetNode,
     SetNote,
-    copy_text,
 )
-from tisserand.model.flow import Frame, Note
+from tisserand.model.flow import Flow, Frame, Note
+from tisserand.model.problem import Problem
 from tisserand.texts import msg
 from tisserand.texts import translate as _
 from tisserand.ui import rewiring
 from tisserand.ui.canvas.arrange import Places, align, distribute
 from tisserand.ui.canvas.markedit import MarkEdit
 from tisserand.ui.canvas.tidy import tidy
+from tisserand.ui.clipping import MANY
 from tisserand.ui.document import Wire
 
 if TYPE_CHECKING:
@@ -42,12 +42,12 @@ class Editing(QObject):
     def __init__(self, window: Window) -> None:
         super().__init__(window)
         self.window_ = window
+        self._told: object = None
+        """The step that the bar over the canvas offers to take back."""
+        self._tidying: Flow | None = None
+        """The flow whose layout is being made elsewhere."""
         actions = window.actions_
         for id, call in {
-            "copy": self.copy,
-            "cut": self.cut,
-            "paste": self.paste,
-            "duplicate": self.duplicate,
             "delete": self.delete,
             "disable": self.switch,
             "loosen": self.loosen,
@@ -66,8 +66,10 @@ class Editing(QObject):
         canvas.landed.connect(lambda node, wire, place: rewiring.splice(document, node, wire, place))
         canvas.shaken.connect(self._shaken)
         canvas.cut_asked.connect(self._cut)
-        canvas.regrouped.connect(lambda places, frames: rewiring.regroup(document, places, frames))
+        canvas.regrouped.connect(lambda places, frames, joins: rewiring.regroup(document, places, frames, joins=joins))
         canvas.mark_asked.connect(self.edit_mark)
+        canvas.nudged.connect(self.nudge)
+        document.changed.connect(self._changed)
 
     # -- what is there, gone, twice ------------------------------------------------------------------------------------
     def delete(self) -> None:
@@ -77,14 +79,15 @@ class Editing(QObject):
             if rewiring.cut(d, [scene.wire_selection]):
                 self._removed()
             return
-        flow = d.flow
-        marks: list[Command] = [RemoveFrame(id) if id in flow.frames else RemoveNote(id) for id in scene.marks]
-        ids = tuple(scene.selection)
-        frames = [flow.frames[id] for id in scene.marks if id in flow.frames]
-        name = scene.cards[ids[0]].shown.title if len(ids) == 1 and not marks else ""
-        if frames and set(ids) == {held for frame in frames for held in frame.holds}:
-            ids = ()  # a frame was taken by its title: what it holds stays
-        commands = [*([RemoveNodes(ids)] if ids else []), *marks]
+        # A frame was taken by its title: what it holds stays.
+        self.remove(() if scene.by_title else tuple(scene.selection), tuple(scene.marks))
+
+    def remove(self, ids: tuple[str, ...], marks: tuple[str, ...]) -> None:
+        """These nodes, notes and frames, as one step."""
+        d = self.window_.document
+        commands: list[Command] = [RemoveNodes(ids)] if ids else []
+        commands += [RemoveFrame(id) if id in d.flow.frames else RemoveNote(id) for id in marks]
+        name = self.window_.scene.cards[ids[0]].shown.title if len(ids) == 1 and not marks else ""
         if commands and d.do(commands[0] if len(commands) == 1 else Several(tuple(commands), commands[0].name)):
             self._removed(name)
 
@@ -92,43 +95,14 @@ class Editing(QObject):
         """Say what went, by the name on its card where it is one."""
         name = self.window_.document.undo_name
         if name is not None:
+            self._told = self.window_.document.last_step
             told = _("“{node}” was removed.").format(node=title) if title else name.text()
             self.window_.toast.tell(told, _("Undo"), self.window_.document.undo)
 
-    def copy(self) -> bool:
-        scene = self.window_.scene
-        if scene.selection:
-            QApplication.clipboard().setText(copy_text(self.window_.document.flow, scene.selection))
-        return bool(scene.selection)
-
-    def cut(self) -> None:
-        if self.copy():
-            self.delete()
-
-    def paste(self) -> None:
-        """What the clipboard holds, where the pointer is; else a step beside the originals."""
-        w = self.window_
-        at = None
-        if w.canvas.viewport().underMouse():
-            point = w.canvas.pointer_or_middle()
-            at = (round(point.x() / 8) * 8, round(point.y() / 8) * 8)
-        self._paste(QApplication.clipboard().text(), at)
-
-    def _paste(self, text: str, at: tuple[float, float] | None) -> None:
-        w = self.window_
-        before = set(w.document.flow.nodes)
-        if w.document.do(Paste(text, at)):
-            new = [id for id in w.document.flow.nodes if id not in before]
-            w.scene.select(new)
-            box = QRectF()
-            for id in new:
-                box = box.united(w.scene.cards[id].frame())
-            w.canvas.reveal(box)
-
-    def duplicate(self) -> None:
-        scene = self.window_.scene
-        if scene.selection:
-            self._paste(copy_text(self.window_.document.flow, scene.selection), None)
+    def _changed(self) -> None:
+        """Something else was done: what the bar offers to take back is no longer the last step."""
+        if self.window_.document.last_step is not self._told:
+            self.window_.toast.hide()
 
     def switch(self) -> None:
         flow = self.window_.document.flow
@@ -161,12 +135,38 @@ class Editing(QObject):
                 notes[id] = (note.place[0] + x - card.x0, note.place[1] + y - card.y0)
         return {**places, **notes}
 
+    def nudge(self, dx: float, dy: float, on: bool) -> None:
+        """Move what is selected a little by keys; `on`: it goes on from the key before, as one step with it."""
+        scene = self.window_.scene
+        ids = [*scene.selection, *(id for id in scene.marks if id in scene.notes or not scene.frames[id].holds)]
+        places = {id: (scene.place_of(id)[0] + dx, scene.place_of(id)[1] + dy) for id in ids}
+        if places:
+            self.window_.document.do(MoveNodes(self._with_notes(places)), joins=on)
+
     def tidy(self) -> None:
-        """One step for the whole layout, then everything in sight."""
+        """One step for the whole layout, then everything in sight. A large flow is laid out elsewhere meanwhile."""
         w = self.window_
-        if w.document.flow.nodes:
-            w.document.move(self._with_notes(tidy(w.document.flow)))
+        flow = w.document.flow
+        if len(flow.nodes) <= MANY:
+            self._tidied(flow, tidy(flow))
+        elif self._tidying is not flow:
+            self._tidying = flow
+            w.desk.say(_("The layout is being tidied…"))
+            w.background.do(partial(tidy, flow), partial(self._tidied, flow), self._not_tidied)
+
+    def _tidied(self, flow: Flow, places: Places) -> None:
+        w = self.window_
+        self._tidying = None
+        if flow is not w.document.flow:
+            w.desk.say(_("The flow was changed meanwhile: its layout stays as it is."))
+        elif places:
+            w.document.move(self._with_notes(places))
             w.canvas.fit()
+            w.statusBar().clearMessage()
+
+    def _not_tidied(self, problems: list[Problem]) -> None:
+        self._tidying = None
+        self.window_.desk.say(problems[0].message.text())
 
     def tidy_selection(self) -> None:
         """The selected nodes in columns and rows, where they are."""

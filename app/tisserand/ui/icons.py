@@ -6,11 +6,14 @@ from functools import lru_cache
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
 
 from tisserand.files import shipped
 from tisserand.ui.theme import theme
+
+SIZES = (16, 18, 22)
+"""In points, as buttons and lists ask for them: any other would be scaled."""
 
 _extra: dict[str, Path] = {}
 
@@ -52,10 +55,19 @@ def pixmap(name: str, colour: QColor, size: int, ratio: float = 1.0) -> QPixmap:
 
 def icon(name: str, shade: str = "text", off: str = "faint") -> QIcon:
     """An icon for buttons and menus in the theme's colours of this moment."""
+    application = QGuiApplication.instance()
+    # For the densest screen there is; on others Qt makes it smaller, which does no harm.
+    ratio = application.devicePixelRatio() if isinstance(application, QGuiApplication) else 1.0
+    return _icon(name, theme().colour(shade).name(), theme().colour(off).name(), ratio)
+
+
+@lru_cache(maxsize=512)
+def _icon(name: str, colour: str, off: str, ratio: float) -> QIcon:
+    """Lists of thousands of entries ask for the same few."""
     made = QIcon()
-    for size in (16, 20, 32):
-        made.addPixmap(pixmap(name, theme().colour(shade), size), QIcon.Mode.Normal)
-        made.addPixmap(pixmap(name, theme().colour(off), size), QIcon.Mode.Disabled)
+    for size in SIZES:
+        made.addPixmap(_drawn(name, colour, size, ratio), QIcon.Mode.Normal)
+        made.addPixmap(_drawn(name, off, size, ratio), QIcon.Mode.Disabled)
     return made
 
 

@@ -12,6 +12,14 @@ from tisserand.texts import msg
 from tisserand.ui.document import Document, Wire
 
 
+class Loosening(Several):
+    """Taking nodes out of their wires. Shaken loose, they are put down elsewhere by the same drag: that is one step."""
+
+    def merged(self, later: Command) -> Command | None:
+        moves = later.commands if isinstance(later, Several) else (later,)
+        return Loosening((*self.commands, *moves), self.label) if isinstance(moves[0], MoveNodes) else None
+
+
 def splice(document: Document, node: str, wire: Wire, place: tuple[float, float]) -> bool:
     """Put a node that stands loose between the two ends of a wire, where it was dropped."""
     face = document.kinds.face(document.flow.nodes[node], document.flow)
@@ -50,7 +58,7 @@ def loosen(document: Document, ids: Iterable[str]) -> bool:
     label = msg("Taking “{node}” out of its wires", node=next(iter(chosen)))
     if len(chosen) > 1:
         label = msg("Taking {count} nodes out of their wires", count=len(chosen))
-    return document.do(Several(tuple(commands), label))
+    return document.do(Loosening(tuple(commands), label))
 
 
 def cut(document: Document, wires: Iterable[Wire]) -> bool:
@@ -69,8 +77,10 @@ def cut(document: Document, wires: Iterable[Wire]) -> bool:
     return bool(commands) and document.do(Several(tuple(commands), msg("Cutting of {count} wires", count=len(commands))))
 
 
-def regroup(document: Document, places: dict[str, tuple[float, float]], frames: dict[str, tuple[str, ...]]) -> bool:
+def regroup(
+    document: Document, places: dict[str, tuple[float, float]], frames: dict[str, tuple[str, ...]], *, joins: bool = False
+) -> bool:
     """Move nodes into frames or out of them."""
     changes = tuple(SetFrame(id=id, changes={"holds": holds}) for id, holds in frames.items())
     move = MoveNodes(places)
-    return document.do(Several((move, *changes), move.name))
+    return document.do(Several((move, *changes), move.name), joins=joins)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, QSettings, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QResizeEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -192,6 +192,13 @@ class Window(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
         self._fit_toolbar()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        # What has a use for Escape itself (an offer, a search) keeps it; from anywhere else it leads back to the canvas.
+        if event.key() == Qt.Key.Key_Escape and self.canvas.isVisible():
+            self.canvas.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        else:
+            super().keyPressEvent(event)
 
     def _recolour(self) -> None:
         self.menu_button.setIcon(icon("ellipsis"))

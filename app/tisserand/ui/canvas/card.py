@@ -189,9 +189,8 @@ class Card(QGraphicsItem):
     def _paint_texts(self, painter: QPainter, style: Look, step: float) -> None:
         middle = self.height / 2
         state = "disabled" if self.disabled else self.standing.state
-        shows_icon = state != "ready"
         if self._title is None:
-            space = WIDTH - _TEXT_X - (24 if shows_icon else 8)
+            space = WIDTH - _TEXT_X - 24
             self._title = _static(
                 style.title_metrics.elidedText(self.shown.title, Qt.TextElideMode.ElideRight, space), style.title
             )
@@ -210,8 +209,7 @@ class Card(QGraphicsItem):
         icon, token, _word = face(state)
         painter.setPen(style.colour[token] if state in _COLOURED else style.muted.color())
         painter.drawStaticText(QPointF(_TEXT_X, middle + 1.5), self._detail)
-        if shows_icon:
-            painter.drawPixmap(QPointF(WIDTH - 22, middle - 17), pixmap(icon, style.colour[token], 14, step))
+        painter.drawPixmap(QPointF(WIDTH - 22, middle - 17), pixmap(icon, style.colour[token], 14, step))
 
     def _paint_ports(self, painter: QPainter, style: Look, scene: FlowScene) -> None:
         painter.setPen(style.port)

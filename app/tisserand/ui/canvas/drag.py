@@ -70,6 +70,7 @@ class CardDrag(Gesture):
         self._cards = [id for id in self.places if id in scene.cards]
         self._frames: dict[str, QRectF] = {}
         self._shake = Shake()
+        self._shaken = False
         self._landing: Wire | None = None
 
     def follow(self, at: QPoint, point: QPointF, first: bool) -> None:
@@ -81,6 +82,11 @@ class CardDrag(Gesture):
             for frame in scene.frames.values():
                 if not whole.issuperset(frame.holds):
                     frame.hold()
+        loose = self._shake.goes_on(at.x()) and any(scene.cards[id].wires for id in self._cards)
+        if loose:
+            self.shaking = self._shaken = True
+            self.canvas.shaken.emit(tuple(self._cards))
+            self.shaking = False
         shift = point - self.origin
         # The first one snaps to the grid, the others keep their distance to it.
         x0, y0 = next(iter(self.places.values()), (0.0, 0.0))
@@ -89,10 +95,8 @@ class CardDrag(Gesture):
         for id, (x, y) in self.places.items():
             scene.put(id, x + dx, y + dy)
         scene.touch()
-        if self._shake.goes_on(at.x()) and any(scene.cards[id].wires for id in self._cards):
-            self.canvas.shaken.emit(tuple(self._cards))
-            return
-        self._land(self._wire_below(point))
+        if not loose:
+            self._land(self._wire_below(point))
 
     def _wire_below(self, point: QPointF) -> Wire | None:
         """The wire that a single loose card would be put on if it were dropped now."""
@@ -127,24 +131,27 @@ class CardDrag(Gesture):
         if wire is not None and wire.key in scene.wires:
             self.canvas.landed.emit(self._cards[0], wire.key, places[self._cards[0]])
         elif held:
-            self.canvas.regrouped.emit(places, held)
+            self.canvas.regrouped.emit(places, held, self._shaken)
         elif places != self.places:
-            self.canvas.moved.emit(places)
+            self.canvas.moved.emit(places, self._shaken)
 
     def _held(self) -> dict[str, tuple[str, ...]]:
         """Frame → the nodes it holds now, for frames that cards were taken into or out of."""
         changed: dict[str, tuple[str, ...]] = {}
-        if any(id in self.scene.frames for id in self.scene.marks):
-            return changed  # a whole frame was moved by its title
+        # What was moved with its frame stays in it, and in no other.
+        staying = {held for id in self.scene.marks if id in self.scene.frames for held in self.scene.frames[id].holds}
         for id, box in self._frames.items():
             holds = self.scene.frames[id].holds
-            if holds and all(held in self._cards for held in holds):
+            if id in self.scene.marks or (holds and all(held in self._cards for held in holds)):
                 continue
             now = [held for held in holds if held not in self._cards or box.contains(self.scene.cards[held].frame().center())]
             now += [
                 card
                 for card in self._cards
-                if card not in holds and self._frame_of(card) is None and box.contains(self.scene.cards[card].frame().center())
+                if card not in holds
+                and card not in staying
+                and self._frame_of(card) is None
+                and box.contains(self.scene.cards[card].frame().center())
             ]
             if tuple(now) != holds:
                 changed[id] = tuple(now)

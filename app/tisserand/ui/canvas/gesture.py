@@ -29,6 +29,8 @@ class Gesture:
         self.start = start
         self.origin = canvas.mapToScene(start)
         self.moved = False
+        self.shaking = False
+        """The flow changes because of this very gesture."""
 
     def drag(self, at: QPoint, point: QPointF) -> None:
         """The pointer went on."""
@@ -80,8 +82,12 @@ class Band(Gesture):
 
     def follow(self, at: QPoint, point: QPointF, first: bool) -> None:
         self._box = QRectF(self.origin, point).normalized()
-        self.scene.select([*self._kept, *self.scene.inside(self._box)], marks=self.scene.notes_inside(self._box))
+        self.scene.select([*self._kept, *self.scene.inside(self._box)], marks=self.scene.marks_inside(self._box))
         self.canvas.viewport().update()
+
+    def click(self) -> bool:
+        self.canvas.aimed = not self._kept
+        return False
 
     def paint(self, painter: QPainter) -> None:
         style = look()

@@ -1,4 +1,4 @@
-"""What hands do on the canvas: which gesture a press begins, hover, drop from the palette, keys from node to node."""
+"""What hands do on the canvas: which gesture a press begins, hover, drop from the palette."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from PySide6.QtGui import (
     QDropEvent,
     QFocusEvent,
     QHelpEvent,
-    QKeyEvent,
     QMouseEvent,
     QPainter,
 )
@@ -20,19 +19,18 @@ from PySide6.QtWidgets import QToolTip, QWidget
 from tisserand.ui.canvas.draft import Draft
 from tisserand.ui.canvas.drag import CardDrag
 from tisserand.ui.canvas.gesture import MIME, REACH, Band, Cut, Gesture, Pan, Press
-from tisserand.ui.canvas.neighbours import neighbour, reading_order
+from tisserand.ui.canvas.keys import KeyedView
 from tisserand.ui.canvas.scene import FlowScene
-from tisserand.ui.canvas.view import CanvasView
 from tisserand.ui.canvas.wire import Key, Wire
 
 
-class Canvas(CanvasView):
+class Canvas(KeyedView):
     """The canvas with hands. It asks; the document changes the flow."""
 
-    moved = Signal(object)
-    """{node or note: (x, y)} after a drag."""
-    regrouped = Signal(object, object)
-    """({node or note: (x, y)}, {frame: nodes}) after a drag into a frame or out of it."""
+    moved = Signal(object, bool)
+    """({node or note: (x, y)}, whether the same drag shook them loose) after a drag."""
+    regrouped = Signal(object, object, bool)
+    """({node or note: (x, y)}, {frame: nodes}, whether shaken loose) after a drag into a frame or out of it."""
     landed = Signal(str, object, object)
     """(node, the wire it was dropped on, its place)."""
     shaken = Signal(object)
@@ -45,8 +43,6 @@ class Canvas(CanvasView):
     """(the wire that was lifted, (target, input port) or None)."""
     drop_asked = Signal(str, object)
     """(kind, place)."""
-    quick_asked = Signal(object, object)
-    """(place, the port that a wire was drawn from or None): add a node there."""
     wire_drop_asked = Signal(str, object)
     """(kind, the wire it was dropped on)."""
     wire_clicked = Signal(object)
@@ -54,18 +50,15 @@ class Canvas(CanvasView):
     """(wire, place on the screen): the pointer rests on a wire."""
     mark_asked = Signal(str)
     """A note or frame that was double-clicked."""
-    settings_asked = Signal()
-    data_asked = Signal()
     menu_asked = Signal(object)
 
     def __init__(self, scene: FlowScene, parent: QWidget | None = None) -> None:
         super().__init__(scene, parent)
         self.gesture: Gesture | None = None
-        self._pointer = QPointF()
         self._hover_card: str | None = None
         self._hover_wire: Key | None = None
         self._landing: Key | None = None
-        self._space = False
+        scene.turning.connect(self._flow_turns)
         self.setAcceptDrops(True)
         self.viewport().setAcceptDrops(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -75,7 +68,12 @@ class Canvas(CanvasView):
         at = event.position().toPoint()
         point = self._pointer = self.mapToScene(at)
         button = event.button()
-        if isinstance(self.gesture, Draft) and self.gesture.sticky:
+        self.nudging = self.aimed = False
+        if self.gesture is not None and not self._sticky():
+            # A second button while the first one is down: whatever it was, it is over.
+            self.cancel()
+            self.gesture = Press(self, at)
+        elif isinstance(self.gesture, Draft):
             gesture, self.gesture = self.gesture, Press(self, at)
             if button == Qt.MouseButton.LeftButton:
                 gesture.finish(point)
@@ -84,6 +82,7 @@ class Canvas(CanvasView):
             self.viewport().unsetCursor()
             self.viewport().update()
         elif button == Qt.MouseButton.MiddleButton or (button == Qt.MouseButton.LeftButton and self._space):
+            self._space = False
             self.gesture = Pan(self, at)
         elif button == Qt.MouseButton.RightButton:
             self._select_below(point)
@@ -122,7 +121,7 @@ class Canvas(CanvasView):
             return Press(self, at)
         if mark is not None:
             # By its title, a frame is taken with all that it holds.
-            scene.select(scene.frames[mark.id].holds, marks=[mark.id])
+            scene.select(scene.frames[mark.id].holds, marks=[mark.id], by_title=True)
             return CardDrag(self, at, (), (mark.id,))
         kept = tuple(scene.selection) if more else ()
         scene.select(kept)
@@ -140,10 +139,15 @@ class Canvas(CanvasView):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         at = event.position().toPoint()
         self._pointer = self.mapToScene(at)
+        if self.gesture is not None and event.buttons() == Qt.MouseButton.NoButton and not self._sticky():
+            self.cancel()  # the release went elsewhere
         if self.gesture is None:
             self._hover(self._pointer)
         else:
             self.gesture.drag(at, self._pointer)
+
+    def _sticky(self) -> bool:
+        return isinstance(self.gesture, Draft) and self.gesture.sticky
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         gesture, self.gesture = self.gesture, None
@@ -187,6 +191,16 @@ class Canvas(CanvasView):
         self.viewport().update()
         return True
 
+    def _flow_turns(self) -> None:
+        """The flow is about to become another one: what holds on to its cards and wires would move what is gone."""
+        if isinstance(self.gesture, CardDrag | Cut | Draft) and not self.gesture.shaking:
+            self.cancel()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        # A dialog or another window came up: the release will go there.
+        self.cancel()
+        super().focusOutEvent(event)
+
     def reach(self) -> float:
         """How near to a port the pointer must come, in units of the scene."""
         return min(REACH / self.zoom(), 24.0)
@@ -216,8 +230,9 @@ class Canvas(CanvasView):
             self._tell(event)
             return True
         if event.type() == QEvent.Type.Leave and self.gesture is None:
+            self.aimed = False
             self._hover(QPointF(-1e9, -1e9))
-        return super().viewportEvent(event)
+        return bool(super().viewportEvent(event))
 
     def _tell(self, event: QHelpEvent) -> None:
         point = self.mapToScene(event.pos())
@@ -270,59 +285,6 @@ class Canvas(CanvasView):
                 self.wire_drop_asked.emit(kind, wire.key)
             else:
                 self.drop_asked.emit(kind, point)
-
-    # -- keys ----------------------------------------------------------------------------------------------------------
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        key = event.key()
-        arrows = {
-            Qt.Key.Key_Left: (-1, 0),
-            Qt.Key.Key_Right: (1, 0),
-            Qt.Key.Key_Up: (0, -1),
-            Qt.Key.Key_Down: (0, 1),
-        }
-        if key in arrows:
-            self._step(*arrows[Qt.Key(key)])
-        elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.flow_scene.selection:
-            self.settings_asked.emit()
-        elif key == Qt.Key.Key_Space and not event.isAutoRepeat():
-            self._space = True
-        elif key == Qt.Key.Key_Escape and not self.cancel():
-            self.flow_scene.select(())
-        else:
-            event.ignore()
-            return
-        event.accept()
-
-    def keyReleaseEvent(self, event: QKeyEvent) -> None:
-        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat() and self._space:
-            self._space = False
-            if self.gesture is None and (self.flow_scene.selection or self.flow_scene.wire_selection):
-                self.data_asked.emit()
-        else:
-            super().keyReleaseEvent(event)
-
-    def focusOutEvent(self, event: QFocusEvent) -> None:
-        self._space = False
-        super().focusOutEvent(event)
-
-    def focusNextPrevChild(self, forward: bool) -> bool:
-        """Tab goes through the nodes from left to right, and then on to the next panel."""
-        ids = reading_order(self.flow_scene.cards)
-        current = next(iter(self.flow_scene.selection), None)
-        index = (ids.index(current) + (1 if forward else -1)) if current in ids else (0 if forward else len(ids) - 1)
-        if not ids or not 0 <= index < len(ids):
-            return bool(super().focusNextPrevChild(forward))
-        self._choose(ids[index])
-        return True
-
-    def _choose(self, id: str) -> None:
-        self.flow_scene.select([id])
-        self.reveal(self.flow_scene.cards[id].frame())
-
-    def _step(self, dx: int, dy: int) -> None:
-        found = neighbour(self.flow_scene.cards, next(iter(self.flow_scene.selection), None), dx, dy)
-        if found is not None:
-            self._choose(found)
 
     # -- above everything ----------------------------------------------------------------------------------------------
     def _paint_above(self) -> None:

@@ -136,7 +136,8 @@ class Minimap(QWidget):
             self._go(event.position())
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
-        if event.buttons() & Qt.MouseButton.LeftButton:
+        self._held = bool(event.buttons() & Qt.MouseButton.LeftButton)
+        if self._held:
             self._go(event.position())
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:

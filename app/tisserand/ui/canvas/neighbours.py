@@ -1,4 +1,4 @@
-"""Which node comes next for the keyboard: in reading order, or nearest in one direction."""
+"""Which node is next to another for the keyboard: the nearest in one direction."""
 
 from __future__ import annotations
 
@@ -7,15 +7,8 @@ from collections.abc import Mapping
 from tisserand.ui.canvas.card import Card
 
 
-def reading_order(cards: Mapping[str, Card]) -> list[str]:
-    """From left to right as the data flows, then from top to bottom."""
-    return [card.id for card in sorted(cards.values(), key=lambda card: (card.x0, card.y0))]
-
-
-def neighbour(cards: Mapping[str, Card], current: str | None, dx: int, dy: int) -> str | None:
-    """The nearest node in a direction; what lies aside counts as farther. From nowhere, the first one."""
-    if current is None:
-        return next(iter(reading_order(cards)), None)
+def neighbour(cards: Mapping[str, Card], current: str, dx: int, dy: int) -> str | None:
+    """The nearest node in a direction; what lies aside counts as farther."""
     here = cards[current].frame().center()
     best: tuple[float, str] | None = None
     for card in cards.values():

@@ -14,16 +14,20 @@ from tisserand.ui.canvas.look import WIDTH
 from tisserand.ui.canvas.marks import FrameItem, Mark, NoteItem
 from tisserand.ui.canvas.state import READY, Standing
 from tisserand.ui.canvas.tidy import tidy
-from tisserand.ui.canvas.wire import AFTER, Key, Wire
+from tisserand.ui.canvas.wire import AFTER, Key, Wire, count_rows
 from tisserand.ui.kinds import Face
 
 MARGIN = 3000.0
+MANY = 100
+"""Above this many cards moved, added or gone at once, the index of the scene is made anew."""
 
 
 class FlowScene(QGraphicsScene):
     """Cards by node id, wires by key, and what is selected."""
 
     selected = Signal()
+    turning = Signal()
+    """It is about to show another flow, or the same one changed."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,6 +43,8 @@ class FlowScene(QGraphicsScene):
         self.wire_selection: Key | None = None
         self.marks: dict[str, None] = {}
         """The notes and frames that are selected."""
+        self.by_title = False
+        """The selection is a frame that was taken by its title, with what it holds."""
         self._flow: Flow | None = None
         self._overview: tuple[list[QLineF], dict[str, list[QRectF]]] | None = None
         self._face: Callable[[Node, Flow], Face] = _no_face
@@ -46,8 +52,10 @@ class FlowScene(QGraphicsScene):
 
     def show_flow(self, flow: Flow, face: Callable[[Node, Flow], Face]) -> None:
         """Show a flow from nothing."""
+        self.turning.emit()
         self.selection.clear()
         self.wire_selection = None
+        self.by_title = False
         self.hot_port = None
         self.marks.clear()
         self.cards.clear()
@@ -69,14 +77,24 @@ class FlowScene(QGraphicsScene):
         self._overview = None
         self.selected.emit()
 
+    @property
+    def flow(self) -> Flow | None:
+        """The flow that is shown."""
+        return self._flow
+
     def sync(self, flow: Flow) -> None:
         """Follow a change: only what differs is touched."""
         old = self._flow
         if old is None:
             self.show_flow(flow, self._face)
             return
+        self.turning.emit()
         self._flow = flow
         places = self._places(flow)
+        many = _changes(old, flow) > MANY
+        if many:
+            # Qt would look for each of them in its index, one by one: where thousands lie in a heap, that takes minutes.
+            self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
         wanted = dict.fromkeys(_keys(flow))
         for key in [key for key in self.wires if key not in wanted]:
             self._drop_wire(key)
@@ -93,11 +111,14 @@ class FlowScene(QGraphicsScene):
                 card.show_face(self._face(node, flow))
                 for wire in card.wires:
                     wire.reroute()
+                count_rows(card)
             card.place(*places[id])
         for key in wanted:
             if key not in self.wires:
                 self._add_wire(key)
         self._follow_marks(flow)
+        if many:
+            self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
         self._grow()
         self._overview = None
         self.update()
@@ -167,8 +188,14 @@ class FlowScene(QGraphicsScene):
                 return note
         return next((frame for frame in self.frames.values() if frame.strip().contains(point)), None)
 
-    def notes_inside(self, box: QRectF) -> list[str]:
-        return [id for id, note in self.notes.items() if note.frame().intersects(box)]
+    def box_of(self, id: str) -> QRectF:
+        """The rectangle of a card, note or frame, in scene coordinates."""
+        return (self.cards.get(id) or self.notes.get(id) or self.frames[id]).frame()
+
+    def marks_inside(self, box: QRectF) -> list[str]:
+        """The notes that a rubber band touches, and the frames that it holds whole."""
+        frames = [id for id, frame in self.frames.items() if box.contains(frame.frame())]
+        return [*frames, *(id for id, note in self.notes.items() if note.frame().intersects(box))]
 
     def wires_across(self, line: QPainterPath) -> list[Key]:
         """The wires that a line crosses."""
@@ -205,11 +232,14 @@ class FlowScene(QGraphicsScene):
         wire.rejects = any(port.name == key[1] and port.kind == "rejects" for port in source.shown.outputs)
         self.wires[key] = wire
         self.addItem(wire)
+        if source.standing is not READY:
+            count_rows(source)
 
     def _drop_wire(self, key: Key) -> None:
         wire = self.wires.pop(key)
         wire.detach()
         self.removeItem(wire)
+        count_rows(wire.source)
         if self.wire_selection == key:
             self.wire_selection = None
 
@@ -258,21 +288,17 @@ class FlowScene(QGraphicsScene):
             if new == card.standing:
                 continue
             card.show_standing(new)
-            counts = dict(new.rows)
-            first = card.shown.outputs[0].name if card.shown.outputs else ""
-            # While a node runs, only the sum over its outputs is known.
-            running = counts.get("") if new.state == "running" and len(card.shown.outputs) == 1 else None
+            count_rows(card)
             for wire in card.wires:
-                if wire.source is card and not wire.after:
-                    wire.rows = counts.get(wire.key[1] or first, running) if new.state in ("done", "running") else None
                 wire.update()
         self._overview = None
 
-    def select(self, ids: Iterable[str], wire: Key | None = None, marks: Iterable[str] = ()) -> None:
-        """Make this the selection."""
+    def select(self, ids: Iterable[str], wire: Key | None = None, marks: Iterable[str] = (), *, by_title: bool = False) -> None:
+        """Make this the selection. The last of its nodes is where the keyboard goes on from."""
         wanted = {id: None for id in ids if id in self.cards}
         marked = {id: None for id in marks if id in self.frames or id in self.notes}
-        if wanted == self.selection and wire == self.wire_selection and marked == self.marks:
+        self.by_title = by_title
+        if list(wanted) == list(self.selection) and wire == self.wire_selection and marked == self.marks:
             return
         for id in self.marks.keys() ^ marked.keys():
             mark = self.frames.get(id) or self.notes.get(id)
@@ -320,6 +346,14 @@ class FlowScene(QGraphicsScene):
 
 def _no_face(node: Node, flow: Flow) -> Face:
     return Face(node.title or node.kind, "puzzle", "unknown", (), ())
+
+
+def _changes(old: Flow, new: Flow) -> int:
+    """How many things were moved, added or removed."""
+    if new.layout is old.layout and new.nodes is old.nodes:
+        return 0
+    moved = sum(old.layout.get(id) != place for id, place in new.layout.items()) if new.layout is not old.layout else 0
+    return moved + len(old.nodes.keys() ^ new.nodes.keys())
 
 
 def _keys(flow: Flow) -> Iterable[Key]:

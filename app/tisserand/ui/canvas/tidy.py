@@ -12,7 +12,8 @@ SWEEPS = 6
 
 def tidy(flow: Flow, only: Iterable[str] | None = None) -> dict[str, tuple[float, float]]:
     """A place for every node (or for those of `only`), the first column at 0, columns centred on each other."""
-    ids = [id for id in flow.nodes if only is None or id in set(only)]
+    chosen = set(only) if only is not None else None
+    ids = [id for id in flow.nodes if chosen is None or id in chosen]
     known = set(ids)
     before: dict[str, list[str]] = {id: [] for id in ids}
     behind: dict[str, list[str]] = {id: [] for id in ids}

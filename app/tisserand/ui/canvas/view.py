@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QPainter, QPaintEvent, QPixmap, QPolygonF, QResizeEvent, QWheelEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QKeyEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPaintEvent,
+    QPixmap,
+    QPolygonF,
+    QResizeEvent,
+    QTransform,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
 from tisserand.texts import translate as _
@@ -46,7 +56,10 @@ class CanvasView(QGraphicsView):
         self.setAccessibleDescription(
             _("The flow as cards and wires. Arrow keys go from node to node, Enter opens the settings.")
         )
-        self._dots: tuple[int, QPixmap] | None = None
+        self._dots: tuple[int, float, QPixmap] | None = None
+        self._held: tuple[QPoint, QPointF] | None = None
+        """The pixel that the zoom last turned about, and the scene point under it."""
+        scene.sceneRectChanged.connect(self._make_room)
         theme().changed.connect(self._recolour)
 
     def _recolour(self) -> None:
@@ -59,21 +72,31 @@ class CanvasView(QGraphicsView):
     def set_zoom(self, factor: float, at: QPoint | None = None) -> None:
         """Zoom so that the scene point under `at` (the middle if None) stays where it is."""
         at = at or self.viewport().rect().center()
-        old = self.flow_scene.zoom
         new = min(max(factor, SMALLEST), LARGEST)
-        if abs(new - 1) < 0.04:
-            new = 1.0  # texts are sharpest at exactly one
-        if new == old:
+        if new == self.flow_scene.zoom:
             return
-        fixed = self.mapToScene(at)
+        # Scrolling goes by whole pixels: taken anew at each of many small steps, the point would wander off.
+        fixed = self._held[1] if self._held is not None and self._held[0] == at else self.mapToScene(at)
         self.flow_scene.zoom = new
-        self.flow_scene.ratio = self.devicePixelRatioF()
-        self.resetTransform()
-        self.scale(new, new)
+        self.setTransform(QTransform.fromScale(new, new))
+        self._make_room()
         self.bring(fixed, at)
+        self._held = (QPoint(at), fixed)
         self.viewport().update()
         self.zoomed.emit(new)
         self.shifted.emit()
+
+    def zoom_by(self, factor: float, at: QPoint | None = None) -> None:
+        """Zoom by steps, however small; on the way past exactly one it stops there, where texts are sharpest."""
+        old = self.flow_scene.zoom
+        new = old * factor
+        self.set_zoom(1.0 if (old - 1) * (new - 1) < 0 else new, at)
+
+    def _make_room(self, _box: QRectF | None = None) -> None:
+        """Around the scene as much as is seen: else, far away, nothing could stay under the pointer."""
+        space, zoom = self.viewport().size(), self.flow_scene.zoom
+        across, down = space.width() / zoom, space.height() / zoom
+        self.setSceneRect(self.flow_scene.sceneRect().adjusted(-across, -down, across, down))
 
     def bring(self, fixed: QPointF, at: QPoint) -> None:
         """Scroll so that a scene point comes to lie under a viewport point."""
@@ -116,6 +139,7 @@ class CanvasView(QGraphicsView):
 
     def scrollContentsBy(self, dx: int, dy: int) -> None:
         super().scrollContentsBy(dx, dy)
+        self._held = None
         self.shifted.emit()
         if self.flow_scene.zoom < OVERVIEW_BELOW:
             self.viewport().update()
@@ -128,11 +152,21 @@ class CanvasView(QGraphicsView):
             turn = event.angleDelta()
             self.pan((turn.y() or turn.x()) // 2, 0)
         else:
-            self.set_zoom(self.zoom() * math.pow(1.0015, event.angleDelta().y()), event.position().toPoint())
+            self.zoom_by(math.pow(1.0015, event.angleDelta().y()), event.position().toPoint())
         event.accept()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        # Two fingers on a touch pad.
+        if isinstance(event, QNativeGestureEvent) and event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+            self.zoom_by(max(1 + event.value(), 0.1), event.position().toPoint())
+            event.accept()
+            return True
+        return bool(super().viewportEvent(event))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
+        self._held = None
+        self._make_room()
         self.viewport().update()
         self.shifted.emit()
 
@@ -140,6 +174,8 @@ class CanvasView(QGraphicsView):
         event.ignore()  # the base class would scroll
 
     def paintEvent(self, event: QPaintEvent) -> None:
+        # Asked for each time: the window may have gone to another screen.
+        self.flow_scene.ratio = self.viewport().devicePixelRatioF()
         if self.flow_scene.zoom >= OVERVIEW_BELOW:
             super().paintEvent(event)
             self._paint_above()
@@ -189,10 +225,15 @@ class CanvasView(QGraphicsView):
 
     def _tile(self, pitch: int) -> QPixmap:
         """A block of the dotted grid, large, so that few copies fill a window."""
-        if self._dots is None or self._dots[0] != pitch:
-            count = max(1, 256 // pitch)
+        ratio = self.flow_scene.ratio
+        if self._dots is None or self._dots[:2] != (pitch, ratio):
+            most = max(1, 256 // pitch)
+            # Of whole pixels, where the density is none of a whole number: else the dots would be smeared.
+            whole = (count for count in range(most, 0, -1) if (pitch * count * ratio).is_integer())
+            count = next(whole, most)
             size = pitch * count
-            made = QPixmap(size, size)
+            made = QPixmap(round(size * ratio), round(size * ratio))
+            made.setDevicePixelRatio(ratio)
             made.fill(look().colour["canvas"])
             painter = QPainter(made)
             painter.setPen(look().colour["dot"])
@@ -203,5 +244,5 @@ class CanvasView(QGraphicsView):
                 painter.drawPoints(points.translated(0, 1))
                 painter.drawPoints(points.translated(1, 1))
             painter.end()
-            self._dots = (pitch, made)
-        return self._dots[1]
+            self._dots = (pitch, ratio, made)
+        return self._dots[2]

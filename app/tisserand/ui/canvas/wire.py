@@ -39,6 +39,20 @@ def _bend(start: QPointF, end: QPointF) -> float:
     return min(160.0, 60.0 - across * 0.35)
 
 
+def count_rows(source: Card) -> None:
+    """Tell the wires that leave a card how many rows went through them, as far as its standing says."""
+    standing, outputs = source.standing, source.shown.outputs
+    first = outputs[0].name if outputs else ""
+    leaving = [(wire, wire.key[1] or first) for wire in source.wires if wire.source is source and not wire.after]
+    counts = dict(standing.rows) if standing.state in ("done", "running") else {}
+    ports = {port for _wire, port in leaving}
+    kind = next((port.kind for port in outputs if port.name in ports), None)
+    # While a node runs, only the sum over its outputs is known: it is told where all of it goes one way.
+    running = counts.get("") if standing.state == "running" and len(ports) == 1 and kind != "rejects" else None
+    for wire, port in leaving:
+        wire.rows = counts.get(port, running)
+
+
 class Wire(QGraphicsItem):
     """A reference between two nodes. Its path is made when it is first painted or pointed at."""
 

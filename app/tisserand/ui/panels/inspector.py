@@ -107,7 +107,8 @@ class Inspector(QWidget):
         if node is None and others < 2 and self.flow_form is not None and self._document.source is None:
             self.flow_form.refresh()
             return
-        self._document.seal()
+        if (id if node is not None else None) != self.node:
+            self._document.seal()  # what goes on elsewhere on the canvas (moves by keys) may still be one step
         self.flow_form = self.how = None
         self._fields.clear()
         self._name = self._more = self._more_button = self._general = None
