@@ -14,6 +14,10 @@ from tisserand.service.protocol import NodeInfo, RunInfo
 from tisserand.texts import Message
 
 
+MOST = 0.99
+"""The largest share of a node that is not done."""
+
+
 def fold(nodes: Mapping[str, NodeInfo], event: Event) -> Mapping[str, NodeInfo]:
     """The nodes' states after one more event. The designer and the progress bars follow a run with it."""
     if event.kind == "plan.ready":
@@ -31,12 +35,13 @@ def _after(node: NodeInfo, kind: str, data: Mapping[str, Any]) -> NodeInfo:
         case "node.started":
             return NodeInfo("running", attempt=int(data.get("attempt") or 1))
         case "node.retry":
-            return replace(node, state="running", attempt=int(data.get("attempt") or node.attempt + 1), error=_problem(data))
+            return NodeInfo("running", attempt=int(data.get("attempt") or node.attempt + 1), error=_problem(data))
         case "progress":
             if node.state != "running":
                 return node
             rows = {"": int(data["rows"])} if data.get("rows") else node.rows
-            share = data.get("share", node.share)
+            # What is told of something under way neither falls nor says that it is whole.
+            share = max((min(told, MOST) for told in (data.get("share"), node.share) if told is not None), default=None)
             return replace(node, rows=rows, share=share, bytes=data.get("bytes") or node.bytes)
         case "node.done":
             rows = {str(port): int(count) for port, count in (data.get("rows") or {}).items()}
@@ -76,6 +81,9 @@ def info(record: RunRecord, events: Iterable[Event] = ()) -> RunInfo:
         # Broken off in the middle of an effect that nobody can look up: whoever resumes must say what to do.
         broken = {name: replace(nodes[name], state="uncertain") for name in asking if nodes[name].state == "running"}
         nodes = {**nodes, **broken}
+    if record.state in FINAL:
+        # What was planned and never began has nothing to tell.
+        nodes = {name: node for name, node in nodes.items() if node.state != "waiting"}
     return RunInfo(
         id=record.id,
         flow=record.flow,
