@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tisserand.engine.resolve import ResolvedNode
     from tisserand.engine.run import FlowRun
 
+
 @dataclass(frozen=True)
 class Staged:
     """A file written beside its place, not yet there."""

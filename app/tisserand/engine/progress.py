@@ -1,4 +1,4 @@
-"""How far the nodes of a run are: rows that pass, and shares of queries that the backend tells, written down a few times a second."""
+"""Looking after the units of a run: how far they are, written down a few times a second, and that those that were stopped do end."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tisserand.engine.control import Stop
     from tisserand.engine.plan import Unit
     from tisserand.engine.run import FlowRun
 
@@ -40,6 +41,8 @@ class Progress:
         self._run = run
         self._queries: dict[int, _Query] = {}
         """By the thread that asks."""
+        self._stops: dict[int, Stop] = {}
+        """Of the units under way, by their thread."""
         self._now: dict[str, dict[str, Any]] = {}
         self._changed: set[str] = set()
         self._parts: Counter[str] = Counter()
@@ -65,10 +68,11 @@ class Progress:
         self._run.journal.forget_progress(self._run.id)
 
     @contextmanager
-    def of(self, unit: Unit) -> Iterator[None]:
+    def of(self, unit: Unit, stop: Stop) -> Iterator[None]:
         """One attempt of a unit, in this thread."""
         thread = threading.get_ident()
         with self._lock:
+            self._stops[thread] = stop
             if self._asks_backend(unit):
                 self._queries[thread] = _Query(unit)
         try:
@@ -78,6 +82,7 @@ class Progress:
         finally:
             with self._lock:
                 self._queries.pop(thread, None)
+                del self._stops[thread]
 
     def start_over(self, unit: Unit) -> None:
         """What an attempt that failed had reached counts for nothing."""
@@ -119,8 +124,17 @@ class Progress:
 
     def _watch(self) -> None:
         while not self._over.wait(EVERY):
+            self._interrupt()
             self._look()
             self._write()
+
+    def _interrupt(self) -> None:
+        """Again, as long as a unit that was stopped has not ended: an interrupt between two statements is lost, and the next one
+        would run to its end."""
+        with self._lock:
+            stopped = [thread for thread, stop in self._stops.items() if stop.pulled()]
+        for thread in stopped:
+            self._run.backend.interrupt(thread)
 
     def _look(self) -> None:
         shares = self._run.backend.progress()

@@ -235,7 +235,7 @@ class FlowRun:
             stop = Stop(self.stop)
             try:
                 limit = texts_of_units.seconds(node.spec.timeout) if node.spec.timeout else None
-                with stop.deadline(limit), self.progress.of(unit):
+                with stop.deadline(limit), self.progress.of(unit, stop):
                     rows = perform(self, unit, stop, attempt)
                 self._done(unit, rows)
                 return

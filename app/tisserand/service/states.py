@@ -9,13 +9,10 @@ from typing import Any
 
 from tisserand.engine.journal import FINAL, Event, Journal, RunRecord
 from tisserand.engine.launch import process_alive, unknown_run
+from tisserand.engine.progress import MOST
 from tisserand.model.problem import Problem
 from tisserand.service.protocol import NodeInfo, RunInfo
 from tisserand.texts import Message
-
-
-MOST = 0.99
-"""The largest share of a node that is not done."""
 
 
 def fold(nodes: Mapping[str, NodeInfo], event: Event) -> Mapping[str, NodeInfo]:

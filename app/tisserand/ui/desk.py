@@ -84,7 +84,7 @@ class Desk(QObject):
             "theme": w.next_theme,
             "language": w.next_language,
             "run": lambda: self.runs.start(),
-            "cancel": w.runner.cancel,
+            "cancel": self.runs.cancel,
             "data": self.show_data,
             "relock": self.runs.relock,
             "problems": lambda: w.show_side("bottom", w.problems),
@@ -323,6 +323,7 @@ class Desk(QObject):
         w.actions_["save"].setEnabled(not d.is_saved or d.path is None)
         w.actions_["run"].setEnabled(bool(d.flow.nodes) and not w.runner.running)
         w.actions_["cancel"].setEnabled(w.runner.running)
+        self.runs.describe()
         for id in ("step", "go_on", "run_to"):
             w.actions_[id].setEnabled(w.actions_["run"].isEnabled())
         for id in ("tidy", "fit"):
