@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
 
     from tisserand.engine.resolve import ResolvedNode
     from tisserand.engine.run import FlowRun
-
-PROGRESS_EVERY = 0.25
-"""Seconds between two progress notes of one node."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +42,14 @@ class NodeContext:
         self.attempt = attempt
         self.staged: list[Staged] = []
         self.rejects: RejectSpool | None = None
-        self.counted_rows = 0
-        self.counted_bytes = 0
-        self._told = 0.0
+        self._counted = [0, 0]
+        """Rows and bytes that the node itself told."""
+        self._passed = [0, 0]
+        """Those that the engine saw pass."""
+        self.expected: int | None = None
+        """How many rows will pass, where that is known."""
+        self.gathers = False
+        """Whether the node takes in all rows before it does anything with them: then they say nothing of its progress."""
 
     @property
     def flow(self) -> str:
@@ -105,13 +106,25 @@ class NodeContext:
         return self._run.connections.secret(reference)
 
     def progress(self, rows: int = 0, bytes: int = 0) -> None:
+        self._counted[0] += rows
+        self._counted[1] += bytes
+        self._tell()
+
+    def start_over(self) -> None:
+        """Whatever passed will pass again."""
+        self._passed = [0, 0]
+
+    def passed(self, batch: pa.RecordBatch) -> None:
+        """Rows went in or out. Where the node counts by itself, they are not counted twice."""
+        self._passed[0] += batch.num_rows
+        self._passed[1] += batch.nbytes
+        self._tell()
+
+    def _tell(self) -> None:
         self._stop.check()
-        self.counted_rows += rows
-        self.counted_bytes += bytes
-        now = time.monotonic()
-        if now - self._told >= PROGRESS_EVERY:
-            self._told = now
-            self._run.progress(self._node.id, {"rows": self.counted_rows, "bytes": self.counted_bytes})
+        rows, bytes = (own or seen for own, seen in zip(self._counted, self._passed, strict=True))
+        share = self._passed[0] / self.expected if self.expected else None
+        self._run.progress.count(self._node.id, rows, bytes, share)
 
     def cancelled(self) -> bool:
         return self._stop.pulled()

@@ -304,12 +304,22 @@ class Journal:
 
     def progress(self, run: str, node: str, data: Mapping[str, Any]) -> None:
         """Note how far a node is: one row per node, overwritten; it may be lost in a crash."""
+        self.progress_of_nodes(run, {node: data})
+
+    def progress_of_nodes(self, run: str, nodes: Mapping[str, Mapping[str, Any]]) -> None:
+        """The same for several nodes at once."""
+        now = time.time()
         with self._writing(quick=True) as db:
-            db.execute(
+            db.executemany(
                 "INSERT INTO progress VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (run, node) DO UPDATE SET time = excluded.time, data = excluded.data",
-                (run, node, time.time(), json.dumps(dict(data), default=_json)),
+                [(run, node, now, json.dumps(dict(data), default=_json)) for node, data in nodes.items()],
             )
+
+    def forget_progress(self, run: str) -> None:
+        """Of a run that begins, or is over."""
+        with self._writing(quick=True) as db:
+            db.execute("DELETE FROM progress WHERE run = ?", (run,))
 
     def progress_of(self, run: str) -> dict[str, dict[str, Any]]:
         """Node → what it last noted."""

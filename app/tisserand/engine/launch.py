@@ -281,8 +281,10 @@ def _finish_off(root: Path, run: str, pid: int, started: float, grace: float) ->
     # Where the worker is another process's child, nobody else may be there to say how it ended.
     while process_alive(pid, started):
         time.sleep(0.05)
-    with Journal(journal_path(root)) as journal:
-        journal.set_state(run, "cancelled", expect=("queued", "running"))
+    # Where somebody goes on with the run already, what is queued or running is no longer what was cancelled.
+    if (run_folder(root, run) / "cancel").exists():
+        with Journal(journal_path(root)) as journal:
+            journal.set_state(run, "cancelled", expect=("queued", "running"))
 
 
 def flow_text(root: Path, file: str | None, text: str | None) -> str:

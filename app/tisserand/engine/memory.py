@@ -64,16 +64,12 @@ def guarded(run: FlowRun, unit: Unit, port: Port, do: Callable[[Query, DuckDB], 
     import duckdb
 
     with run.query_lock:
-        run.querying = unit
         try:
-            try:
-                result = _within(run, unit, port, do)
-            except duckdb.InvalidInputException as error:
-                if not too_wide(str(error)):
-                    raise
-                result = _within(run, unit, port, lambda query, backend: do(query.exact(), backend))
-        finally:
-            run.querying = None
+            result = _within(run, unit, port, do)
+        except duckdb.InvalidInputException as error:
+            if not too_wide(str(error)):
+                raise
+            result = _within(run, unit, port, lambda query, backend: do(query.exact(), backend))
     unchanged(run, unit)
     return result
 
@@ -132,6 +128,7 @@ def _staged(run: FlowRun, unit: Unit, port: Port, backend: DuckDB, extra: list[P
     """Write down what goes into and comes out of the blocking nodes of one query; what is written already stays."""
     bases: dict[Port, Base] = dict(run.bases)
     done = {path.name: path for path in extra}
+    missing: list[tuple[Port, Path]] = []
     nodes = run.resolution.nodes
     for name in unit.covers:
         node = nodes[name]
@@ -148,9 +145,15 @@ def _staged(run: FlowRun, unit: Unit, port: Port, backend: DuckDB, extra: list[P
                 continue
             path = run.folder / "tmp" / f"stage.{name}.{out.name}.parquet"
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.name not in done:
-                # What is staged is not tried again: it takes numbers of any width at once.
-                backend.spool(Query(run.resolution, here, bases).exact(), path, "lz4")
-                extra.append(path)
-            bases[here] = path
+            if path.name in done:
+                bases[here] = path
+            else:
+                missing.append((here, path))
+    for index, (here, path) in enumerate(missing):
+        run.progress.parts_left(len(missing) - index + 1)
+        # What is staged is not tried again: it takes numbers of any width at once.
+        backend.spool(Query(run.resolution, here, bases).exact(), path, "lz4")
+        extra.append(path)
+        bases[here] = path
+    run.progress.parts_left(1)
     return bases

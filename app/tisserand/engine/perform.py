@@ -89,7 +89,7 @@ def _read(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) ->
     with run.spools.writing(port) as part, SpoolWriter(part, schema) as writer:
         for batch in batches:
             writer.write(batch)
-            context.progress(rows=batch.num_rows, bytes=batch.nbytes)
+            context.passed(batch)
     run.bases[port] = run.spools.path(port)
     return {port: writer.rows}
 
@@ -144,8 +144,17 @@ def _arriving(run: FlowRun, unit: Unit, source: Port | None, context: NodeContex
     if source is None:
         return
     query = Query(run.resolution, source, run.bases).exact()  # what was handed over cannot be taken back for a second try
+    base = run.bases.get(source)
+    if isinstance(base, Path) and not context.gathers:
+        context.expected = _parquet_rows(base)
     for batch in run.backend.batches(query):
-        context.progress(rows=batch.num_rows, bytes=batch.nbytes)
+        context.passed(batch)
+        yield batch
+
+
+def _leaving(context: NodeContext, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        context.passed(batch)
         yield batch
 
 
@@ -153,6 +162,7 @@ def _step(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) ->
     instance: Any = node.node
     source = node.inputs[node.type.inputs[0].name][0]
     rows_ports = [out.name for out in node.outputs if out.kind != "rejects"]
+    context.gathers = instance.gathers(node.config)
     process: Callable[..., Iterator[Any]] = instance.process
     if instance.isolated:
         from tisserand.engine.isolated import process_isolated
@@ -195,9 +205,10 @@ def _query(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) -
 
     def asked(threads: int | None) -> int:
         query = IsolatedQuery()
+        context.start_over()
         context._stop.on_pull(query.interrupt)
         batches = query.batches(instance.query(node.config), tables, run.backend.memory, threads, run.folder / "tmp")
-        return run.spools.write(port, node.schemas[port[1]], batches)
+        return run.spools.write(port, node.schemas[port[1]], _leaving(context, batches))
 
     count = alone(run, unit, asked)
     run.bases[port] = run.spools.path(port)

@@ -129,7 +129,8 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     run.plan = make_plan(resolution, run.scans, run.sinks, run.options.keep, staged, run.options.until)
     write_text(run.folder / "plan.json", json.dumps(plan_json(run.plan), indent=1))
     run.digests = digests(resolution, loaded.values)
-    run.note(None, "plan.ready", {"units": [unit.id for unit in run.plan.units], "sources": dict(run.fingerprints)})
+    about = {"nodes": list(resolution.nodes), "units": [unit.id for unit in run.plan.units], "sources": dict(run.fingerprints)}
+    run.note(None, "plan.ready", about)
     try:
         take_over(run)
     except Stale as stale:

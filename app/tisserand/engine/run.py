@@ -20,6 +20,7 @@ from tisserand.engine.control import Cancelled, Stop
 from tisserand.engine.failures import Failure
 from tisserand.engine.journal import Event, Journal
 from tisserand.engine.plan import Keep, Plan, Unit
+from tisserand.engine.progress import Progress
 from tisserand.engine.resolve import Port, Resolution, ResolvedNode
 from tisserand.engine.spool import Spools
 from tisserand.model import units as texts_of_units
@@ -80,6 +81,7 @@ class FlowRun:
     resolution: Resolution = field(init=False)
     plan: Plan = field(init=False)
     spools: Spools = field(init=False)
+    progress: Progress = field(init=False)
     backend: DuckDB = field(init=False)
     bases: dict[Port, Base] = field(init=False, default_factory=dict)
     """Where the rows of ports stand: spools, and files that the backend scans."""
@@ -87,7 +89,6 @@ class FlowRun:
     sinks: dict[str, FileSink | None] = field(init=False, default_factory=dict)
     fingerprints: dict[str, str] = field(init=False, default_factory=dict)
     """Of the files that the backend scans, as they were when the run began."""
-    querying: Unit | None = field(init=False, default=None)
     earlier: dict[str, list[Event]] = field(init=False, default_factory=dict)
     """What earlier attempts of this run tell of the effects of nodes, with the rows that these get now."""
     former: dict[str, list[Event]] = field(init=False, default_factory=dict)
@@ -119,6 +120,7 @@ class FlowRun:
 
     def __post_init__(self) -> None:
         self.spools = Spools(self.folder / "spool")
+        self.progress = Progress(self)
 
     # -- journal
 
@@ -126,9 +128,6 @@ class FlowRun:
         """Journal an event, free of secrets."""
         redactor = self.connections.know_secrets()
         return self.journal.append(self.id, kind, node, redactor.clean(dict(data or {})))
-
-    def progress(self, node: str, data: Mapping[str, Any]) -> None:
-        self.journal.progress(self.id, node, data)
 
     def log(self, message: Message, level: str = "info", node: str | None = None) -> None:
         self.note(node, "log", {"message": message.to_json(), "level": level})
@@ -159,7 +158,7 @@ class FlowRun:
         """Do all units of the plan. Raises `Cancelled`; a failure stands in `failure`."""
         waiting = list(self.plan.units)
         running: dict[Future[None], Unit] = {}
-        with ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
+        with self.progress, ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
             try:
                 while waiting or running:
                     self._submit(waiting, running, pool)
@@ -236,7 +235,7 @@ class FlowRun:
             stop = Stop(self.stop)
             try:
                 limit = texts_of_units.seconds(node.spec.timeout) if node.spec.timeout else None
-                with stop.deadline(limit):
+                with stop.deadline(limit), self.progress.of(unit, stop):
                     rows = perform(self, unit, stop, attempt)
                 self._done(unit, rows)
                 return
@@ -249,6 +248,7 @@ class FlowRun:
                 if attempt == attempts or not (failure.retry or _worth_retrying(failure)):
                     self._failed(unit, failure)
                     return
+                self.progress.start_over(unit)
                 wait_for = failure.retry_after if failure.retry_after is not None else pause
                 self.note(
                     unit.node, "node.retry", {"attempt": attempt, "wait": wait_for, "error": self.problem_json(failure.problem)}

@@ -25,7 +25,6 @@ from tisserand.sdk.errors import NodeError
 from tisserand.texts import msg
 
 HEARTBEAT = 2.0
-PROGRESS = 0.5
 
 DONE, FAILED, WRONG, CANCELLED = 0, 1, 2, 130
 
@@ -85,7 +84,6 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         limit = loaded.flow.limits.timeout
         with stop.deadline(units.seconds(limit) if limit else None):
             prepare(run, loaded, asked.get("file"))
-            threading.Thread(target=_watch_queries, args=(run, stop), name="progress", daemon=True).start()
             run.execute()
         if run.failure is not None:
             journal.set_state(run_id, "failed", run.problem_json(run.failure))
@@ -152,15 +150,6 @@ def _beat(journal: Journal, run: str, folder: Path, stop: Stop) -> None:
             stop.pull()
             return
         threading.Event().wait(HEARTBEAT)
-
-
-def _watch_queries(run: FlowRun, stop: Stop) -> None:
-    while not stop.pulled():
-        threading.Event().wait(PROGRESS)
-        unit, share = run.querying, run.backend.progress()
-        if unit is not None and share is not None:
-            for name in (*unit.covers, unit.node):
-                run.progress(name, {"share": round(share / 100, 3)})
 
 
 if __name__ == "__main__":

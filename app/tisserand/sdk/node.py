@@ -235,6 +235,10 @@ class Step(Node[C]):
     isolated: ClassVar[bool] = False
     """The engine runs `process` in a process of its own, without secrets, connections and environment (user code)."""
 
+    def gathers(self, config: C) -> bool:
+        """Whether all rows are taken in before anything is done with them: how many came in says then nothing of how far it is."""
+        return False
+
     def repeats(self, config: C) -> bool:
         """`repeatable`, where it depends on the config. What does harm when repeated is told as uncertain after a kill."""
         return self.repeatable

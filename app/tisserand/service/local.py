@@ -84,6 +84,10 @@ class LocalExecutor:
                 msg("Nobody knows whether {nodes} wrote before the run “{run}” broke off.", nodes=list(found.uncertain), run=run),
                 msg("Look at the target, then resume with “--uncertain repeat” or “--uncertain skip”."),
             )
+        handle = self._handles.get(run)
+        if handle is not None and found.final:
+            # The worker has said how the run ended, and is still about to go: two of them must not be at one run.
+            handle.wait(self._grace)
         self._handles[run] = relaunch(
             self.root, run, uncertain, self.journal, self._edited(found) if edited and text is None else text, until
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from tisserand.engine.journal import FINAL, Event, Journal, RunRecord
 from tisserand.engine.launch import process_alive, unknown_run
+from tisserand.engine.progress import MOST
 from tisserand.model.problem import Problem
 from tisserand.service.protocol import NodeInfo, RunInfo
 from tisserand.texts import Message
@@ -31,12 +32,13 @@ def _after(node: NodeInfo, kind: str, data: Mapping[str, Any]) -> NodeInfo:
         case "node.started":
             return NodeInfo("running", attempt=int(data.get("attempt") or 1))
         case "node.retry":
-            return replace(node, state="running", attempt=int(data.get("attempt") or node.attempt + 1), error=_problem(data))
+            return NodeInfo("running", attempt=int(data.get("attempt") or node.attempt + 1), error=_problem(data))
         case "progress":
             if node.state != "running":
                 return node
             rows = {"": int(data["rows"])} if data.get("rows") else node.rows
-            share = data.get("share", node.share)
+            # What is told of something under way neither falls nor says that it is whole.
+            share = max((min(told, MOST) for told in (data.get("share"), node.share) if told is not None), default=None)
             return replace(node, rows=rows, share=share, bytes=data.get("bytes") or node.bytes)
         case "node.done":
             rows = {str(port): int(count) for port, count in (data.get("rows") or {}).items()}
@@ -76,6 +78,9 @@ def info(record: RunRecord, events: Iterable[Event] = ()) -> RunInfo:
         # Broken off in the middle of an effect that nobody can look up: whoever resumes must say what to do.
         broken = {name: replace(nodes[name], state="uncertain") for name in asking if nodes[name].state == "running"}
         nodes = {**nodes, **broken}
+    if record.state in FINAL:
+        # What was planned and never began has nothing to tell.
+        nodes = {name: node for name, node in nodes.items() if node.state != "waiting"}
     return RunInfo(
         id=record.id,
         flow=record.flow,

@@ -94,10 +94,9 @@ class Desk(QObject):
             "theme": w.next_theme,
             "language": w.next_language,
             "run": lambda: self.runs.start(),
-            "cancel": w.runner.cancel,
+            "cancel": self.runs.cancel,
             "relock": self.runs.relock,
             "outline": self.show_outline,
-            "log": lambda: w.show_side("bottom", w.log),
             "menu": w.open_menu,
             "about": lambda: about.show_about(w),
             "shortcuts": lambda: dialogs.show_shortcuts(w, w.actions_),
@@ -341,6 +340,7 @@ class Desk(QObject):
         w.actions_["save"].setEnabled(not d.is_saved or d.path is None)
         w.actions_["run"].setEnabled(bool(d.flow.nodes) and not w.runner.running)
         w.actions_["cancel"].setEnabled(w.runner.running)
+        self.runs.describe()
         for id in ("step", "go_on", "run_to"):
             w.actions_[id].setEnabled(w.actions_["run"].isEnabled())
         for id in ("tidy", "fit"):

@@ -95,6 +95,21 @@ def ask_to_save(parent: QWidget, title: str) -> str:
     return _asked(parent, _("Unsaved changes"), _("“{flow}” has changes that are not saved.").format(flow=title), choices, "save")
 
 
+def ask_about_run(parent: QWidget, title: str) -> str:
+    """What becomes of a run when the window closes: `go_on` without it, `cancel` or `stay`."""
+    box = QMessageBox(parent)
+    box.setWindowTitle(_("A run is under way"))
+    box.setText(_("“{flow}” is still running.").format(flow=title))
+    box.setInformativeText(_("It can go on without the window. “tisserand runs” tells how it went."))
+    on = box.addButton(_("Let it go on"), QMessageBox.ButtonRole.AcceptRole)
+    cancel = box.addButton(_("Cancel the run"), QMessageBox.ButtonRole.DestructiveRole)
+    stay = box.addButton(_("Keep the window open"), QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(stay)
+    box.exec()
+    clicked = box.clickedButton()
+    return "go_on" if clicked is on else "cancel" if clicked is cancel else "stay"
+
+
 def ask_to_overwrite(parent: QWidget, name: str) -> str:
     """What to do where the file holds what another program wrote: `mine`, `theirs` or `stay`."""
     text = _("“{file}” was changed by another program since it was opened here.").format(file=name)

@@ -52,7 +52,10 @@ class Runner(QObject):
         self._lock = threading.Lock()
         self._check_wanted: Flow | None = None
         self._checking = False
-        self._cancel_wanted = False
+        self.stopping = False
+        """Whether the run under way was asked to end."""
+        self._cancel_passed = threading.Event()
+        """Set once the executor knows of that."""
         self._generation = 0
         """Counts the flows opened: what was asked of an earlier one is of no interest any more."""
         self._timer = QTimer(self)
@@ -100,7 +103,8 @@ class Runner(QObject):
         self.running = True
         self._running_in = root = self.root
         self.run_id = None
-        self._cancel_wanted = False
+        self.stopping = False
+        self._cancel_passed.clear()
         self._latest = {}
 
         def work() -> RunInfo:
@@ -124,8 +128,9 @@ class Runner(QObject):
 
         self.run_id = run
         self.started.emit(run)
-        if self._cancel_wanted:
+        if self.stopping:
             executor.cancel(run)
+            self._cancel_passed.set()
         for event in executor.events(run, after, follow=True):
             self._latest = nodes = fold(nodes, event)
             if event.seq is not None:
@@ -139,21 +144,38 @@ class Runner(QObject):
             self._look.start()
 
     def _ended(self, info: Any) -> None:
-        self.running = False
+        self.running = self.stopping = False
         self._look.stop()
         self.progressed.emit(self._latest)
         self.finished.emit(info)
 
     def _failed(self, problems: list[Problem]) -> None:
-        self.running = False
+        self.running = self.stopping = False
         self.refused.emit(problems)
 
     def cancel(self) -> None:
-        run, root = self.run_id, self._running_in
+        """End the run under way, whichever flow is shown."""
+        if not self.running:
+            return
         # Asked for before the run has a name: it is passed on as soon as there is one.
-        self._cancel_wanted = True
-        if self.running and run is not None:
-            self._background.do(lambda: self.executor(root).cancel(run), lambda _answer: None, self.refused.emit)
+        self.stopping = True
+        run, root = self.run_id, self._running_in
+
+        def work() -> None:
+            if run is not None:
+                self.executor(root).cancel(run)
+                self._cancel_passed.set()
+
+        def failed(problems: list[Problem]) -> None:
+            self.stopping = False
+            self.refused.emit(problems)
+
+        self._background.do(work, lambda _answer: None, failed)
+
+    def cancel_and_wait(self, seconds: float) -> bool:
+        """The same, before the window goes: whether the executor came to know of it in time."""
+        self.cancel()
+        return not self.running or self._cancel_passed.wait(seconds)
 
     # -- checks --------------------------------------------------------------------------------------------------------
     def check_soon(self, flow: Flow, file: str | None) -> None:

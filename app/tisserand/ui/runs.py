@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from tisserand.ui.desk import Desk
     from tisserand.ui.standings import Standings
 
+PATIENCE = 5.0
+"""Seconds that a window on its way out waits until the executor knows that the run is to end."""
+
 
 class Runs(QObject):
     """Runs of the open flow."""
@@ -29,7 +32,9 @@ class Runs(QObject):
         self.desk = desk
         self._standings: Standings | None = None
         """Where the run under way is noted; what the window shows may be another flow's."""
-        self._title = self._said = ""
+        self._title = self._said = self._last = ""
+        """The flow that was run last, what was announced of it, and how it ended as the status bar says it."""
+        self._abandoned = False
         self._words: dict[str, str] = {
             "done": _("Done"),
             "failed": _("Failed"),
@@ -110,12 +115,46 @@ class Runs(QObject):
             desk.say(_("The sources cannot all be read.") if wrong else _("The columns that the sources have now are accepted."))
 
         desk.say(_("Looking at the sources …"))
-        w.runner.relock(flow, file, come, self._refused)
+        w.runner.relock(flow, file, come, self._show_refusal)
 
     def forget(self) -> None:
-        """Another flow was opened: a run that is under way goes on, but is not shown on its cards."""
-        if not self.desk.window_.runner.running:
-            self._state("")
+        """Another flow is shown: a run that is under way goes on, but not on its cards."""
+        if self.desk.window_.runner.running:
+            self._tell()
+        else:
+            self._state(self._last if self._shown else "")
+
+    def cancel(self) -> None:
+        """End the run under way, whichever flow is shown; what is shown says which one it is."""
+        self.desk.window_.runner.cancel()
+        if self.desk.window_.runner.running:
+            self._tell()
+
+    def describe(self) -> None:
+        """Stop acts on the run under way: where another flow is shown, its name says on which. Run says why it has to wait."""
+        actions, running = self.desk.window_.actions_, self.desk.window_.runner.running
+        elsewhere = running and not self._shown
+        stop = actions["cancel"]
+        stop.setText(_("Cancel the run of “{flow}”").format(flow=self._title) if elsewhere else _("Cancel the run"))
+        stop.setIconText(_("Stop"))
+        why = _("“{flow}” is still running: one run at a time.").format(flow=self._title) if running else _("Run")
+        for action, text in ((stop, stop.text()), (actions["run"], why)):
+            action.setToolTip(f"{text}  {actions.keys(action.objectName())}")
+
+    def abandon(self) -> None:
+        """The window goes without a question; a run that is under way goes on without it."""
+        self._abandoned = True
+
+    def may_leave(self) -> bool:
+        """Before the window closes: whether a run that is under way goes on without it or ends, the person decides."""
+        w = self.desk.window_
+        if self._abandoned or not w.runner.running:
+            return True
+        answer = dialogs.ask_about_run(w, self._title)
+        if answer == "cancel" and not w.runner.cancel_and_wait(PATIENCE):
+            w.notice.tell(_("The executor does not answer: “{flow}” was not cancelled.").format(flow=self._title), [])
+            return False
+        return answer != "stay"
 
     def home(self) -> Path:
         """The workspace in use; where there is none yet, or it is a shipped one, the person's own."""
@@ -137,28 +176,41 @@ class Runs(QObject):
     def _started(self, run: str) -> None:
         if self._standings is not None:
             self._standings.run = run
-        self._state(_("Running …"))
+        self._tell()
         self.desk.titles()
+
+    def _tell(self) -> None:
+        """How far the run under way is, and whose it is where another flow is shown."""
+        if self.desk.window_.runner.stopping:
+            own, other = _("Stopping …"), _("Stopping “{flow}” …")
+        else:
+            own, other = _("Running …"), _("“{flow}” is running …")
+        infos = self._standings.infos.values() if self._standings is not None else ()
+        # Of all nodes that are planned, but for those whose turn will not come.
+        counted = [info.state for info in infos if info.state != "skipped"]
+        over = sum(state not in {"waiting", "running"} for state in counted)
+        share = f" {over} / {len(counted)}" if counted else ""
+        self._state((own if self._shown else other.format(flow=self._title)) + share)
 
     def _progressed(self, infos: Any) -> None:
         if self._standings is not None:
             self._standings.infos = infos
+        if self.desk.window_.runner.running:
+            self._tell()
         if self._shown:
-            if infos and self.desk.window_.runner.running:
-                over = sum(info.state not in {"waiting", "running"} for info in infos.values())
-                self._state(f"{_('Running …')} {over} / {len(infos)}")
             self.desk.show_standings()
 
     def _finished(self, info: Any) -> None:
         w = self.desk.window_
         word = self._words.get(info.state, info.state)
         spent = (info.finished or 0) - (info.started or info.created)
-        self._state(f"{word} · {seconds(spent)}" if info.finished else word)
+        self._last = f"{word} · {seconds(spent)}" if info.finished else word
+        self._state(self._last if self._shown else "")
         self.desk.titles()
         if self._standings is not None:
             self._standings.end(info.error)
         if not self._shown:
-            w.desk.say(f"{self._title} — {word}")
+            w.desk.say(f"{self._title} — {self._last}")
             return
         if info.error is not None and not self.desk.standings.problems(w.document.flow):
             self.desk.findings.take_refusal([info.error])
@@ -185,8 +237,19 @@ class Runs(QObject):
         w.log.add_line(text.format(done=done, all=len(w.document.flow.nodes), written=written, rows=number(rows)))
 
     def _refused(self, problems: list[Problem]) -> None:
+        """A run did not start, or could not be ended."""
+        if self.desk.window_.runner.running or not self._shown:
+            self.forget()
+            reason = problems[0].message.text() if problems else _("The run was refused")
+            self.desk.say(f"{self._title} — {reason}")
+            self.desk.titles()
+            return
+        self._last = _("The run was refused")
+        self._state(self._last)
+        self._show_refusal(problems)
+
+    def _show_refusal(self, problems: list[Problem]) -> None:
         w = self.desk.window_
-        self._state(_("The run was refused"))
         self.desk.findings.take_refusal(problems)
         self.desk.show_problems()
         w.show_side("bottom", w.problems)

@@ -170,6 +170,7 @@ class Sheets(QObject):
         """Close everything without a question."""
         while len(self.sheets) > 1:
             self._drop(self.current)
+        self.window_.desk.runs.abandon()
         self.window_.document.new()
 
     def may_leave_all(self) -> bool:

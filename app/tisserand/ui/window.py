@@ -301,7 +301,7 @@ class Window(QMainWindow):
         }
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not self.desk.sheets.may_leave_all():
+        if not (self.desk.sheets.may_leave_all() and self.desk.runs.may_leave()):
             event.ignore()
             return
         self.desk.drafts.close()

@@ -52,6 +52,9 @@ class PythonStep(Step[PythonConfig]):
         for name, type in config.output.items():
             yield from _bad_type(name, type)
 
+    def gathers(self, config: PythonConfig) -> bool:
+        return config.rows == "all"
+
     def output(self, config: PythonConfig, schemas: Mapping[str, Schema]) -> Mapping[str, Schema]:
         for name, type in config.output.items():
             for problem in _bad_type(name, type):

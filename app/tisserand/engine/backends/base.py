@@ -56,8 +56,9 @@ class Backend(Protocol):
     def value(self, relation: Any, tables: Mapping[str, Path | None]) -> Any:
         """The single value of an Ibis relation over Parquet files (None: a table of one row)."""
 
-    def progress(self) -> float | None:
-        """How much of the queries under way is done, 0–100, where the backend knows."""
+    def progress(self) -> Mapping[int, float]:
+        """How much of the queries under way is done, 0–1, by the thread that asked for them; those that write a file, where the
+        backend knows."""
 
     def interrupt(self, thread: int | None = None) -> None:
         """Stop what runs (only what `thread` asked for); the calls under way raise."""

@@ -52,8 +52,10 @@ class DuckDB:
         self._connection.close()
 
     def with_threads(self, threads: int) -> DuckDB:
-        """Another instance with as many threads; the memory limit is the same."""
-        return DuckDB(self.memory, threads, self.spill)
+        """Another instance with as many threads; the memory limit is the same. What it runs counts among the queries of this one."""
+        other = DuckDB(self.memory, threads, self.spill)
+        other._active, other._lock = self._active, self._lock
+        return other
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -73,11 +75,10 @@ class DuckDB:
                 if thread in (None, owner):
                     cursor.interrupt()
 
-    def progress(self) -> float | None:
+    def progress(self) -> Mapping[int, float]:
         with self._lock:
-            found = [cursor.query_progress() for cursor in self._active]
-        known = [share for share in found if share >= 0]
-        return max(known) if known else None
+            found = {owner: cursor.query_progress() for cursor, owner in self._active.items()}
+        return {thread: share / 100 for thread, share in found.items() if share >= 0}
 
     # -- queries as text
 
@@ -141,6 +142,8 @@ class DuckDB:
 def _copied(cursor: duckdb.DuckDBPyConnection, text: str, path: Path, options: Mapping[str, Any]) -> int:
     # Not by way of a temporary file of DuckDB's own, which would stay behind: the path is one that we put into place.
     listed = ", ".join(f"{name} {literal(value)}" for name, value in {**options, "use_tmp_file": False}.items())
+    # Only from here on, and in this order: no other statement shall be taken for the query and be told as whole.
+    cursor.execute("SET enable_progress_bar_print=false; SET enable_progress_bar=true")
     row = cursor.execute(f"COPY ({text}) TO {literal(str(path))} ({listed})").fetchone()
     return int(row[0]) if row else 0
 

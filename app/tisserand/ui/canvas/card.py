@@ -169,6 +169,7 @@ class Card(QGraphicsItem):
         step = max(0.5, round(ratio * 8) / 8)
         painter.drawPixmap(QPointF(11 + 8, top + 8), pixmap(self.shown.icon, _WHITE, 18, step))
         self._paint_texts(painter, style, step)
+        self._paint_share(painter, style)
         painter.setOpacity(1.0)
         if self.breakpoint:
             painter.setPen(style.canvas_edge)
@@ -210,6 +211,11 @@ class Card(QGraphicsItem):
         painter.setPen(style.colour[token] if state in _COLOURED else style.muted.color())
         painter.drawStaticText(QPointF(_TEXT_X, middle + 1.5), self._detail)
         painter.drawPixmap(QPointF(WIDTH - 22, middle - 17), pixmap(icon, style.colour[token], 14, step))
+
+    def _paint_share(self, painter: QPainter, style: Look) -> None:
+        """A line along the lower edge that grows while the node runs, between the rounded corners."""
+        if self.standing.share is not None and not self.disabled:
+            painter.fillRect(QRectF(10, self.height - 3, (WIDTH - 20) * self.standing.share, 2), style.brush["running"])
 
     def _paint_ports(self, painter: QPainter, style: Look, scene: FlowScene) -> None:
         painter.setPen(style.port)

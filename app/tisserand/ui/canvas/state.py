@@ -10,11 +10,12 @@ from tisserand.texts import N_, language, ngettext, translate
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The state of one card. `rows` counts by output port ("" while it runs)."""
+    """The state of one card. `rows` counts by output port ("" while it runs), `share` is how much of it is done while it runs."""
 
     state: str = "ready"
     detail: str = ""
     rows: tuple[tuple[str, int], ...] = ()
+    share: float | None = None
 
 
 READY = Standing()
@@ -81,10 +82,12 @@ def standing(info: Any, written: int | None = None) -> Standing:
     """From the executor's answer about one node to what its card shows; `written` is what went into a writer."""
     counts = tuple(info.rows.items())
     parts: list[str] = []
+    share = info.share if info.state == "running" else None
+    if share is not None:
+        # Rounded, the last half percent would be said to be whole.
+        parts.append(percent(min(share, 0.99)))
     if written is not None or counts:
         parts.append(rows(written if written is not None else dict(counts).get("", counts[0][1])))
-    if info.share is not None and info.state == "running":
-        parts.append(percent(info.share))
     if info.seconds is not None:
         parts.append(seconds(info.seconds))
     if info.attempt > 1:
@@ -94,7 +97,7 @@ def standing(info: Any, written: int | None = None) -> Standing:
         detail = info.error.message.text()
     elif info.reason is not None:
         detail = info.reason.text()
-    return Standing(info.state, detail, counts)
+    return Standing(info.state, detail, counts, share)
 
 
 def second_lines(standing: Standing) -> tuple[str, ...]:
