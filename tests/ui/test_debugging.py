@@ -85,7 +85,7 @@ def test_a_breakpoint_stops_before_its_node(opened: Window, demo: Path, qtbot: Q
     out = demo.parent.parent / "out"
     press(opened, qtbot, Qt.Key.Key_F7)
     assert states(opened)["lake"] == "paused" and states(opened)["by_country"] == "done"
-    assert "Stopped" in opened.state.text() and not (out / "by_country.parquet").exists()
+    assert "Paused" in opened.state.text() and opened.notice.isVisible() and not (out / "by_country.parquet").exists()
     # On from there, through it, in the same run.
     press(opened, qtbot, Qt.Key.Key_F7)
     assert set(states(opened).values()) == {"done"}, (states(opened), opened.desk.standings.infos, opened.log.toPlainText())

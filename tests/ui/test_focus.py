@@ -43,7 +43,8 @@ def round_trip(window: Window, key: Qt.Key, most: int = 200) -> tuple[list[QWidg
             before = after
             continue
         if part(before, window, now) == part(after, window, now):
-            blind.append(f"{type(now).__name__} “{now.accessibleName() or now.objectName()}”")
+            words = now.accessibleName() or now.objectName() or getattr(now, "text", str)()
+            blind.append(f"{type(now).__name__} “{words}”")
         before = after
         if now is first:
             return found, blind

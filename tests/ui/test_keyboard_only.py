@@ -115,6 +115,8 @@ class Keyboard:
         """Choose a step by its name: in the outline, by typing."""
         self.press(Qt.Key.Key_O, CTRL | SHIFT)
         self.press(Qt.Key.Key_Home)
+        # Letters typed at once go on with the word before; a person is never that quick.
+        QTest.qWait(QApplication.keyboardInputInterval() + 50)
         self.write(name)
         self.press(Qt.Key.Key_5, CTRL)
 

@@ -184,7 +184,7 @@ def test_buttons_tell_the_text_and_the_key_of_their_action(window: Window) -> No
 
 
 def test_the_log_and_the_menu_of_everything_by_key(window: Window, qtbot: QtBot) -> None:
-    QTest.keyClick(window, Qt.Key.Key_F8, Qt.KeyboardModifier.ShiftModifier)
+    QTest.keyClick(window, Qt.Key.Key_6, Qt.KeyboardModifier.ControlModifier)
     assert window.tabs.currentWidget() is window.log and window.log.isVisible()
     QTest.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.AltModifier)
     menu = QApplication.activePopupWidget()

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QApplication
 from tisserand import texts
 from tisserand.files import shipped
 from tisserand.model.problem import Problem
+from tisserand.ui.garbage import Garbage, settle
 from tisserand.ui.theme import MODES, load_fonts, theme
 from tisserand.ui.window import Window
 
@@ -25,6 +26,8 @@ def application(arguments: list[str]) -> QApplication:
     made.setOrganizationName("Tisserand")
     made.setDesktopFileName("tisserand")
     made.setStyle("Fusion")
+    if made.findChild(Garbage, "garbage") is None:
+        Garbage(made)
     load_fonts()
     return made
 
@@ -51,7 +54,7 @@ def furnish_later(window: Window, asked: Path | None) -> None:
         _furnished(window, found, asked)
         window.desk.drafts.offer()
         # Not before the first picture stands: painting would have to share the processor with it.
-        QTimer.singleShot(150, window, lambda: window.background.do(load, lambda _none: None, failed))
+        QTimer.singleShot(150, window, lambda: window.background.do(load, lambda _none: settle(), failed))
 
     def load() -> None:
         from tisserand.service.warm import warm

@@ -8,6 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QHBoxLayout,
     QLabel,
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from tisserand.model.edit import SetConfig
 from tisserand.model.flow import Node
@@ -81,6 +83,14 @@ class Inspector(QWidget):
         box.addWidget(self.area)
         self.show_node(None)
         theme().changed.connect(self._recolour)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._seen)
+
+    def _seen(self, _old: QWidget | None, now: QWidget | None) -> None:
+        """The field with the keyboard comes into sight, also when Shift+Tab enters the form from below."""
+        if now is not None and isValid(self) and self.area.isAncestorOf(now) and now is not self.area:
+            self.area.ensureWidgetVisible(now, 0, 24)
 
     def _recolour(self) -> None:
         """Icons in the form have the colours of the moment it was made: make it anew, opened up as it was."""

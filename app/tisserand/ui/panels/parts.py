@@ -59,6 +59,9 @@ class NameEditor(LineEditor):
     def _typed(self, text: str) -> None:
         self.drafted.emit(text)
 
+    def _settle(self) -> None:
+        self._finished()
+
     def _finished(self) -> None:
         # A field that is taken away with its page loses the focus, too.
         if self.isVisible() and self.line.text() != self._before:
