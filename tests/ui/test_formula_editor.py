@@ -193,6 +193,27 @@ def test_conditions_write_the_formula(opened: Window, qtbot: QtBot) -> None:
     assert editor.formula.isVisible() and editor.formula.text.toPlainText() == opened.document.flow.nodes["paid"].config["where"]
 
 
+def test_half_a_number_takes_no_condition_away(opened: Window) -> None:
+    opened.document.set_config("paid", "where", "amount >= 100 and customer = 3")
+    editor = where(opened)
+    QTest.mouseClick(editor.toggle, LEFT)
+    first, second = editor.rows
+    first.value.setFocus()
+    first.value.selectAll()
+    QTest.keyClicks(first.value, "12x")
+    assert opened.document.flow.nodes["paid"].config["where"] == "amount >= 12 and customer = 3"
+    assert first.value.property("wrong")
+    second.value.setFocus()
+    second.value.selectAll()
+    QTest.keyClick(second.value, Qt.Key.Key_Delete)
+    assert opened.document.flow.nodes["paid"].config["where"] == "amount >= 12 and customer = 3"
+    QTest.keyClicks(second.value, "4")
+    assert opened.document.flow.nodes["paid"].config["where"] == "amount >= 12 and customer = 4"
+    first.value.setFocus()
+    QTest.keyClick(first.value, Qt.Key.Key_Backspace)
+    assert not first.value.property("wrong")
+
+
 def test_what_is_more_than_conditions_stays_a_formula(opened: Window) -> None:
     opened.document.set_config("paid", "where", "amount * 2 > 100")
     editor = where(opened)

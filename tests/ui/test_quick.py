@@ -169,3 +169,17 @@ def test_french_words_find_actions_too(window: Window) -> None:
         found.leave()
     finally:
         texts.set_language("en")
+
+
+def test_what_is_offered_goes_when_the_flow_changes(window: Window, demo: Path) -> None:
+    """The toolbar takes no focus: undo can be clicked while a sheet is open."""
+    two(window, wired=False)
+    for action in ("connect", "quick_add"):
+        window.document.move({"a": (8.0, 8.0)})
+        window.scene.select(["a"])
+        window.canvas.setFocus()
+        window.actions_[action].trigger()
+        assert sheet(window)
+        button = window.bar.widgetForAction(window.actions_["undo"])
+        QTest.mouseClick(button, LEFT)
+        assert not [each for each in window.findChildren(Chooser) if each.isVisible()]

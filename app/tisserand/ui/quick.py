@@ -46,6 +46,9 @@ class Quick(QObject):
     def _open(self, title: str, choices: list[Choice], then: Any, place: QPoint | None, back: QWidget | None = None) -> Chooser:
         w = self.window_
         made = Chooser(w, title, choices, then, back or (w.outline if w.outline.hasFocus() else w.canvas))
+        # What is offered fits the flow as it is now: undone or changed meanwhile, nothing of it may be chosen any more.
+        for change in (w.document.changed, w.document.opened, w.document.resumed):
+            change.connect(made.leave)
         made.open_at(place)
         return made
 

@@ -180,7 +180,7 @@ class ConditionEditor(Editor):
         self._gather()
 
     def _gather(self) -> None:
-        text = write([row.condition() for row in self.rows], self._join())
+        text = write([row.counted() for row in self.rows], self._join())
         self.formula.show_value(text)
         self._tell(text)
 
@@ -193,6 +193,7 @@ class ConditionRow(QWidget):
         self._columns = columns
         self._read = condition
         """The condition as the formula has it."""
+        self._kept = condition
         self._changed = changed
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -278,9 +279,16 @@ class ConditionRow(QWidget):
     def _told(self) -> None:
         self._fit()
         condition = self.condition()
-        unfinished = bool(condition.column) and bool(self.value.text()) and not complete(condition)
-        mark_wrong(self.value, unfinished)
+        whole = complete(condition)
+        self._kept = condition if whole else self._kept
+        started = bool(condition.column) and (bool(self.value.text()) or complete(self._kept))
+        mark_wrong(self.value, started and not whole)
         self._changed()
+
+    def counted(self) -> Condition:
+        """What counts: the last whole condition, while what stands here is none (half a number, no value)."""
+        condition = self.condition()
+        return condition if complete(condition) else self._kept
 
     def condition(self) -> Condition:
         comparison = str(self.comparison.currentData())

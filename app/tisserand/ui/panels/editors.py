@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tisserand.model.yamlfile import read_data
+from tisserand.model.yamltext import comments, plain_tag
 from tisserand.sdk.columns import TYPES
 from tisserand.sdk.form import FormField
 from tisserand.texts import translate as _
@@ -179,7 +182,8 @@ class LineEditor(Editor):
         self._typed(self.line.text())
 
     def _show(self, value: Any) -> None:
-        text = "" if value is None else _written(value)
+        written = _shown if self.asked.widget == "any" else _written
+        text = "" if value is None else written(value)
         if text != self.line.text():
             self.line.setText(text)
 
@@ -348,8 +352,18 @@ def _read(text: str, asked: FormField) -> Any:
 
 
 def _scalar(text: str) -> Any:
-    try:
-        value = yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
-        return text
-    return value if isinstance(value, bool | int | float | str | list | dict) else text
+    """The value that a flow file would hold, written as there; what is nothing else is the text itself."""
+    tag = plain_tag(text)
+    if tag in ("int", "float", "bool") or text[:1] in ("[", "{", '"', "'"):
+        data, problems, _positions = read_data(f"value: {text}")
+        if data is not None and not problems and list(data) == ["value"] and not comments(f"value: {text}"):
+            value = data["value"]
+            return text if value is None else value
+    return text
+
+
+def _shown(value: Any) -> str:
+    """The opposite: a text that would be read as something else stands in quotes."""
+    if isinstance(value, str) and _scalar(value.strip()) != value:
+        return json.dumps(value, ensure_ascii=False)
+    return _written(value)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPlainTextEdit, QStackedLayout, QToolButton, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
@@ -70,10 +70,10 @@ class Rows(QWidget):
         self.said = QLabel()
         self.said.setProperty("role", "muted")
         self.said.setWordWrap(True)
-        self.said.setContentsMargins(14, 12, 14, 14)
+        self.said.setTextFormat(Qt.TextFormat.PlainText)
         quiet = QWidget()
         under = QVBoxLayout(quiet)
-        under.setContentsMargins(0, 0, 0, 0)
+        under.setContentsMargins(14, 12, 14, 14)  # of the layout: a new style sheet takes those of a label away
         under.addWidget(self.said)
         under.addStretch(1)
         self.text = QPlainTextEdit()
