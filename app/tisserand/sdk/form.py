@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -14,6 +14,7 @@ from pydantic_core import PydanticUndefined
 
 from tisserand.sdk.config import Config, PerColumn, Picks, Unit, When, Words
 from tisserand.sdk.fields import Condition, _Marked
+from tisserand.texts import translate
 
 Widget = Literal[
     "text", "integer", "number", "boolean", "choice", "list", "map", "group", "union", "any",
@@ -123,6 +124,26 @@ def fits(branch: FormField, value: Any) -> bool:
     if branch.widget == "choice":
         return value in branch.choices
     return isinstance(value, str)
+
+
+def inside(asked: FormField, path: Sequence[str]) -> str:
+    """Where in a field a problem is, in a person's words: `0.where` in a list of rules → `1 · Condition`."""
+    words: list[str] = []
+    for part in path:
+        if part.isdecimal() and asked.item is not None:
+            words.append(str(int(part) + 1))
+            asked = asked.item
+            continue
+        found = next((each for each in _parts(asked) if each.name == part), None)
+        words.append(translate(found.title) if found is not None else part)
+        asked = found or asked.item or asked
+    return " · ".join(words)
+
+
+def _parts(asked: FormField) -> Iterator[FormField]:
+    yield from asked.fields
+    for branch in asked.branches:
+        yield from _parts(branch)
 
 
 def human(name: str) -> str:

@@ -97,6 +97,7 @@ _SENTENCES: dict[str, Message] = {
     "less_than": msg("“{value}” is too large: it must be less than {lt}."),
     "less_than_equal": msg("“{value}” is too large: the most is {le}."),
     "too_short": msg("At least {min_length} entries are needed."),
+    "string_pattern_mismatch": msg("“{value}” does not have the form that “{field}” needs; its help says which."),
     "string_too_short": msg("The text is too short: at least {min_length} characters."),
     "template": msg("The text “{text}” cannot be filled in: {reason}. Known names: {known}."),
     "formula_template": msg("A formula takes no double braces: write $name for a parameter."),

@@ -24,7 +24,7 @@ from tisserand.model.edit import SetConfig
 from tisserand.model.flow import Node
 from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
-from tisserand.sdk.form import FormField, effective, form_of
+from tisserand.sdk.form import FormField, effective, form_of, inside
 from tisserand.texts import msg, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.document import Document
@@ -292,7 +292,7 @@ class Inspector(QWidget):
             text = f"{problem.message.text()} {fix_text(problem)}".rstrip()
             parts = (problem.place.field or "").split(".")
             if parts[0] == "config" and len(parts) > 1 and parts[1] in self._fields:
-                where = ".".join(parts[2:])
+                where = inside(self._fields[parts[1]][0].asked, parts[2:])
                 by_field.setdefault(parts[1], []).append(f"{where}: {text}" if where else text)
             elif self.node is not None:
                 general.append(text)
