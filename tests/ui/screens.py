@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QInputDialog, QMessageBox, QToolTip, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QInputDialog, QMessageBox, QToolTip, QWidget
 
 from tisserand.model.flow import Flow, Node, Ref
 from tisserand.ui import dialogs
@@ -81,6 +81,35 @@ def panels(window: Window, shooter: Any, until: Until) -> None:
     window.document.undo()
 
 
+def forms(window: Window, shooter: Any, until: Until) -> None:
+    """The flow's own form, how a node runs, a table of columns, the connections of the workspace."""
+    window.scene.select([])
+    shooter.take(window, "flow-form")
+    window.scene.select(["orders"])
+    how = window.inspector.how
+    assert how is not None
+    how.head.setChecked(True)
+    until(lambda: False, 0.1)
+    window.inspector.area.ensureWidgetVisible(how.head, 0, 10_000)
+    bar = window.inspector.area.verticalScrollBar()
+    for mode in MODES:
+        theme().apply(shooter.application, mode)
+        bar.setValue(bar.maximum())
+        until(lambda: False, 0.1)
+        shooter.snap(window, "how-it-runs", mode, (window.width(), window.height()))
+    window.document.put("table.select", (264.0, 264.0), source=("orders", "rows"))
+    until(lambda: bool(window.desk.findings.schemas.get("select")), 10)
+    window.scene.select(["select"])
+    shooter.take(window, "columns-table")
+    window.document.undo()
+    window.actions_["connections"].trigger()
+    dialog = window.findChild(QDialog, "connections")
+    if dialog is not None:
+        until(lambda: False, 0.2)
+        shooter.take(window, "connections", dialog)
+        dialog.close()
+
+
 def odd(window: Window, shooter: Any, until: Until) -> None:
     """Nodes of kinds that are not installed, long names, a form with everything in it; and two thousand nodes from far away."""
     nodes = {
@@ -119,6 +148,7 @@ def small_dialogs(window: Window, shooter: Any, until: Until, flow: Path) -> Non
     lines = ("Ask Ann before changing this.", "the old one")
     for screen, ask in (
         ("save-question", lambda: dialogs.ask_to_save(window, "Orders by customer")),
+        ("run-question", lambda: dialogs.ask_about_run(window, "Orders by customer")),
         ("comments-question", lambda: dialogs.ask_about_comments(window, "late-orders.yaml", lines)),
         ("overwrite-question", lambda: dialogs.ask_to_overwrite(window, "late-orders.yaml")),
     ):

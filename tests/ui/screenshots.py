@@ -295,6 +295,7 @@ def others(window: Window, shooter: Shooter, flow: Path) -> None:
     screens.sheets(window, shooter, until)
     screens.under_way(window, shooter, until)
     screens.panels(window, shooter, until)
+    screens.forms(window, shooter, until)
     screens.odd(window, shooter, until)
     screens.small_dialogs(window, shooter, until, flow)
 

@@ -97,17 +97,14 @@ def ask_to_save(parent: QWidget, title: str) -> str:
 
 def ask_about_run(parent: QWidget, title: str) -> str:
     """What becomes of a run when the window closes: `go_on` without it, `cancel` or `stay`."""
-    box = QMessageBox(parent)
-    box.setWindowTitle(_("A run is under way"))
-    box.setText(_("“{flow}” is still running.").format(flow=title))
-    box.setInformativeText(_("It can go on without the window. “tisserand runs” tells how it went."))
-    on = box.addButton(_("Let it go on"), QMessageBox.ButtonRole.AcceptRole)
-    cancel = box.addButton(_("Cancel the run"), QMessageBox.ButtonRole.DestructiveRole)
-    stay = box.addButton(_("Keep the window open"), QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(stay)
-    box.exec()
-    clicked = box.clickedButton()
-    return "go_on" if clicked is on else "cancel" if clicked is cancel else "stay"
+    text = _("“{flow}” is still running.").format(flow=title)
+    choices = (
+        ("go_on", _("Let it go on"), Role.AcceptRole),
+        ("cancel", _("Cancel the run"), Role.DestructiveRole),
+        ("stay", _("Keep the window open"), Role.RejectRole),
+    )
+    more = _("It can go on without the window. “tisserand runs” tells how it went.")
+    return _asked(parent, _("A run is under way"), text, choices, "stay", more)
 
 
 def ask_to_overwrite(parent: QWidget, name: str) -> str:
