@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import shiboken6
-from PySide6.QtCore import QCoreApplication, QEvent, QtMsgType, qInstallMessageHandler
+from PySide6.QtCore import QCoreApplication, QEvent, QtMsgType, QTranslator, qInstallMessageHandler
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
@@ -40,7 +40,7 @@ def look(qapp: QApplication) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_warnings() -> Iterator[list[str]]:
+def no_warnings(qapp: QApplication) -> Iterator[list[str]]:
     """Any warning of Qt fails the test."""
     said: list[str] = []
 
@@ -50,6 +50,10 @@ def no_warnings() -> Iterator[list[str]]:
 
     before = qInstallMessageHandler(note)
     yield said
+    # Qt's own words are English again for the next one.
+    for words in qapp.findChildren(QTranslator):
+        qapp.removeTranslator(words)
+        words.deleteLater()
     # Windows that a test closed itself go before the next one counts what there is.
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     qInstallMessageHandler(before)

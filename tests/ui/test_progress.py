@@ -130,9 +130,10 @@ def test_cards_tell_the_share_and_the_rows_before_they_are_done(window: Window, 
         if share is not None and len(widths) < 40:
             window.canvas.bring(window.scene.cards["sorted"].frame().center(), window.canvas.viewport().rect().center())
             widths.append((share, coloured(window, "sorted")))
-        item = window.outline._items.get("slow")
-        if item is not None:
-            outlined.append(item.text(1))
+        model = window.outline.model()
+        for row in range(model.rowCount()):
+            if model.index(row, 0).data() == window.scene.cards["slow"].shown.title:
+                outlined.append(model.index(row, 1).data())
 
     window.show_side("bottom", window.outline)
     window.runner.progressed.connect(note)

@@ -174,7 +174,9 @@ def test_a_failed_run_says_so_everywhere(window: Window, qtbot: QtBot, demo: Pat
 def test_a_run_of_an_earlier_flow_leaves_the_new_one_alone(window: Window, qtbot: QtBot, demo: Path) -> None:
     load(window, demo)
     QTest.keyClick(window, Qt.Key.Key_F5)
-    load(window, demo)
+    other = demo.with_name("other.yaml")
+    other.write_text(demo.read_text().replace("id: late-orders", "id: other"))
+    load(window, other)
     with qtbot.waitSignal(window.runner.finished, timeout=LONG):
         pass
     assert set(states(window).values()) == {"ready"}

@@ -11,7 +11,10 @@ from tisserand.model.formula.syntax import FormulaError, parse
 def test_what_is_missing_is_said(text: str, near: str) -> None:
     with pytest.raises(FormulaError) as caught:
         parse(text)
-    assert caught.value.message.text() == f"Something is missing after “{near}”, at the end of the formula."
+    assert (
+        caught.value.message.text()
+        == f"Something is missing after “{near}” at position {text.rindex(near) + 1}, the end of the formula."
+    )
 
 
 @pytest.mark.parametrize("text", ["a b", "1 2", "'x' 'y' z", "(a) b"])

@@ -194,7 +194,14 @@ def _syntax_error(tokens: list[Token], at: int) -> FormulaError:
     ):
         return _refused(token.text, token.start)
     if token is tokens[-1] and token.token_type not in _WHOLE:
-        return FormulaError(msg("Something is missing after “{near}”, at the end of the formula.", near=token.text), token.end)
+        return FormulaError(
+            msg(
+                "Something is missing after “{near}” at position {position}, the end of the formula.",
+                near=token.text,
+                position=token.start + 1,
+            ),
+            token.end,
+        )
     return FormulaError(
         msg("The formula cannot be read at position {position}, near “{near}”.", position=token.start + 1, near=token.text),
         token.start,
