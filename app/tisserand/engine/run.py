@@ -298,7 +298,7 @@ class FlowRun:
             counted = dict(rows)
             self._spread(unit, counted)
             files = {f"{n}.{p}": str(base) for n, p in rows if isinstance(base := self.bases.get((n, p)), Path)}
-            closed = [f"{n}.{p}" for n, p in self.closed if n == unit.node]
+            closed = [f"{n}.{p}" for n, p in list(self.closed) if n == unit.node]
             shown = {f"{n}.{p}": count for (n, p), count in counted.items()}
             digest = self.digests.get(unit.node)
             about = {"unit": unit.id, "rows": shown, "files": files, "closed": closed, "digest": digest}
@@ -317,7 +317,9 @@ class FlowRun:
         """The bytes that a node wrote: of its result, or of its rows where they are written down."""
         if name in self.written:
             return self.written[name]
-        sizes = [base.stat().st_size for (node, _), base in self.bases.items() if node == name and isinstance(base, Path)]
+        # A copy: units in other threads add theirs meanwhile.
+        bases = list(self.bases.items())
+        sizes = [base.stat().st_size for (node, _), base in bases if node == name and isinstance(base, Path)]
         return sum(sizes) if sizes else None
 
     def _whole(self, name: str) -> bool:
