@@ -85,3 +85,20 @@ def test_themes_keep_them_so(window: Window) -> None:
         QApplication.processEvents()
         assert window.inspector.area.widget().width() <= window.inspector.area.viewport().width()
     assert window.inspector.area.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+
+
+def test_other_colours_leave_the_form_as_it_was_opened(window: Window) -> None:
+    window.document.show(Flow("t", nodes={"n": Node("n", "file.read_csv", config={"path": "a.csv"})}, layout={"n": (0, 0)}))
+    window.scene.select(["n"])
+    window.activateWindow()
+    inspector = window.inspector
+    assert inspector._more_button is not None
+    inspector._more_button.click()
+    inspector.focus_field("config.null_values" if "null_values" in inspector._fields else "config.path")
+    name = next(name for name, (editor, *_rest) in inspector._fields.items() if editor.isAncestorOf(QApplication.focusWidget()))
+    application = QApplication.instance()
+    assert isinstance(application, QApplication)
+    theme().apply(application, "dark")
+    assert inspector._more_button is not None and inspector._more_button.isChecked()
+    assert inspector._fields[name][0].isAncestorOf(QApplication.focusWidget())
+    theme().apply(application, "light")

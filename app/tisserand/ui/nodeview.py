@@ -51,6 +51,7 @@ class NodeView(QDialog):
         self._fit(window.screen().availableGeometry())
         for pane in (self.input, self.output):
             window.desk.row_actions.add(pane)
+        # The window's shortcuts do not reach into a dialog of its own.
         for id in ACTIONS:
             self.addAction(window.actions_[id])
         self._timer = QTimer(self)
@@ -62,8 +63,6 @@ class NodeView(QDialog):
         window.document.resumed.connect(self.close)
         window.runner.checked.connect(self._checked)
         window.runner.finished.connect(self._ran)
-        # The window's shortcuts do not reach into a dialog of its own.
-        self.addActions([window.actions_["undo"], window.actions_["redo"]])
         self._show()
         self.inspector.focus_field("")
 

@@ -98,6 +98,10 @@ class Inspector(QWidget):
         if id is None:
             return
         more = self._more_button is not None and self._more_button.isChecked()
+        focused = QApplication.focusWidget()
+        typed_in = next(
+            (name for name, (editor, *_rest) in self._fields.items() if focused and editor.isAncestorOf(focused)), None
+        )
         turned = {name for name, (editor, *_rest) in self._fields.items() if editor.turned()}
         place = self.area.verticalScrollBar().value()
         self.show_node(id)
@@ -105,6 +109,8 @@ class Inspector(QWidget):
             self._more_button.setChecked(True)
         for name in turned & self._fields.keys():
             self._fields[name][0].turn()
+        if typed_in in self._fields:
+            self.focus_field(f"config.{typed_in}")
         self.area.verticalScrollBar().setValue(place)
 
     # -- what is shown -------------------------------------------------------------------------------------------------
