@@ -13,7 +13,7 @@ from tisserand.model.flow import Flow
 from tisserand.model.problem import Problem
 from tisserand.texts import msg
 from tisserand.texts import translate as _
-from tisserand.ui import about, dialogs
+from tisserand.ui import dialogs
 from tisserand.ui.actions import ARRANGE
 from tisserand.ui.announce import announce
 from tisserand.ui.canvas.look import COLUMN, HEIGHT, WIDTH
@@ -93,7 +93,7 @@ class Desk(InStep):
             "relock": self.runs.relock,
             "outline": self.show_outline,
             "menu": w.open_menu,
-            "about": lambda: about.show_about(w),
+            "about": self._show_about,
             "shortcuts": lambda: dialogs.show_shortcuts(w, w.actions_),
         }
         for id, call in calls.items():
@@ -137,6 +137,11 @@ class Desk(InStep):
         w.outline.rename_asked.connect(self.editing.rename)
         w.runner.checked.connect(self._checked)
         w.runner.surveyed.connect(self._surveyed)
+
+    def _show_about(self) -> None:
+        from tisserand.ui.about import show_about
+
+        show_about(self.window_)
 
     def say(self, text: str) -> None:
         self.window_.statusBar().showMessage(text, 8000)
