@@ -14,7 +14,7 @@ from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.form import FormField, effective, form_of
 from tisserand.texts import N_
 from tisserand.texts import translate as _
-from tisserand.ui.panels.composite import labelled, make_editor
+from tisserand.ui.panels.composite import make_editor, with_error
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext
 from tisserand.ui.panels.secret import SecretEditor
 
@@ -70,14 +70,7 @@ class ConnectionForm(QWidget):
 
     def _add(self, key: str, asked: FormField, value: Any, take: Any) -> None:
         editor = make_editor(asked, self._context)
-        holder = labelled(editor)
-        wrong = QLabel()
-        wrong.setProperty("role", "error")
-        wrong.setWordWrap(True)
-        wrong.hide()
-        layout = holder.layout()
-        assert isinstance(layout, QVBoxLayout)
-        layout.insertWidget(layout.indexOf(editor) + 1, wrong)
+        holder, wrong = with_error(editor)
         editor.show_value(value)
         editor.edited.connect(take)
         self._box.insertWidget(self._box.count() - 1, holder)

@@ -67,6 +67,20 @@ def make_editor(asked: FormField, context: FormContext, *, inside: bool = False)
     return LineEditor(asked, context)
 
 
+def with_error(editor: Editor) -> tuple[QWidget, QLabel]:
+    """An editor under its label, and the line for what is wrong with it: right under the input, since below the help it could be
+    out of sight."""
+    holder = labelled(editor)
+    wrong = QLabel()
+    wrong.setProperty("role", "error")
+    wrong.setWordWrap(True)
+    wrong.hide()
+    layout = holder.layout()
+    assert isinstance(layout, QVBoxLayout)
+    layout.insertWidget(layout.indexOf(editor) + 1, wrong)
+    return holder, wrong
+
+
 def labelled(editor: Editor, *, with_help: bool = True) -> QWidget:
     """An editor under its label; a check box carries its own."""
     asked = editor.asked

@@ -28,7 +28,7 @@ from tisserand.sdk.form import FormField, effective, form_of, inside
 from tisserand.texts import msg, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.document import Document
-from tisserand.ui.panels.composite import labelled, make_editor
+from tisserand.ui.panels.composite import make_editor, with_error
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext
 from tisserand.ui.panels.flowform import FlowForm
 from tisserand.ui.panels.inputs import LeavesUndo
@@ -235,15 +235,7 @@ class Inspector(QWidget):
         for field in self._form:
             target = rest if field.name in later else box
             editor = make_editor(field, self.context)
-            holder = labelled(editor)
-            wrong = QLabel()
-            wrong.setProperty("role", "error")
-            wrong.setWordWrap(True)
-            wrong.hide()
-            layout = holder.layout()
-            assert isinstance(layout, QVBoxLayout)
-            # Right under the input: below the help it could be out of sight.
-            layout.insertWidget(layout.indexOf(editor) + 1, wrong)
+            holder, wrong = with_error(editor)
             editor.edited.connect(partial(self._edited, node.id, field.name))
             editor.edited_together.connect(partial(self._edited_together, node.id))
             self._fields[field.name] = (editor, holder, wrong)

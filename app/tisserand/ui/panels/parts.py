@@ -14,7 +14,7 @@ from tisserand.model.flow import Flow
 from tisserand.sdk.form import FormField
 from tisserand.texts import Message
 from tisserand.ui.document import Document
-from tisserand.ui.panels.composite import labelled, make_editor
+from tisserand.ui.panels.composite import make_editor, with_error
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext, LineEditor
 
 Write = Callable[[Any], Command | Message]
@@ -105,14 +105,7 @@ class Parts(QWidget):
         return self._put(make_editor(asked, self.context), read, write, at)
 
     def _put(self, editor: Editor, read: Callable[[], Any], write: Write, at: int = -1, *, once: bool = False) -> Part:
-        holder = labelled(editor)
-        wrong = QLabel()
-        wrong.setProperty("role", "error")
-        wrong.setWordWrap(True)
-        wrong.hide()
-        layout = holder.layout()
-        assert isinstance(layout, QVBoxLayout)
-        layout.insertWidget(layout.indexOf(editor) + 1, wrong)
+        holder, wrong = with_error(editor)
         part = Part(editor, holder, wrong, read, write, once)
         self.parts[editor.asked.name] = part
         self._show(part, read())
