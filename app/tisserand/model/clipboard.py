@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tisserand.model.command import Command, EditError, coordinates, refuse_secrets, unique_ids
+from tisserand.model.command import Command, EditError, coordinates, refuse_secret, refuse_secrets, unique_ids
 from tisserand.model.edit_nodes import renamed
-from tisserand.model.flow import Flow, Frame, Node, Note
-from tisserand.model.secrets import holds_secret
+from tisserand.model.flow import Flow, Frame, Node
 from tisserand.model.yamlfile import read_data
 from tisserand.model.yamlread import NODE_ID, flow_from_data
 from tisserand.model.yamlwrite import frame_data, node_data, note_data, write_nested
@@ -102,7 +101,7 @@ class Paste(Command):
         for node in pasted.nodes.values():
             refuse_secrets(node)
         for note in pasted.notes.values():
-            _refuse_secret(note)
+            refuse_secret(("notes", note.id, "text"), note.text)
         # One at a time would follow references of a node already renamed: all names change at once.
         pasted = renamed(pasted, names) if taken else pasted
         dx: float = _STEP if taken else 0
@@ -122,8 +121,3 @@ class Paste(Command):
 
 def _names(flow: Flow, pasted: Flow) -> dict[str, str]:
     return unique_ids(flow, [*pasted.nodes, *pasted.frames, *pasted.notes])
-
-
-def _refuse_secret(note: Note) -> None:
-    if holds_secret(("notes", note.id, "text"), note.text):
-        raise EditError(msg("A flow cannot hold a secret. Store it with the workspace's secrets and write secret:NAME here."))

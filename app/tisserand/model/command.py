@@ -151,6 +151,15 @@ def refuse_secrets(node: Node) -> None:
             )
 
 
+_SECRET = msg("A flow cannot hold a secret. Store it with the workspace's secrets and write secret:NAME here.")
+
+
+def refuse_secret(path: tuple[str, ...], value: Any) -> None:
+    """The same for one value outside the nodes; `path` is where it would stand."""
+    if holds_secret(path, value):
+        raise EditError(_SECRET)
+
+
 def refuse_unwritable(value: Any) -> None:
     """Only what a file can hold and give back may enter a flow: texts, numbers, booleans, nothing, lists, mappings of texts."""
     if value is None or isinstance(value, bool | int | float | str):

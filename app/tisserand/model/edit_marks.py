@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 from tisserand.model import units
-from tisserand.model.command import Changes, Command, EditError, coordinates, demand_new, refuse_unwritable
+from tisserand.model.command import Changes, Command, EditError, coordinates, demand_new, refuse_secret, refuse_unwritable
 from tisserand.model.flow import Flow, Frame, Limits, Note, Overlap, Parameter, ParameterType
-from tisserand.model.secrets import holds_secret
 from tisserand.model.yamlread import FLOW_ID, NODE_ID
 from tisserand.texts import Message, msg
 
@@ -78,7 +77,7 @@ class AddNote(Command):
     def apply(self, flow: Flow) -> Flow:
         demand_new(flow, self.note.id)
         _demand_nodes(flow, (self.note.near,) if self.note.near else ())
-        _refuse_secret("text", self.note.text)
+        refuse_secret(("text",), self.note.text)
         return replace(flow, notes={**flow.notes, self.note.id: self.note}, layout=_with_place(flow, self.note.id, self.at))
 
 
@@ -116,7 +115,7 @@ class SetNote(Changes):
         near = self.changes.get("near", note.near)
         _demand_nodes(flow, (near,) if near else ())
         text = _text("text", self.changes.get("text", note.text))
-        _refuse_secret("text", text)
+        refuse_secret(("text",), text)
         return replace(flow, notes={**flow.notes, self.id: replace(note, text=text, near=near)})
 
 
@@ -144,8 +143,7 @@ class SetParameter(Command):
         if self.parameter.type not in get_args(ParameterType):
             raise EditError(msg("“{value}” does not fit “{field}”.", value=str(self.parameter.type), field="type"))
         refuse_unwritable([self.parameter.default, *self.parameter.choices])
-        if holds_secret(("parameters", new, "default"), self.parameter.default):
-            raise EditError(_SECRET)
+        refuse_secret(("parameters", new, "default"), self.parameter.default)
         changed = {(new if name == old else name): (self.parameter if name == old else p) for name, p in flow.parameters.items()}
         return replace(flow, parameters={**changed, new: self.parameter})
 
@@ -198,18 +196,10 @@ class SetFlow(Changes):
                 values[name] = _text(name, value) if value else None
             else:
                 values[name] = _text(name, value)
-                _refuse_secret(name, values[name])
+                refuse_secret((name,), values[name])
         if "id" in values and not FLOW_ID.fullmatch(values["id"]):
             raise EditError(msg("“{id}” cannot be the id of a flow.", id=values["id"]))
         return replace(flow, **values)
-
-
-_SECRET = msg("A flow cannot hold a secret. Store it with the workspace's secrets and write secret:NAME here.")
-
-
-def _refuse_secret(name: str, value: Any) -> None:
-    if holds_secret((name,), value):
-        raise EditError(_SECRET)
 
 
 def _limits(value: Any) -> Limits:

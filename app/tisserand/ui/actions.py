@@ -179,8 +179,12 @@ class Actions(QObject):
 
     def describe(self) -> None:
         """Tooltips: the text and its shortcut."""
-        for _entry, action in self:
-            action.setToolTip(f"{action.text()}  {self.keys(action.objectName())}")
+        for entry, action in self:
+            self.hint(entry.id, action.text())
+
+    def hint(self, id: str, text: str) -> None:
+        """What an action says when the pointer rests on its button: a text, and its shortcut."""
+        self._made[id].setToolTip(f"{text}  {self.keys(id)}")
 
     def recolour(self) -> None:
         for entry, action in self:

@@ -59,8 +59,12 @@ def read(path: Path) -> Opened:
     except UnicodeDecodeError:
         return _unreadable(path, msg("“{file}” is not a text in UTF-8.", file=path.name), msg("Save it as UTF-8 text."))
     reading = read_flow(text, str(path))
-    told = tuple(words for _line, words in comments(text) if words)
-    return Opened(path, reading.flow, raw, reading.positions, list(reading.problems), told)
+    return Opened(path, reading.flow, raw, reading.positions, list(reading.problems), _said(text))
+
+
+def _said(text: str) -> tuple[str, ...]:
+    """The words of a file's comments."""
+    return tuple(words for _line, words in comments(text) if words)
 
 
 def _unreadable(path: Path, message: Message, fix: Message | None) -> Opened:
@@ -170,10 +174,9 @@ class Document(QObject):
         if flow is None:
             self._start(_empty(), path, Positions(), [], text)
             self.judge(text, read_flow(text, str(path or "")))
-            self.edit_source(text)
             return
         self._start(flow, path, Positions(), [])
-        self.comments = tuple(words for _line, words in comments((self.raw or b"").decode("utf-8", "replace")) if words)
+        self.comments = _said((self.raw or b"").decode("utf-8", "replace"))
         self._history.mark_unsaved()
         self.state_changed.emit()
 

@@ -96,11 +96,12 @@ class InStep(QObject):
         w.place.setText(f"{nodes} · {percent(w.canvas.zoom())}")
 
     def _name_step(self, id: str, word: str, name: Message | None) -> None:
-        action = self.window_.actions_[id]
+        actions = self.window_.actions_
+        action = actions[id]
         action.setEnabled(name is not None)
         action.setText(f"{word}: {name.text()}" if name is not None else word)
         action.setIconText(word)
-        action.setToolTip(f"{action.text()}  {action.shortcut().toString()}")
+        actions.hint(id, action.text())
 
     def _selected(self) -> None:
         w = self.window_

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QPoint, QPointF
-from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QWidget
 
 from tisserand.model.graph import downstream
@@ -196,9 +195,8 @@ class Quick(QObject):
         for entry, action in actions:
             if entry.id == "commands":
                 continue
-            keys = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
             words = f"{in_all_languages(entry.text)} {in_all_languages(entry.bar)} {in_all_languages(entry.words)}"
-            choices.append(Choice(entry.id, action.text(), keys, entry.icon, "", words, action.isEnabled()))
+            choices.append(Choice(entry.id, action.text(), actions.keys(entry.id), entry.icon, "", words, action.isEnabled()))
         choices.sort(key=lambda choice: not choice.enabled)
         # Back to where the keyboard was: many actions are about what has it.
         back = self.window_.focusWidget()

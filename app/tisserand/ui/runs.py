@@ -138,8 +138,8 @@ class Runs(QObject):
         stop.setText(_("Cancel the run of “{flow}”").format(flow=self._title) if elsewhere else _("Cancel the run"))
         stop.setIconText(_("Stop"))
         why = _("“{flow}” is still running: one run at a time.").format(flow=self._title) if running else _("Run")
-        for action, text in ((stop, stop.text()), (actions["run"], why)):
-            action.setToolTip(f"{text}  {actions.keys(action.objectName())}")
+        actions.hint("cancel", stop.text())
+        actions.hint("run", why)
 
     def abandon(self) -> None:
         """The window goes without a question; a run that is under way goes on without it."""
