@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, cast
 
-from tisserand.texts import Message, msg
+from tisserand.engine.records import COLUMNS, FINAL, SELECT, Event, RunRecord, State, new_run_id, record, to_column, to_json
+from tisserand.store import Store, StoreError
+from tisserand.texts import msg
 
-State = Literal["queued", "running", "done", "failed", "cancelled", "interrupted"]
-FINAL: frozenset[str] = frozenset({"done", "failed", "cancelled", "interrupted"})
-"""States in which no process works on the run; all but `done` can be resumed."""
+__all__ = ["FINAL", "Event", "Journal", "JournalError", "RunRecord", "State", "new_run_id"]
 
-SCHEMA_VERSION = 1
-
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE runs (
   id TEXT PRIMARY KEY, flow TEXT NOT NULL, flow_file TEXT, flow_hash TEXT NOT NULL, env TEXT,
   "by" TEXT NOT NULL, "trigger" TEXT NOT NULL, parameters TEXT NOT NULL, parent TEXT, label TEXT,
@@ -43,104 +35,24 @@ CREATE TABLE progress (
 ) WITHOUT ROWID;
 """
 
+_SECOND = """
+ALTER TABLE runs ADD COLUMN priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE runs ADD COLUMN cause TEXT;
+"""
 
-class JournalError(Exception):
+
+class JournalError(StoreError):
     """The journal cannot be used; `message` is the sentence."""
 
-    def __init__(self, message: Message) -> None:
-        self.message = message
-        super().__init__(message.text("en"))
 
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """One run as it stands in the journal. Times are seconds since 1970, UTC."""
-
-    id: str
-    flow: str
-    flow_hash: str = ""
-    flow_file: str | None = None
-    """Relative to the workspace; None for a flow that was never saved."""
-    env: str | None = None
-    by: str = ""
-    trigger: str = "manual"
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    parent: str | None = None
-    label: str | None = None
-    """Tells several runs of one parent apart."""
-    state: State = "queued"
-    created: float = 0.0
-    started: float | None = None
-    finished: float | None = None
-    owner_pid: int | None = None
-    owner_started: float | None = None
-    heartbeat: float | None = None
-    error: Mapping[str, Any] | None = None
-    """A `Problem` in its JSON form."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened in a run. `seq` grows over the whole journal; None marks progress, which is not kept."""
-
-    seq: int | None
-    run: str
-    time: float
-    kind: str
-    node: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "seq": self.seq,
-            "run": self.run,
-            "time": self.time,
-            "kind": self.kind,
-            "node": self.node,
-            "data": dict(self.data),
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Event:
-        return cls(data["seq"], data["run"], data["time"], data["kind"], data.get("node"), data.get("data") or {})
-
-
-def new_run_id(now: float | None = None) -> str:
-    """An id that sorts by time (to a 4096th of a second) and differs between processes: `20261124-001122-a3f09c1`."""
-    moment = time.time() if now is None else now
-    stamp = datetime.fromtimestamp(moment, UTC).strftime("%Y%m%d-%H%M%S")
-    return f"{stamp}-{int(moment % 1 * 4096):03x}{os.urandom(2).hex()}"
-
-
-_COLUMNS = tuple(f.name for f in fields(RunRecord))
-_SELECT = "SELECT " + ", ".join(f'"{name}"' for name in _COLUMNS) + " FROM runs"
-
-
-class Journal:
+class Journal(Store):
     """Opens (and creates) the journal at `path`. One instance may be used by all threads of a process.
 
     What changes a state is on the disk when the call returns (`synchronous=FULL`); progress and heartbeats may lag behind.
     `on_write(kind)` is called after each committed event, outside the lock: tests kill the process there.
     """
 
-    def __init__(self, path: Path, on_write: Callable[[str], None] | None = None) -> None:
-        self.path = path
-        self._on_write = on_write
-        self._lock = threading.RLock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._durable = self._open("FULL")
-        try:
-            self._prepare()
-            # NORMAL spares the fsync of each commit; unlike OFF it still syncs when the WAL is written back.
-            self._quick = self._open("NORMAL")
-        except BaseException:
-            self._durable.close()
-            raise
-
-    def close(self) -> None:
-        with self._lock:
-            self._quick.close()
-            self._durable.close()
+    migrations: ClassVar[tuple[str, ...]] = (_FIRST, _SECOND)
 
     def __enter__(self) -> Journal:
         return self
@@ -152,21 +64,21 @@ class Journal:
 
     def create_run(self, run: RunRecord) -> None:
         """Enter a new run with the event `run.<state>`."""
-        values = [_to_column(name, getattr(run, name)) for name in _COLUMNS]
+        values = [to_column(name, getattr(run, name)) for name in COLUMNS]
         if not run.created:
-            values[_COLUMNS.index("created")] = time.time()
-        names = ", ".join(f'"{name}"' for name in _COLUMNS)
-        places = ", ".join("?" * len(_COLUMNS))
+            values[COLUMNS.index("created")] = time.time()
+        names = ", ".join(f'"{name}"' for name in COLUMNS)
+        places = ", ".join("?" * len(COLUMNS))
         kind = f"run.{run.state}"
-        with self._writing() as db:
+        with self.writing() as db:
             db.execute(f"INSERT INTO runs ({names}) VALUES ({places})", values)
             self._insert_event(db, run.id, kind, None, {})
         self._wrote(kind)
 
     def run(self, id: str) -> RunRecord | None:
         with self._lock:
-            row = self._quick.execute(f"{_SELECT} WHERE id = ?", (id,)).fetchone()
-        return _record(row) if row else None
+            row = self._quick.execute(f"{SELECT} WHERE id = ?", (id,)).fetchone()
+        return record(row) if row else None
 
     def labelled(self, label: str) -> str | None:
         """The first run that was started with this label."""
@@ -187,8 +99,8 @@ class Journal:
         given = {clause: value for clause, value in wanted.items() if value is not None}
         where = f" WHERE {' AND '.join(given)}" if given else ""
         with self._lock:
-            rows = self._quick.execute(f"{_SELECT}{where} ORDER BY id DESC LIMIT ?", (*given.values(), limit)).fetchall()
-        return [_record(row) for row in rows]
+            rows = self._quick.execute(f"{SELECT}{where} ORDER BY id DESC LIMIT ?", (*given.values(), limit)).fetchall()
+        return [record(row) for row in rows]
 
     def claim(self, run: str, pid: int, started: float) -> bool:
         """Become the owner of a run that nobody works on and that is not done; says whether that worked.
@@ -196,7 +108,7 @@ class Journal:
         `started` is the start time of process `pid`. The run is then `running`, with the event `run.started`.
         """
         now = time.time()
-        with self._writing() as db:
+        with self.writing() as db:
             changed = db.execute(
                 "UPDATE runs SET state = 'running', owner_pid = ?, owner_started = ?, heartbeat = ?, "
                 "started = coalesce(started, ?), finished = NULL, error = NULL "
@@ -229,8 +141,8 @@ class Journal:
         """
         now = time.time()
         kind = "run.started" if state == "running" else f"run.{state}"
-        failure = json.dumps(error, default=_json) if error is not None else None
-        with self._writing() as db:
+        failure = json.dumps(error, default=to_json) if error is not None else None
+        with self.writing() as db:
             row = db.execute("SELECT state FROM runs WHERE id = ?", (run,)).fetchone()
             if row is None or row[0] == state or (expect is not None and row[0] not in expect):
                 return False
@@ -239,8 +151,8 @@ class Journal:
                 "finished = ? WHERE id = ?",
                 (state, failure, state == "running", now, now if state in FINAL else None, run),
             )
-            if state == "queued":
-                # Waiting for a new owner; the heartbeat says since when.
+            if state in ("queued", "waiting"):
+                # Without an owner until the next one; the heartbeat says since when.
                 db.execute("UPDATE runs SET owner_pid = NULL, owner_started = NULL, heartbeat = ? WHERE id = ?", (now, run))
             extra = {"error": json.loads(failure)} if failure else {}
             self._insert_event(db, run, kind, None, {**extra, **(data or {})})
@@ -248,7 +160,7 @@ class Journal:
         return True
 
     def heartbeat(self, run: str) -> None:
-        with self._writing(quick=True) as db:
+        with self.writing(quick=True) as db:
             db.execute("UPDATE runs SET heartbeat = ? WHERE id = ?", (time.time(), run))
 
     def recover(self, alive: Callable[[int, float], bool], patience: float = 300.0) -> list[str]:
@@ -265,7 +177,7 @@ class Journal:
         dead = [(id, state, pid) for id, state, pid, started in found if pid is None or not alive(pid, started)]
         recovered: list[str] = []
         for id, state, pid in dead:
-            with self._writing() as db:
+            with self.writing() as db:
                 # State and owner are compared again: another process may have resumed the run meanwhile.
                 changed = db.execute(
                     "UPDATE runs SET state = 'interrupted', finished = ? WHERE id = ? AND state = ? AND owner_pid IS ?",
@@ -282,7 +194,7 @@ class Journal:
 
     def append(self, run: str, kind: str, node: str | None = None, data: Mapping[str, Any] | None = None) -> int:
         """Append one event, durably; gives its number."""
-        with self._writing() as db:
+        with self.writing() as db:
             seq = self._insert_event(db, run, kind, node, data or {})
         self._wrote(kind)
         return seq
@@ -302,6 +214,18 @@ class Journal:
             yield from page
             after = cast(int, page[-1].seq)
 
+    def tail(self, after: int = 0, limit: int = 1000) -> list[Event]:
+        """The events of all runs with a number above `after`, in order: for those who follow everything that happens."""
+        found = self.rows(
+            "SELECT seq, run, time, kind, node, data FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+        )
+        return [Event(seq, id, time, kind, node, json.loads(data)) for seq, id, time, kind, node, data in found]
+
+    def last(self) -> int:
+        """The number of the latest event."""
+        found = self.row("SELECT max(seq) FROM events")
+        return int((found and found[0]) or 0)
+
     def progress(self, run: str, node: str, data: Mapping[str, Any]) -> None:
         """Note how far a node is: one row per node, overwritten; it may be lost in a crash."""
         self.progress_of_nodes(run, {node: data})
@@ -309,16 +233,16 @@ class Journal:
     def progress_of_nodes(self, run: str, nodes: Mapping[str, Mapping[str, Any]]) -> None:
         """The same for several nodes at once."""
         now = time.time()
-        with self._writing(quick=True) as db:
+        with self.writing(quick=True) as db:
             db.executemany(
                 "INSERT INTO progress VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (run, node) DO UPDATE SET time = excluded.time, data = excluded.data",
-                [(run, node, now, json.dumps(dict(data), default=_json)) for node, data in nodes.items()],
+                [(run, node, now, json.dumps(dict(data), default=to_json)) for node, data in nodes.items()],
             )
 
     def forget_progress(self, run: str) -> None:
         """Of a run that begins, or is over."""
-        with self._writing(quick=True) as db:
+        with self.writing(quick=True) as db:
             db.execute("DELETE FROM progress WHERE run = ?", (run,))
 
     def progress_of(self, run: str) -> dict[str, dict[str, Any]]:
@@ -329,99 +253,18 @@ class Journal:
 
     # Inside
 
-    def _open(self, synchronous: str) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
-        try:
-            db.execute(f"PRAGMA synchronous = {synchronous}")
-            _set_wal(db)
-        except sqlite3.DatabaseError as error:
-            db.close()
-            raise JournalError(
-                msg("The journal “{path}” cannot be opened: {reason}.", path=str(self.path), reason=str(error))
-            ) from error
-        return db
+    def _broken(self, error: Exception) -> JournalError:
+        return JournalError(msg("The journal “{path}” cannot be opened: {reason}.", path=str(self.path), reason=str(error)))
 
-    def _prepare(self) -> None:
-        db = self._durable
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
-                    if statement.strip():
-                        db.execute(statement)
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            db.execute("COMMIT")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        if version > SCHEMA_VERSION:
-            raise JournalError(
-                msg("The journal “{path}” was written by a newer Tisserand. Update Tisserand to open it.", path=str(self.path))
-            )
-
-    @contextmanager
-    def _writing(self, quick: bool = False) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            db = self._quick if quick else self._durable
-            db.execute("BEGIN IMMEDIATE")
-            try:
-                yield db
-            except BaseException:
-                db.execute("ROLLBACK")
-                raise
-            db.execute("COMMIT")
+    def _newer(self) -> JournalError:
+        return JournalError(
+            msg("The journal “{path}” was written by a newer Tisserand. Update Tisserand to open it.", path=str(self.path))
+        )
 
     @staticmethod
     def _insert_event(db: sqlite3.Connection, run: str, kind: str, node: str | None, data: Mapping[str, Any]) -> int:
         cursor = db.execute(
             "INSERT INTO events (run, time, kind, node, data) VALUES (?, ?, ?, ?, ?)",
-            (run, time.time(), kind, node, json.dumps(dict(data), default=_json)),
+            (run, time.time(), kind, node, json.dumps(dict(data), default=to_json)),
         )
         return cast(int, cursor.lastrowid)
-
-    def _wrote(self, kind: str) -> None:
-        if self._on_write is not None:
-            self._on_write(kind)
-
-
-def _set_wal(db: sqlite3.Connection) -> None:
-    """Switch to WAL; two processes that create the file at once make one of them wait, which SQLite itself does not do here."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
-def _to_column(name: str, value: Any) -> Any:
-    if name == "parameters":
-        return json.dumps(dict(value), default=_json)
-    if name == "error":
-        return json.dumps(value, default=_json) if value is not None else None
-    return value
-
-
-def _record(row: tuple[Any, ...]) -> RunRecord:
-    values = dict(zip(_COLUMNS, row, strict=True))
-    values["parameters"] = json.loads(values["parameters"])
-    values["error"] = json.loads(values["error"]) if values["error"] else None
-    return RunRecord(**values)
-
-
-def _json(value: Any) -> Any:
-    """Messages and problems in their JSON form; dates, paths and decimals as text."""
-    form = getattr(value, "to_json", None)
-    if form is not None:
-        return form()
-    if isinstance(value, Mapping):
-        return dict(value)
-    if isinstance(value, set | frozenset | tuple):
-        return list(value)
-    isoformat = getattr(value, "isoformat", None)
-    return isoformat() if isoformat is not None else str(value)

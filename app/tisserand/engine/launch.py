@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,6 +26,9 @@ Uncertain = Literal["repeat", "skip"]
 
 GRACE = 10.0
 """Seconds that a worker has to stop politely before it is killed."""
+
+EVENT = "event.json"
+"""In the folder of a run: what its trigger brought."""
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,12}")
 
@@ -64,6 +67,12 @@ class RunRequest:
     trigger: str = "manual"
     parent: str | None = None
     label: str | None = None
+    priority: int | None = None
+    """Which of the runs that are queued begins first: the higher number; what the flow's limits say where None."""
+    cause: Mapping[str, Any] | None = None
+    """Why it is started, as `RunRecord.cause`."""
+    event: Mapping[str, Any] | None = None
+    """What started it: `node`, the trigger, and `rows`, a list of rows (column → plain JSON value) that stand at its event port."""
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "parameters": dict(self.parameters)}
@@ -173,7 +182,9 @@ def launch(root: Path, request: RunRequest, journal: Journal | None = None) -> R
     folder = run_folder(root, run)
     folder.mkdir(parents=True, mode=0o700)
     write_text(folder / "flow.yaml", text)
-    asked = {**request.to_json(), "text": None, "run": run, "workspace": str(root), "uncertain": None}
+    if request.event is not None:
+        write_text(folder / EVENT, json.dumps(request.event, ensure_ascii=False, default=str), 0o600)
+    asked = {**replace(request, event=None).to_json(), "text": None, "run": run, "workspace": str(root), "uncertain": None}
     write_text(folder / "request.json", json.dumps(asked, indent=1, ensure_ascii=False, default=str), 0o600)
     journal.create_run(
         RunRecord(
@@ -188,6 +199,8 @@ def launch(root: Path, request: RunRequest, journal: Journal | None = None) -> R
             request.parent,
             request.label,
             created=time.time(),
+            priority=request.priority or 0,
+            cause=request.cause,
         )
     )
     return RunHandle(root, run, journal, _spawn(folder))

@@ -21,6 +21,7 @@ from tisserand.engine.resolve import Port, ResolvedNode, isolated_names
 from tisserand.engine.reuse import unfinished
 from tisserand.engine.sinks import commit, settle_earlier, sink_result, tell_uncertain
 from tisserand.engine.spool import SpoolWriter
+from tisserand.engine.values import typed
 from tisserand.model.schema import Schema
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.node import FileSink, Outcome, Written
@@ -257,12 +258,18 @@ def _control(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext)
 
 
 def _trigger(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) -> Rows:
+    """The rows that this trigger brought. One that another trigger of the flow forestalled has none; started by hand, each has one."""
     port = (node.id, node.outputs[0].name)
     schema = node.schemas[port[1]]
-    known = run.event_row()
-    run.spools.write_rows(port, schema, [{name: known.get(name) for name in schema.names}])
+    event = run.event()
+    if event is None:
+        known = run.event_row()
+        rows = [{name: known.get(name) for name in schema.names}]
+    else:
+        rows = typed(event["rows"], schema) if event["node"] == node.id else []
+    count = run.spools.write_rows(port, schema, rows)
     run.bases[port] = run.spools.path(port)
-    return {port: 1}
+    return {port: count}
 
 
 def _finish_rejects(run: FlowRun, node: ResolvedNode, context: NodeContext, rows: Rows) -> None:

@@ -19,6 +19,7 @@ from tisserand.engine.blame import guilty
 from tisserand.engine.control import Cancelled, Stop
 from tisserand.engine.failures import Failure
 from tisserand.engine.journal import Event, Journal
+from tisserand.engine.launch import EVENT
 from tisserand.engine.plan import Keep, Plan, Unit
 from tisserand.engine.progress import Progress
 from tisserand.engine.resolve import Port, Resolution, ResolvedNode
@@ -370,6 +371,14 @@ class FlowRun:
         row = {"row": "", "error": problem.message.text("en"), "place": name}
         self.spools.write_rows((name, port), node.schemas.get(port, REJECTS), [row])
         self.bases[name, port] = self.spools.path((name, port))
+
+    def event(self) -> Mapping[str, Any] | None:
+        """What a trigger brought: `node` and `rows`; None for a run that a person, or another flow, started."""
+        try:
+            found: Mapping[str, Any] = json.loads((self.folder / EVENT).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return found
 
     def event_row(self) -> dict[str, Any]:
         """What a manual start tells: when, who, and the parameters."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime
+import json
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from tisserand.model.flow import Flow, Parameter
 from tisserand.model.problem import Place, Problem
+from tisserand.model.schema import Column, Schema
+from tisserand.sdk.errors import NodeError
 from tisserand.texts import msg
 
 _TRUE = {"true", "yes", "1", "on"}
@@ -65,6 +70,55 @@ def typical_values(flow: Flow) -> dict[str, Any]:
             value = parameter.choices[0] if parameter.choices else samples.get(parameter.type, "text")
         values[name] = value
     return values
+
+
+def typed(rows: Iterable[Mapping[str, Any]], schema: Schema) -> list[dict[str, Any]]:
+    """The rows of an event, which arrive as plain JSON values, in the types of the trigger's columns. Moments are ISO 8601 texts;
+    those with an offset become UTC. Raises `NodeError` naming the column whose value does not fit."""
+    return [{column.name: _fitting(row.get(column.name), column) for column in schema} for row in rows]
+
+
+def _fitting(value: Any, column: Column) -> Any:
+    kind = column.type.partition("(")[0].partition("<")[0]
+    if value is None:
+        return None
+    try:
+        match kind:
+            case "timestamp":
+                moment = datetime.fromisoformat(value) if isinstance(value, str) else datetime.fromtimestamp(value, UTC)
+                return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+            case "date":
+                return date.fromisoformat(value)
+            case "decimal":
+                return Decimal(str(value))
+            case "int8" | "int16" | "int32" | "int64":
+                return _whole(value)
+            case "float64" | "float32":
+                return float(value)
+            case "boolean":
+                if not isinstance(value, bool):
+                    raise ValueError(value)
+                return value
+            case "binary":
+                return b64decode(value, validate=True)
+            case "string" | "json":
+                return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            case _:
+                return value
+    except (ValueError, TypeError, ArithmeticError, OverflowError):
+        shown = str(value) if len(str(value)) <= 80 else f"{str(value)[:79]}…"
+        raise NodeError(
+            "The value “{value}” of the event does not fit the column “{name}” ({type}).",
+            value=shown,
+            name=column.name,
+            type=column.type,
+        ) from None
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError(value)
+    return int(value)
 
 
 def _typed(parameter: Parameter, value: Any) -> Any:

@@ -9,7 +9,7 @@ from tisserand.model.flow import In, Out
 from tisserand.model.schema import Column, Schema
 from tisserand.sdk.config import Config, PerColumn, Picks, Unit, When, Words
 from tisserand.sdk.connection import ConnectionType
-from tisserand.sdk.context import Context, ControlContext
+from tisserand.sdk.context import Context, ControlContext, ListenContext
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.fields import (
     Code,
@@ -28,10 +28,13 @@ from tisserand.sdk.fields import (
 )
 from tisserand.sdk.node import (
     REJECTS,
+    Arrivals,
+    Arrived,
     Control,
     Discovery,
     Effect,
     FileSink,
+    Grouping,
     Isolated,
     Node,
     Outcome,
@@ -52,6 +55,8 @@ else:
 
 __all__ = [
     "REJECTS",
+    "Arrivals",
+    "Arrived",
     "Code",
     "Column",
     "ColumnName",
@@ -69,8 +74,10 @@ __all__ = [
     "FileSink",
     "FolderPath",
     "Formula",
+    "Grouping",
     "In",
     "Isolated",
+    "ListenContext",
     "Message",
     "N_",
     "Node",

@@ -83,3 +83,40 @@ class ControlContext(Context, Protocol):
         nodes) to an input port of this node. Gives `{"run": id, "state": "done"|"failed", "error": Message|None,
         "outputs": {name: Path of a Parquet file}}`. `label` tells several calls of one node apart; a call that was done
         before a resume is not made again."""
+
+
+class ListenContext(Protocol):
+    """What a listening trigger may ask: it has no rows and no run yet."""
+
+    @property
+    def flow(self) -> str: ...
+    @property
+    def node(self) -> str: ...
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The defaults of the flow's parameters."""
+
+    @property
+    def mark(self) -> Any:
+        """The last `Arrivals.mark` that was kept; None before the first."""
+
+    def path(self, text: str) -> Path:
+        """As `Context.path`."""
+
+    def connection(self, name: str) -> ConnectionType:
+        """As `Context.connection`."""
+
+    def secret(self, reference: str) -> str:
+        """As `Context.secret`."""
+
+    def cancelled(self) -> bool:
+        """Whether the flow was switched off or changed, or the executor ends."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait; returns early when cancelled."""
+
+    def room(self) -> bool:
+        """Wait until the inbox takes more (back-pressure). False when cancelled meanwhile."""
+
+    def log(self, message: Message, level: str = "info") -> None:
+        """Said of the listening itself; the executor's log keeps it."""

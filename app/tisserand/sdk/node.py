@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_
 from tisserand.model.flow import In, Out
 from tisserand.model.schema import Schema
 from tisserand.sdk.config import Config
-from tisserand.sdk.context import Context, ControlContext
+from tisserand.sdk.context import Context, ControlContext, ListenContext
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -289,16 +289,57 @@ class Control(Node[C]):
         raise NotImplementedError
 
 
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Something that happened outside, for which a flow is started."""
+
+    row: Mapping[str, Any]
+    """The columns of the event, as plain JSON values: moments as ISO 8601 texts, bytes as base64."""
+    key: str | None = None
+    """What names it for ever, within its trigger: what arrives again with the same key is the same event and starts nothing. None
+    for what can never arrive twice."""
+    trace: str | None = None
+    """The `traceparent` (W3C Trace Context) that came with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """What `Trigger.listen` yields: events that are kept together, all or none, before it is asked for more."""
+
+    events: Sequence[Arrived] = ()
+    mark: Any = None
+    """Where to go on from after a restart (a plain JSON value): kept in the same transaction as the events, and given back as
+    `ctx.mark`. None leaves it as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """How many events one run takes."""
+
+    most: int = 1
+    seconds: float = 0.0
+    """Above 0: a tumbling window of this length over the times of arrival. Its events go into one run once it is over, or into
+    several where there are more than `most`."""
+
+
 class Trigger(Node[C]):
-    """Starts a flow. Its `event` port carries one row that tells what happened."""
+    """Starts a flow. Its `event` port carries what happened: one row for each event that the run was started for."""
 
     role = "trigger"
     outputs: ClassVar[tuple[Out, ...]] = (Out("event"),)
 
     def event(self, config: C) -> Schema:
-        """The columns of the event."""
+        """The columns of the event. Parameters of the flow that are named as a column get its value, where a run takes one event."""
         raise NotImplementedError
 
-    def listen(self, ctx: Context, config: C) -> Iterator[Mapping[str, Any]]:
-        """Yield events for as long as the flow is on."""
+    def listen(self, ctx: ListenContext, config: C) -> Iterator[Arrivals]:
+        """Yield what happens for as long as the flow is on. When the generator is asked for the next arrivals, those before are in
+        the durable inbox: only then may it acknowledge them to whoever sent them. It ends when `ctx.cancelled()`."""
         raise NotImplementedError
+
+    def grouping(self, config: C) -> Grouping:
+        """How many events one run takes."""
+        return Grouping()
+
+    def ended(self, ctx: ListenContext, config: C, rows: Sequence[Mapping[str, Any]], done: bool) -> None:
+        """The run of these events is over (`done`: well). May be called again after a crash: doing it twice must do no harm."""

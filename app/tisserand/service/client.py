@@ -40,10 +40,10 @@ class HttpExecutor:
         self._session.headers["Authorization"] = f"Bearer {token}"
 
     def health(self) -> dict[str, Any]:
-        return cast(dict[str, Any], self._call("GET", "/health").json())
+        return cast(dict[str, Any], self.call("GET", "/health").json())
 
     def start(self, request: RunRequest) -> str:
-        return str(self._call("POST", "/runs", request.to_json()).json()["id"])
+        return str(self.call("POST", "/runs", request.to_json()).json()["id"])
 
     def resume(
         self,
@@ -54,18 +54,18 @@ class HttpExecutor:
         until: str | None = None,
     ) -> str:
         asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until}
-        return str(self._call("POST", f"/runs/{_part(run)}/resume", asked).json()["id"])
+        return str(self.call("POST", f"/runs/{_part(run)}/resume", asked).json()["id"])
 
     def cancel(self, run: str) -> None:
-        self._call("POST", f"/runs/{_part(run)}/cancel")
+        self.call("POST", f"/runs/{_part(run)}/cancel")
 
     def run(self, run: str) -> RunInfo:
-        return RunInfo.from_json(self._call("GET", f"/runs/{_part(run)}").json())
+        return RunInfo.from_json(self.call("GET", f"/runs/{_part(run)}").json())
 
     def runs(
         self, flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None
     ) -> list[RunInfo]:
-        found = self._call("GET", "/runs", params={"flow": flow, "state": state, "limit": limit, "before": before}).json()
+        found = self.call("GET", "/runs", params={"flow": flow, "state": state, "limit": limit, "before": before}).json()
         return [RunInfo.from_json(run) for run in found]
 
     def events(self, run: str, after: int = 0, follow: bool = False) -> Iterator[Event]:
@@ -102,16 +102,16 @@ class HttpExecutor:
                     yield Event.from_json(json.loads(line))
 
     def watch(self, file: str) -> None:
-        self._call("POST", "/watches", {"file": file, "on": True})
+        self.call("POST", "/watches", {"file": file, "on": True})
 
     def unwatch(self, file: str) -> None:
-        self._call("POST", "/watches", {"file": file, "on": False})
+        self.call("POST", "/watches", {"file": file, "on": False})
 
     def watches(self) -> list[Watch]:
-        return [Watch.from_json(watch) for watch in self._call("GET", "/watches").json()]
+        return [Watch.from_json(watch) for watch in self.call("GET", "/watches").json()]
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
-        found = self._call("POST", "/check", {"file": file, "text": text, "env": env}, timeout=LONG).json()
+        found = self.call("POST", "/check", {"file": file, "text": text, "env": env}, timeout=LONG).json()
         return [Problem.from_json(problem) for problem in found]
 
     def schemas(
@@ -124,11 +124,11 @@ class HttpExecutor:
         relock: bool = False,
     ) -> Checked:
         body = {"file": file, "text": text, "env": env, "node": node, "relock": relock}
-        return Checked.from_json(self._call("POST", "/schemas", body, timeout=LONG).json())
+        return Checked.from_json(self.call("POST", "/schemas", body, timeout=LONG).json())
 
     def explain(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> dict[str, Any]:
         body = {"file": file, "text": text, "env": env}
-        return cast(dict[str, Any], self._call("POST", "/explain", body, timeout=LONG).json())
+        return cast(dict[str, Any], self.call("POST", "/explain", body, timeout=LONG).json())
 
     def page(
         self,
@@ -141,7 +141,7 @@ class HttpExecutor:
         where: str | None = None,
     ) -> Page:
         params = {"port": port, "offset": offset, "limit": limit, "order": order, "where": where}
-        return _page(self._call("GET", f"/runs/{_part(run)}/data/{_part(node)}", params=params, timeout=LONG))
+        return _page(self.call("GET", f"/runs/{_part(run)}/data/{_part(node)}", params=params, timeout=LONG))
 
     def find(
         self,
@@ -155,17 +155,17 @@ class HttpExecutor:
         where: str | None = None,
     ) -> tuple[int, int] | None:
         params = {"port": port, "text": text, "start": start, "back": str(back).lower(), "order": order, "where": where}
-        found = self._call("GET", f"/runs/{_part(run)}/data/{_part(node)}/find", params=params, timeout=LONG).json()
+        found = self.call("GET", f"/runs/{_part(run)}/data/{_part(node)}/find", params=params, timeout=LONG).json()
         return (found["row"], found["column"]) if found is not None else None
 
     def profile(self, run: str, node: str, port: str | None, column: str, where: str | None = None) -> Mapping[str, Any]:
         params = {"port": port, "column": column, "where": where}
-        answer = self._call("GET", f"/runs/{_part(run)}/data/{_part(node)}/profile", params=params, timeout=LONG)
+        answer = self.call("GET", f"/runs/{_part(run)}/data/{_part(node)}/profile", params=params, timeout=LONG)
         return cast(dict[str, Any], answer.json())
 
     def evaluate(self, formula: str, rows: bytes, parameters: Mapping[str, Any]) -> tuple[str, list[str | None]]:
         body = {"formula": formula, "rows": b64encode(rows).decode(), "parameters": dict(parameters)}
-        found = self._call("POST", "/evaluate", body, timeout=LONG).json()
+        found = self.call("POST", "/evaluate", body, timeout=LONG).json()
         return found["type"], found["values"]
 
     def preview(
@@ -179,19 +179,19 @@ class HttpExecutor:
         limit: int = 100,
     ) -> Page:
         body = {"node": node, "port": port, "file": file, "text": text, "env": env, "limit": limit}
-        return _page(self._call("POST", "/preview", body, timeout=LONG))
+        return _page(self.call("POST", "/preview", body, timeout=LONG))
 
     def connections(self, env: str | None = None) -> list[ConnectionInfo]:
-        return [ConnectionInfo(**found) for found in self._call("GET", "/connections", params={"env": env}).json()]
+        return [ConnectionInfo(**found) for found in self.call("GET", "/connections", params={"env": env}).json()]
 
     def test_connection(self, name: str, env: str | None = None) -> Tested:
-        answer = self._call("POST", f"/connections/{_part(name)}/test", params={"env": env}, timeout=LONG).json()
+        answer = self.call("POST", f"/connections/{_part(name)}/test", params={"env": env}, timeout=LONG).json()
         return Tested(answer["ok"], Message.from_json(answer["message"]), answer["seconds"])
 
     def close(self) -> None:
         self._session.close()
 
-    def _call(
+    def call(
         self,
         method: str,
         path: str,
@@ -200,6 +200,7 @@ class HttpExecutor:
         params: Mapping[str, Any] | None = None,
         timeout: tuple[float, float] = PATIENCE,
     ) -> Response:
+        """One call of the control API, for the areas of the protocol too; raises `Refused` with the problems of the answer."""
         try:
             answer = self._session.request(
                 method, self.url + path, json=body, params=params, timeout=timeout, allow_redirects=False

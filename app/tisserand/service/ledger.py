@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import json
-import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from tisserand.model.problem import Problem
+from tisserand.store import Store
 
-_SCHEMA = """
+_FIRST = """
 CREATE TABLE IF NOT EXISTS watches (file TEXT PRIMARY KEY, since REAL NOT NULL, problem TEXT) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS events (
   file TEXT NOT NULL, key TEXT NOT NULL, data TEXT NOT NULL, seen REAL NOT NULL, run TEXT, state TEXT,
   PRIMARY KEY (file, key)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS events_open ON events (file, seen) WHERE state IS NULL;
+"""
+
+_SECOND = """
+CREATE TABLE paused (file TEXT PRIMARY KEY, "by" TEXT NOT NULL, since REAL NOT NULL) WITHOUT ROWID;
 """
 
 
@@ -49,6 +50,14 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """By whom a flow is paused, and since when."""
+
+    by: str
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class Claimed:
     """An event that is in the ledger and whose run is not known to be over."""
 
@@ -57,42 +66,42 @@ class Claimed:
     run: str | None
 
 
-class Ledger:
+class Ledger(Store):
     """One SQLite file for all threads and processes of a workspace. What a method wrote is on the disk when it returns."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = threading.Lock()
-        self._db = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=FULL")
-        self._db.executescript(_SCHEMA)
-
-    def close(self) -> None:
-        with self._lock:
-            self._db.close()
-
-    @contextmanager
-    def _doing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            yield self._db
+    migrations: ClassVar[tuple[str, ...]] = (_FIRST, _SECOND)
 
     # -- which flows are on --------------------------------------------------------------------------------------------
     def switch_on(self, file: str) -> None:
-        with self._doing() as db:
+        with self.writing() as db:
             db.execute("INSERT OR IGNORE INTO watches (file, since) VALUES (?, ?)", (file, time.time()))
 
     def switch_off(self, file: str) -> None:
         """What was started for it is remembered: switched on again, it does not start for the same files."""
-        with self._doing() as db:
+        with self.writing() as db:
             db.execute("DELETE FROM watches WHERE file = ?", (file,))
 
     def on(self) -> list[str]:
-        with self._doing() as db:
+        with self.writing() as db:
             return [str(file) for (file,) in db.execute("SELECT file FROM watches ORDER BY file")]
 
+    def pause(self, file: str, by: str) -> bool:
+        """Let a flow start nothing until `unpause`; what arrives waits, what comes due is skipped. Whether it was not paused yet."""
+        with self.writing("paused") as db:
+            done = db.execute('INSERT OR IGNORE INTO paused (file, "by", since) VALUES (?, ?, ?)', (file, by, time.time()))
+            return done.rowcount == 1
+
+    def unpause(self, file: str) -> bool:
+        """Whether it was paused."""
+        with self.writing("unpaused") as db:
+            return db.execute("DELETE FROM paused WHERE file = ?", (file,)).rowcount == 1
+
+    def paused(self) -> dict[str, Paused]:
+        """The flows that are paused, by file."""
+        return {file: Paused(by, since) for file, by, since in self.rows('SELECT file, "by", since FROM paused ORDER BY file')}
+
     def watches(self) -> list[Watch]:
-        with self._doing() as db:
+        with self.writing() as db:
             found = db.execute("SELECT file, since, problem FROM watches ORDER BY file").fetchall()
             made = []
             for file, since, problem in found:
@@ -108,13 +117,13 @@ class Ledger:
 
     def tell(self, file: str, problem: Problem | None) -> None:
         text = json.dumps(problem.to_json()) if problem is not None else None
-        with self._doing() as db:
+        with self.writing() as db:
             db.execute("UPDATE watches SET problem = ? WHERE file = ? AND problem IS NOT ?", (text, file, text))
 
     # -- events --------------------------------------------------------------------------------------------------------
     def claim(self, file: str, key: str, data: Mapping[str, Any]) -> bool:
         """Enter an event before anything is done for it; whether it is a new one."""
-        with self._doing() as db:
+        with self.writing() as db:
             done = db.execute(
                 "INSERT OR IGNORE INTO events (file, key, data, seen) VALUES (?, ?, ?, ?)",
                 (file, key, json.dumps(dict(data)), time.time()),
@@ -123,14 +132,14 @@ class Ledger:
 
     def open_events(self, file: str) -> list[Claimed]:
         """The events of a flow whose run is not known to be over, the oldest first."""
-        with self._doing() as db:
+        with self.writing() as db:
             found = db.execute("SELECT key, data, run FROM events WHERE file = ? AND state IS NULL ORDER BY seen, key", (file,))
             return [Claimed(key, json.loads(data), run) for key, data, run in found]
 
     def started(self, file: str, key: str, run: str) -> None:
-        with self._doing() as db:
+        with self.writing() as db:
             db.execute("UPDATE events SET run = ? WHERE file = ? AND key = ?", (run, file, key))
 
     def ended(self, file: str, key: str, state: str) -> None:
-        with self._doing() as db:
+        with self.writing() as db:
             db.execute("UPDATE events SET state = ? WHERE file = ? AND key = ?", (state, file, key))

@@ -25,6 +25,7 @@ from tisserand.engine.launch import (
     unknown_run,
 )
 from tisserand.sdk.errors import NodeError
+from tisserand.service.audit.store import Audit
 from tisserand.service.ledger import Ledger, Watch
 from tisserand.service.protocol import Checked, ConnectionInfo, Page, RunInfo, RunRequest, Tested, Uncertain
 from tisserand.service.states import Follower, info
@@ -53,6 +54,7 @@ class LocalExecutor:
         state_folder(self.root)
         self.journal = Journal(journal_path(self.root))
         self.ledger = Ledger(self.root / ".tisserand" / "ledger.sqlite")
+        self.audit = Audit(self.root / ".tisserand" / "audit.sqlite")
         self._handles: dict[str, RunHandle] = {}
         self.journal.recover(process_alive)
 
@@ -310,6 +312,7 @@ class LocalExecutor:
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         self._handles.clear()
+        self.audit.close()
         self.ledger.close()
         self.journal.close()
 

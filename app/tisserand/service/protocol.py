@@ -96,6 +96,9 @@ class RunInfo:
     started: float | None = None
     finished: float | None = None
     error: Problem | None = None
+    priority: int = 0
+    cause: Mapping[str, Any] | None = None
+    """Why it was started: `kind` (schedule, event, flow, resubmit …) and what belongs to it."""
     nodes: Mapping[str, NodeInfo] = field(default_factory=dict)
     """Node → how it stands; filled by `Executor.run`, empty in lists."""
 

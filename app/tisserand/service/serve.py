@@ -27,15 +27,16 @@ def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None,
     """Serve the workspace until SIGTERM or Ctrl+C; `ready(url)` is called once calls are answered. One per workspace."""
     from tisserand.service.guard import token
     from tisserand.service.local import LocalExecutor
+    from tisserand.service.parts import parts
     from tisserand.service.server import Server, build
-    from tisserand.service.watching import Watching
 
     root = root.resolve()
     state = state_folder(root)
     with closing(_lock(state / "executor.lock")), _listen(port) as listening:
         executor = LocalExecutor(root, grace)
-        watching = Watching(executor)
-        watching.start()
+        working = parts(executor)
+        for part in working:
+            part.start()
         server = Server(build(executor, token(root)), lambda: _announce(root, listening, ready))
         _end_politely()
         try:
@@ -44,7 +45,8 @@ def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None,
             return  # uvicorn has closed everything already and raises the signal once more
         finally:
             (state / "executor.json").unlink(missing_ok=True)
-            watching.stop()
+            for part in reversed(working):
+                part.stop()
             executor.close()
 
 

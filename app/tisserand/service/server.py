@@ -50,6 +50,9 @@ class StartBody(_Body):
     trigger: str = "manual"
     parent: str | None = None
     label: str | None = None
+    priority: Annotated[int, Field(ge=-100, le=100)] | None = None
+    cause: dict[str, Any] | None = None
+    event: dict[str, Any] | None = None
 
 
 class ResumeBody(_Body):

@@ -96,6 +96,8 @@ def info(record: RunRecord, events: Iterable[Event] = ()) -> RunInfo:
         started=record.started,
         finished=record.finished,
         error=Problem.from_json(record.error) if record.error else None,
+        priority=record.priority,
+        cause=record.cause,
         nodes=nodes,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from tisserand.workspace.folder import Workspace
 
 if TYPE_CHECKING:
     from tisserand.model.flow import Flow, Node
+    from tisserand.sdk.connection import ConnectionType
     from tisserand.sdk.node import Trigger
     from tisserand.service.local import LocalExecutor
 
@@ -114,9 +116,11 @@ class _Listener:
         ctx = _Listening(workspace, flow, node.id, lambda: self._stopped.is_set() or _changed(path, before), self._stopped)
         trigger = cast("Trigger[Any]", found.node())
         self._executor.ledger.tell(self._file, None)
-        for event in trigger.listen(ctx, config):  # type: ignore[arg-type]
-            if self._executor.ledger.claim(self._file, str(event["key"]), event):
-                self._serve(str(event["key"]), event, None)
+        for arrivals in trigger.listen(ctx, config):
+            for event in arrivals.events:
+                key = event.key or secrets.token_hex(16)
+                if self._executor.ledger.claim(self._file, key, event.row):
+                    self._serve(key, event.row, None)
             if ctx.cancelled():
                 return
 
@@ -174,14 +178,25 @@ class _Listening:
         self._workspace = workspace
         self._environment = workspace.environment(None)
         self.flow, self.node = flow.id, node
-        self.run_id = self.key = ""
-        self.attempt = 1
-        self.parameters: Mapping[str, Any] = {}
+        self.parameters: Mapping[str, Any] = typical_values(flow)
+        self.mark: Any = None
         self._over = over
         self._stopped = stopped
 
     def path(self, text: str) -> Path:
         return self._workspace.resolve(text, self._environment)
+
+    def connection(self, name: str) -> ConnectionType:
+        from tisserand.sdk.registry import registry
+        from tisserand.workspace.connections import Connections
+
+        return Connections(self._workspace, registry()).get(name, self._environment)
+
+    def secret(self, reference: str) -> str:
+        from tisserand.sdk.registry import registry
+        from tisserand.workspace.connections import Connections
+
+        return Connections(self._workspace, registry()).secret(reference)
 
     def cancelled(self) -> bool:
         return bool(self._over())
@@ -189,8 +204,8 @@ class _Listening:
     def sleep(self, seconds: float) -> None:
         self._stopped.wait(seconds)
 
-    def progress(self, rows: int = 0, bytes: int = 0) -> None:
-        """Nothing is counted before a run."""
+    def room(self) -> bool:
+        return not self.cancelled()
 
     def log(self, message: Message, level: str = "info") -> None:
         """What a trigger says has no run to be kept with."""

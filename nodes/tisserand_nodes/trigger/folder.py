@@ -1,11 +1,10 @@
 """Watch a folder: every file that arrives there and is whole starts the flow."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from tisserand.sdk import Config, Context, Duration, FolderPath, NodeError, Schema, Trigger
+from tisserand.sdk import Arrivals, Arrived, Config, Duration, FolderPath, ListenContext, NodeError, Schema, Trigger
 
 LOOK = 0.5
 """Seconds between two looks into the folder."""
@@ -33,8 +32,8 @@ class Folder(Trigger[FolderConfig]):
     def event(self, config: FolderConfig) -> Schema:
         return Schema.of({"file": "string", "stem": "string"})
 
-    def listen(self, ctx: Context, config: FolderConfig) -> Iterator[Mapping[str, Any]]:
-        """Yield `{file, stem, key}` for each file that has settled; `key` names this content of the file. Ends when cancelled."""
+    def listen(self, ctx: ListenContext, config: FolderConfig) -> Iterator[Arrivals]:
+        """Yield `{file, stem}` for each file that has settled; the key names this content of the file. Ends when cancelled."""
         seen: dict[Path, tuple[tuple[int, int], float]] = {}
         told: set[tuple[Path, tuple[int, int]]] = set()
         while not ctx.cancelled():
@@ -48,11 +47,12 @@ class Folder(Trigger[FolderConfig]):
                     seen[path] = (state, now)
                 elif now - known[1] >= config.settle.seconds and (path, state) not in told:
                     told.add((path, state))
-                    yield {"file": str(path), "stem": path.stem, "key": f"{path}|{state[0]}|{state[1]}"}
+                    row = {"file": str(path), "stem": path.stem}
+                    yield Arrivals([Arrived(row, f"{path}|{state[0]}|{state[1]}")])
             ctx.sleep(min(LOOK, max(config.settle.seconds / 2, 0.05)))
 
 
-def _files(ctx: Context, config: FolderConfig) -> dict[Path, tuple[int, int]]:
+def _files(ctx: ListenContext, config: FolderConfig) -> dict[Path, tuple[int, int]]:
     """Each file that fits, with its size and the time of its last change."""
     if ".." in Path(config.pattern).parts or Path(config.pattern).is_absolute():
         raise NodeError("A pattern may not lead out of its folder.", field="pattern", fix="Name another folder.")

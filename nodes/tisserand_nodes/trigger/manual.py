@@ -1,9 +1,8 @@
 """Start by hand: a person starts the flow and fills in its parameters."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
-from tisserand.sdk import Config, Context, Out, Schema, Trigger
+from tisserand.sdk import Arrivals, Config, ListenContext, Out, Schema, Trigger
 
 
 class ManualConfig(Config):
@@ -25,6 +24,6 @@ class Manual(Trigger[ManualConfig]):
     def event(self, config: ManualConfig) -> Schema:
         return Schema.of({"started_at": "timestamp(6)", "by": "string", "parameters": "string"})
 
-    def listen(self, ctx: Context, config: ManualConfig) -> Iterator[Mapping[str, Any]]:
+    def listen(self, ctx: ListenContext, config: ManualConfig) -> Iterator[Arrivals]:
         """Nothing to listen to: the start itself is the event, and the engine makes its row."""
         return iter(())

@@ -1,0 +1,1 @@
+"""Who did what to the executor: append-only, each entry sealed by the one before."""

@@ -1,0 +1,26 @@
+"""What works by itself in the executor process, in the order in which it is started; it is stopped the other way round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from tisserand.service.local import LocalExecutor
+
+
+class Part(Protocol):
+    """One of them. It has threads of its own, and reports through the stores only."""
+
+    def start(self) -> None:
+        """Begin; returns at once. What was left unfinished by a kill is taken up here."""
+
+    def stop(self) -> None:
+        """Begin nothing new and let go of everything, within a few seconds. Runs under way go on."""
+
+
+def parts(executor: LocalExecutor) -> Sequence[Part]:
+    """The parts of one workspace's executor process, of which there is one."""
+    from tisserand.service.watching import Watching
+
+    return [Watching(executor)]
