@@ -6,6 +6,7 @@ import json
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ from tisserand.texts import Message, msg
 
 if TYPE_CHECKING:
     from requests import Response
+
+    from tisserand.service.queue.remote import RemoteQueue
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -56,8 +59,14 @@ class HttpExecutor:
         asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until}
         return str(self.call("POST", f"/runs/{_part(run)}/resume", asked).json()["id"])
 
-    def cancel(self, run: str) -> None:
-        self.call("POST", f"/runs/{_part(run)}/cancel")
+    def cancel(self, run: str, by: str = "") -> None:
+        self.call("POST", f"/runs/{_part(run)}/cancel", params={"by": by})
+
+    @cached_property
+    def queue(self) -> RemoteQueue:
+        from tisserand.service.queue.remote import RemoteQueue
+
+        return RemoteQueue(self)
 
     def run(self, run: str) -> RunInfo:
         return RunInfo.from_json(self.call("GET", f"/runs/{_part(run)}").json())

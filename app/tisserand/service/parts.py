@@ -21,6 +21,8 @@ class Part(Protocol):
 
 def parts(executor: LocalExecutor) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one."""
+    from tisserand.service.queue.line import Line
     from tisserand.service.watching import Watching
 
-    return [Watching(executor)]
+    # The queue first: what the others start is begun by it.
+    return [Line(executor), Watching(executor)]

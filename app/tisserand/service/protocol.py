@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tisserand.engine.journal import FINAL, Event, State
 from tisserand.engine.launch import Keep, Refused, RunRequest, Uncertain
@@ -12,6 +12,9 @@ from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
 from tisserand.service.ledger import Watch
 from tisserand.texts import Message
+
+if TYPE_CHECKING:
+    from tisserand.service.queue.calls import Queue
 
 __all__ = [
     "FINAL",
@@ -212,8 +215,12 @@ class Executor(Protocol):
         say what to do with them. `edited` takes the flow as its file now has it, `text` this one: what was completed and does not
         depend on the edit is not done again. `until` is the node to stop behind this time, "" for none."""
 
-    def cancel(self, run: str) -> None:
-        """Ask a run to stop, and make it stop after a grace period. Returns at once."""
+    def cancel(self, run: str, by: str = "") -> None:
+        """Ask a run to stop, and make it stop after a grace period. Returns at once. `by` is the person who asked for it."""
+
+    @property
+    def queue(self) -> Queue:
+        """Runs that are not over: whose turn it is, and what is paused."""
 
     def run(self, run: str) -> RunInfo: ...
 

@@ -23,6 +23,7 @@ from tisserand.service import crash
 from tisserand.service.guard import App, Guard
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
+from tisserand.service.queue import routes as queue_routes
 from tisserand.texts import msg
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -98,6 +99,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     _add_runs(api, executor)
     _add_flows(api, executor)
     _add_watches(api, executor)
+    queue_routes.add(api, executor)
     return Guard(api, token)
 
 
@@ -146,8 +148,8 @@ def _add_runs(api: FastAPI, executor: LocalExecutor) -> None:
         return {"id": executor.resume(run, **body.model_dump())}
 
     @api.post("/runs/{run}/cancel", status_code=202)
-    def cancel(run: str) -> dict[str, str]:
-        executor.cancel(run)
+    def cancel(run: str, by: str = "") -> dict[str, str]:
+        executor.cancel(run, by)
         return {"id": run}
 
     @api.get("/runs/{run}/events")
