@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
+    from tisserand.service.inbox.here import LocalInbox
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -151,7 +153,13 @@ class LocalExecutor:
         self.ledger.switch_off(self._inside(file))
 
     def watches(self) -> list[Watch]:
-        return self.ledger.watches()
+        return self.inbox.watches(self.ledger.watches())
+
+    @cached_property
+    def inbox(self) -> LocalInbox:
+        from tisserand.service.inbox.here import LocalInbox
+
+        return LocalInbox(self)
 
     # Flows
 
@@ -312,6 +320,8 @@ class LocalExecutor:
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         self._handles.clear()
+        if "inbox" in self.__dict__:
+            self.inbox.store.close()
         self.audit.close()
         self.ledger.close()
         self.journal.close()
