@@ -67,6 +67,22 @@ class InboxCounts:
         return cls(**data)
 
 
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """An address that other programs call to start a flow."""
+
+    url: str
+    file: str
+    node: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"url": self.url, "file": self.file, "node": self.node}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Hook:
+        return cls(**data)
+
+
 class Inbox(Protocol):
     """Every call raises `Refused` when it cannot be done."""
 
@@ -93,3 +109,6 @@ class Inbox(Protocol):
 
     def discard(self, ids: Sequence[int], by: str = "") -> int:
         """Give up events that wait or are dead, all or none; gives how many."""
+
+    def hooks(self) -> list[Hook]:
+        """The addresses that can be called now; none where no executor process serves the workspace."""

@@ -51,11 +51,12 @@ class Dispatch:
 
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
+        self._store: InboxStore = executor.inbox.store
         self._stop = threading.Event()
         self._open: dict[str, _Open] = {}
         """Label → batch."""
         self._by_run: dict[str, str] = {}
-        self._seq = 0
+        self._seq = self._store.seen(SEEN) or executor.journal.last()
         self._orphans = 0.0
         self._flows: dict[str, tuple[tuple[int, ...], dict[str, triggers.Listener]]] = {}
         self._held: dict[tuple[str, str], float] = {}
@@ -74,34 +75,31 @@ class Dispatch:
         self._thread.join(10)
         self._endings.shutdown(wait=True, cancel_futures=True)
 
-    @property
-    def _store(self) -> InboxStore:
-        return self._executor.inbox.store
-
     def _live(self) -> None:
-        ready = False
+        inbox = self._executor.inbox
+        inbox.adopted.set()
         while not self._stop.is_set():
             try:
-                if not ready:
+                if inbox.adopted.is_set():
+                    inbox.adopted.clear()
                     self._find_again()
-                    ready = True
                 self._follow()
                 self._begin()
             except Exception as error:  # noqa: BLE001 - the thread's end of the line: it is reported, and tried again
                 crash.report(error, self._executor.root)
+                inbox.adopted.set()
                 self._stop.wait(AGAIN)
-            self._executor.inbox.arrived.wait(LOOK)
-            self._executor.inbox.arrived.clear()
+            inbox.arrived.wait(LOOK)
+            inbox.arrived.clear()
 
     # -- after a restart -----------------------------------------------------------------------------------------------
     def _find_again(self) -> None:
         """The batches that were taken when the executor ended: their runs are found by label, or started now."""
         journal = self._executor.journal
-        self._seq = self._store.seen(SEEN) or journal.last()
-        with self._lock:
-            self._open.clear()
-            self._by_run.clear()
         for batch in self._store.taken():
+            with self._lock:
+                if batch.label in self._open:
+                    continue
             run = batch.run or journal.labelled(batch.label)
             self._follow_batch(batch, run)
             if run is None:

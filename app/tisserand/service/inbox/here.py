@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from tisserand.engine.launch import refusal
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
-from tisserand.service.inbox.calls import InboxCounts, InboxEvent
+from tisserand.service.inbox.calls import Hook, InboxCounts, InboxEvent
 from tisserand.service.inbox.store import EventState, InboxStore
 from tisserand.service.ledger import Watch
 from tisserand.service.protocol import Refused
@@ -39,6 +39,10 @@ class LocalInbox:
         self._executor = executor
         self.store = InboxStore(executor.root / ".tisserand" / FILE)
         self.arrived = threading.Event()
+        self.adopted = threading.Event()
+        """Batches were taken over whose runs are to be found, or begun."""
+        self.addresses: Callable[[], list[Hook]] = list
+        """Filled by who listens for calls from outside."""
 
     # -- looking -------------------------------------------------------------------------------------------------------
     def events(
@@ -115,6 +119,9 @@ class LocalInbox:
             )
             made.append(replace(watch, counts=counts, last=last[0] if last else None))
         return made
+
+    def hooks(self) -> list[Hook]:
+        return self.addresses()
 
     # -- doing ---------------------------------------------------------------------------------------------------------
     def edit(self, id: int, row: Mapping[str, Any], by: str = "") -> InboxEvent:

@@ -195,7 +195,7 @@ def adopt(executor: LocalExecutor, file: str, node: str) -> None:
     labelled = [(*event, f"event:{hashlib.sha256(f'{file}|{event[0]}'.encode()).hexdigest()[:32]}") for event in old]
     executor.inbox.store.adopt(file, node, labelled)
     executor.ledger.forget_events(file)
-    executor.inbox.arrived.set()
+    executor.inbox.adopted.set()
 
 
 class ListeningContext:
