@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from requests import Response
 
     from tisserand.service.queue.remote import RemoteQueue
+    from tisserand.service.inbox.remote import RemoteInbox
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -196,6 +197,12 @@ class HttpExecutor:
     def test_connection(self, name: str, env: str | None = None) -> Tested:
         answer = self.call("POST", f"/connections/{_part(name)}/test", params={"env": env}, timeout=LONG).json()
         return Tested(answer["ok"], Message.from_json(answer["message"]), answer["seconds"])
+
+    @cached_property
+    def inbox(self) -> RemoteInbox:
+        from tisserand.service.inbox.remote import RemoteInbox
+
+        return RemoteInbox(self)
 
     def close(self) -> None:
         self._session.close()

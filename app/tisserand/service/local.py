@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tisserand.sdk.registry import Registry
     from tisserand.service.queue.here import HereQueue
     from tisserand.service.queue.line import Line
+    from tisserand.service.inbox.here import LocalInbox
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -190,7 +191,13 @@ class LocalExecutor:
         self.ledger.switch_off(self.inside(file))
 
     def watches(self) -> list[Watch]:
-        return self.ledger.watches()
+        return self.inbox.watches(self.ledger.watches())
+
+    @cached_property
+    def inbox(self) -> LocalInbox:
+        from tisserand.service.inbox.here import LocalInbox
+
+        return LocalInbox(self)
 
     # Flows
 
@@ -351,6 +358,8 @@ class LocalExecutor:
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         self._handles.clear()
+        if "inbox" in self.__dict__:
+            self.inbox.store.close()
         self.audit.close()
         self.ledger.close()
         self.journal.close()

@@ -26,3 +26,7 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
 
     # The queue first: what the others start is begun by it.
     return [Line(executor), Watching(executor)]
+    from tisserand.service.inbox.dispatch import Dispatch
+    from tisserand.service.inbox.listening import Listening
+
+    return [Dispatch(executor), Listening(executor)]

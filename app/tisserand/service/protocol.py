@@ -15,6 +15,7 @@ from tisserand.texts import Message
 
 if TYPE_CHECKING:
     from tisserand.service.queue.calls import Queue
+    from tisserand.service.inbox.calls import Inbox
 
 __all__ = [
     "FINAL",
@@ -309,6 +310,9 @@ class Executor(Protocol):
 
     def test_connection(self, name: str, env: str | None = None) -> Tested:
         """Reach the system behind a connection and say what was found."""
+
+    @property
+    def inbox(self) -> Inbox: ...
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""
