@@ -6,6 +6,7 @@ import json
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ from tisserand.texts import Message, msg
 
 if TYPE_CHECKING:
     from requests import Response
+
+    from tisserand.service.figures.remote import RemoteFigures
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -187,6 +190,12 @@ class HttpExecutor:
     def test_connection(self, name: str, env: str | None = None) -> Tested:
         answer = self.call("POST", f"/connections/{_part(name)}/test", params={"env": env}, timeout=LONG).json()
         return Tested(answer["ok"], Message.from_json(answer["message"]), answer["seconds"])
+
+    @cached_property
+    def figures(self) -> RemoteFigures:
+        from tisserand.service.figures.remote import RemoteFigures
+
+        return RemoteFigures(self)
 
     def close(self) -> None:
         self._session.close()

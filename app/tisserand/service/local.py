@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
+    from tisserand.service.figures.here import HereFigures
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -309,8 +311,18 @@ class LocalExecutor:
         workspace = self._workspace()
         return registry(), Connections(workspace, registry()), workspace.environment(env)
 
+    # Areas
+
+    @cached_property
+    def figures(self) -> HereFigures:
+        from tisserand.service.figures.here import HereFigures
+
+        return HereFigures(self)
+
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
+        if "figures" in self.__dict__:
+            self.figures.close()
         self._handles.clear()
         self.audit.close()
         self.ledger.close()
