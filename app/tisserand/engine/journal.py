@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
+from tisserand.engine.counted import COUNTED
 from tisserand.engine.records import (
     COLUMNS,
     FINAL,
@@ -64,7 +65,7 @@ class Journal(Store):
     `on_write(kind)` is called after each committed event, outside the lock: tests kill the process there.
     """
 
-    migrations: ClassVar[tuple[str, ...]] = (_FIRST, _SECOND)
+    migrations: ClassVar[tuple[str, ...]] = (_FIRST, _SECOND, COUNTED)
 
     def __enter__(self) -> Journal:
         return self

@@ -21,8 +21,9 @@ from tisserand.texts import Message, msg
 if TYPE_CHECKING:
     from requests import Response
 
-    from tisserand.service.queue.remote import RemoteQueue
+    from tisserand.service.figures.remote import RemoteFigures
     from tisserand.service.inbox.remote import RemoteInbox
+    from tisserand.service.queue.remote import RemoteQueue
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -203,6 +204,11 @@ class HttpExecutor:
         from tisserand.service.inbox.remote import RemoteInbox
 
         return RemoteInbox(self)
+
+    def figures(self) -> RemoteFigures:
+        from tisserand.service.figures.remote import RemoteFigures
+
+        return RemoteFigures(self)
 
     def close(self) -> None:
         self._session.close()

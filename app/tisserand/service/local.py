@@ -39,9 +39,10 @@ if TYPE_CHECKING:
 
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
+    from tisserand.service.figures.here import HereFigures
+    from tisserand.service.inbox.here import LocalInbox
     from tisserand.service.queue.here import HereQueue
     from tisserand.service.queue.line import Line
-    from tisserand.service.inbox.here import LocalInbox
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -355,8 +356,18 @@ class LocalExecutor:
         workspace = self._workspace()
         return registry(), Connections(workspace, registry()), workspace.environment(env)
 
+    # Areas
+
+    @cached_property
+    def figures(self) -> HereFigures:
+        from tisserand.service.figures.here import HereFigures
+
+        return HereFigures(self)
+
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
+        if "figures" in self.__dict__:
+            self.figures.close()
         self._handles.clear()
         if "inbox" in self.__dict__:
             self.inbox.store.close()

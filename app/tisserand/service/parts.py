@@ -21,12 +21,9 @@ class Part(Protocol):
 
 def parts(executor: LocalExecutor) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one."""
-    from tisserand.service.queue.line import Line
-    from tisserand.service.watching import Watching
-
-    # The queue first: what the others start is begun by it.
-    return [Line(executor), Watching(executor)]
     from tisserand.service.inbox.dispatch import Dispatch
     from tisserand.service.inbox.listening import Listening
+    from tisserand.service.queue.line import Line
 
-    return [Dispatch(executor), Listening(executor)]
+    # The queue first: what the others start is begun by it.
+    return [Line(executor), Dispatch(executor), Listening(executor)]

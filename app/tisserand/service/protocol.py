@@ -14,8 +14,9 @@ from tisserand.service.ledger import Watch
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
-    from tisserand.service.queue.calls import Queue
+    from tisserand.service.figures.calls import Figures
     from tisserand.service.inbox.calls import Inbox
+    from tisserand.service.queue.calls import Queue
 
 __all__ = [
     "FINAL",
@@ -313,6 +314,8 @@ class Executor(Protocol):
 
     @property
     def inbox(self) -> Inbox: ...
+    def figures(self) -> Figures:
+        """Load, success, durations; runs by filter; timelines."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

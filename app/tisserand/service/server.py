@@ -20,6 +20,7 @@ from tisserand import __version__
 from tisserand.engine.journal import Event
 from tisserand.model.problem import Place, Problem
 from tisserand.service import crash
+from tisserand.service.figures import routes as figures
 from tisserand.service.guard import App, Guard
 from tisserand.service.inbox import routes as inbox_routes
 from tisserand.service.local import LocalExecutor
@@ -102,6 +103,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     _add_watches(api, executor)
     queue_routes.add(api, executor)
     inbox_routes.add(api, executor)
+    figures.add(api, executor)
     return Guard(api, token)
 
 
