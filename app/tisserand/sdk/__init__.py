@@ -46,6 +46,7 @@ from tisserand.sdk.node import (
     Writer,
     Written,
 )
+from tisserand.sdk.timed import Moment, Timed, TimedConfig, Zone
 from tisserand.texts import N_, Message, msg
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ __all__ = [
     "Isolated",
     "ListenContext",
     "Message",
+    "Moment",
     "N_",
     "Node",
     "NodeError",
@@ -95,6 +97,8 @@ __all__ = [
     "SqlText",
     "Step",
     "TargetPath",
+    "Timed",
+    "TimedConfig",
     "Transform",
     "Trigger",
     "Unit",
@@ -103,5 +107,6 @@ __all__ = [
     "Words",
     "Writer",
     "Written",
+    "Zone",
     "msg",
 ]
