@@ -205,6 +205,7 @@ class HttpExecutor:
 
         return RemoteInbox(self)
 
+    @cached_property
     def figures(self) -> RemoteFigures:
         from tisserand.service.figures.remote import RemoteFigures
 

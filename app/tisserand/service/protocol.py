@@ -314,6 +314,8 @@ class Executor(Protocol):
 
     @property
     def inbox(self) -> Inbox: ...
+
+    @property
     def figures(self) -> Figures:
         """Load, success, durations; runs by filter; timelines."""
 
