@@ -14,6 +14,7 @@ from tisserand.engine import failures
 from tisserand.engine.control import Cancelled, Stop, TimedOut
 from tisserand.engine.journal import RunRecord, new_run_id
 from tisserand.engine.resolve import ResolvedNode, resolve
+from tisserand.engine.undo import undo
 from tisserand.engine.values import parameter_values, typical_values
 from tisserand.files import write_text
 from tisserand.model.schema import Schema
@@ -188,7 +189,8 @@ def run_child(
     except FlowWrong as wrong:
         problem = wrong.problems[0]
     except (Cancelled, TimedOut):
-        parent.journal.set_state(run_id, "cancelled")
+        left = undo(child) if parent.stop.reason is Cancelled and hasattr(child, "plan") else None
+        parent.journal.set_state(run_id, "cancelled", child.problem_json(left) if left is not None else None)
         raise
     except Exception as wrong:
         told = failures.explain(wrong, loaded.flow.id, node).problem

@@ -26,6 +26,7 @@ from tisserand.engine.resolve import Port, Resolution, ResolvedNode
 from tisserand.engine.spool import Spools
 from tisserand.model import units as texts_of_units
 from tisserand.model.flow import Flow
+from tisserand.model.graph import undoing
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.scan import scan_error
@@ -164,7 +165,8 @@ class FlowRun:
 
     def execute(self) -> None:
         """Do all units of the plan. Raises `Cancelled`; a failure stands in `failure`."""
-        waiting = list(self.plan.units)
+        back = undoing(self.flow)
+        waiting = [unit for unit in self.plan.units if unit.node not in back]
         running: dict[Future[None], Unit] = {}
         with self.progress, ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
             try:
@@ -183,6 +185,23 @@ class FlowRun:
             except BaseException:
                 self.stop.pull()
                 raise
+        for unit in self.plan.units:
+            if unit.node in back:
+                self._pass_over(unit, msg("There is nothing to undo."))
+
+    def begin_again(self, stop: Stop) -> None:
+        """After a cancel: units are done once more, under another stop."""
+        self.stop, self.stopping, self.failure = stop, False, None
+        self.progress = Progress(self)
+
+    def do(self, unit: Unit) -> None:
+        """One unit in this thread, or why it must not run. Raises `Cancelled` only."""
+        self.stop.check()
+        reason = self.skip_reason(unit)
+        if reason is not None:
+            self.skip(unit, reason)
+        else:
+            self._perform(unit)
 
     def _submit(self, waiting: list[Unit], running: dict[Future[None], Unit], pool: ThreadPoolExecutor) -> None:
         """Start what can start, skip what cannot run any more, in the order of the plan."""
@@ -206,6 +225,8 @@ class FlowRun:
                 state = self.states.get(source, "skipped")
                 if condition == "done" and state != "done":
                     return msg("“{source}” did not succeed.", source=source)
+                if condition == "undo" and state != "done":
+                    return msg("“{source}” was not done: there is nothing to undo.", source=source)
                 if condition == "failed" and state != "failed":
                     return msg("“{source}” did not fail.", source=source)
         for port in unit.bases:
@@ -222,6 +243,10 @@ class FlowRun:
     def skip(self, unit: Unit, reason: Message) -> None:
         with self._lock:
             self.ended[unit.id] = "skipped"
+            self._pass_over(unit, reason)
+
+    def _pass_over(self, unit: Unit, reason: Message) -> None:
+        with self._lock:
             for name in (*unit.covers, unit.node):
                 if name not in self.states and self._only_in(name, unit):
                     self.states[name] = "skipped"

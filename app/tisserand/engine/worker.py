@@ -17,9 +17,10 @@ from typing import Any
 
 from tisserand.engine.control import Cancelled, Stop, TimedOut
 from tisserand.engine.journal import Journal
-from tisserand.engine.launch import journal_path, process_started
+from tisserand.engine.launch import UNDOING, journal_path, process_started
 from tisserand.engine.overlap import Overlapping, give_way
 from tisserand.engine.run import FlowRun, Options
+from tisserand.engine.undo import marked, undo
 from tisserand.model import units
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
@@ -93,6 +94,8 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         limit = loaded.flow.limits.timeout or asked.get("timeout")
         with stop.deadline(units.seconds(limit) if limit else None):
             prepare(run, loaded, asked.get("file"))
+            if marked(folder):
+                raise Cancelled
             run.execute()
         if run.failure is not None:
             journal.set_state(run_id, "failed", run.problem_json(run.failure))
@@ -114,7 +117,10 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         journal.set_state(run_id, "cancelled", overlapping.problem)
         return CANCELLED
     except Cancelled:
-        journal.set_state(run_id, "cancelled")
+        left = undo(run) if run is not None and hasattr(run, "plan") else None
+        journal.set_state(run_id, "cancelled", run.problem_json(left) if run is not None and left is not None else None)
+        if left is None:
+            (folder / UNDOING).unlink(missing_ok=True)
         return CANCELLED
     except TimedOut as late:
         message = msg("The run's time limit of {seconds} seconds has passed.", seconds=late.seconds)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tisserand.engine.journal import Event, Journal, RunRecord
 from tisserand.engine.launch import (
     GRACE,
+    UNDOING,
     RunHandle,
     cancel_run,
     enter,
@@ -27,6 +28,7 @@ from tisserand.engine.launch import (
     state_folder,
     unknown_run,
 )
+from tisserand.files import write_text
 from tisserand.sdk.errors import NodeError
 from tisserand.service.audit.store import Audit
 from tisserand.service.ledger import Ledger, Watch
@@ -135,6 +137,8 @@ class LocalExecutor:
         self._record(run)
         if by:
             self.audit.note("run.cancelled", run, by=by)
+        if self._turned_back(run):
+            return
         handle = self._handles.get(run)
         if handle is not None:
             handle.cancel(self._grace)
@@ -142,6 +146,17 @@ class LocalExecutor:
             cancel_run(self.root, self.journal, run, self._grace)
         if self.line is not None:
             self.line.look()
+
+    def _turned_back(self, run: str) -> bool:
+        """Whether the run had stopped on its way, and now undoes what it has done."""
+        from tisserand.engine.undo import pending
+
+        stopped = self._record(run).state in ("failed", "interrupted", "waiting")
+        if not stopped or not pending(self.root, run, self.journal):
+            return False
+        write_text(run_folder(self.root, run) / UNDOING, "")
+        self.resume(run, "repeat")
+        return True
 
     def run(self, run: str) -> RunInfo:
         return info(self._record(run), self.journal.all_events(run))
