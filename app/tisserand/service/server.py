@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
-import uvicorn
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -21,10 +19,13 @@ from tisserand.engine.journal import Event
 from tisserand.model.problem import Place, Problem
 from tisserand.service import crash
 from tisserand.service.guard import App, Guard
+from tisserand.service.listening import Server
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
 from tisserand.service.queue import routes as queue_routes
 from tisserand.texts import msg
+
+__all__ = ["ARROW", "LINES", "TOTAL", "Server", "build"]
 
 ARROW = "application/vnd.apache.arrow.stream"
 LINES = "application/x-ndjson"
@@ -266,25 +267,3 @@ def _arrow(page: Page) -> Response:
 
 def _problems(status: int, problems: list[Problem], missing: bool = False) -> JSONResponse:
     return JSONResponse({"problems": [problem.to_json() for problem in problems], "missing": missing}, status)
-
-
-class Server(uvicorn.Server):
-    """Uvicorn that says when it answers."""
-
-    def __init__(self, app: App, started: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                cast(Any, app),
-                log_level="critical",  # what goes wrong is written to a crash report, once
-                access_log=False,
-                server_header=False,
-                ws="none",
-                timeout_graceful_shutdown=3,
-            )
-        )
-        self._announce = started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._announce()
