@@ -23,5 +23,7 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one."""
     from tisserand.service.inbox.dispatch import Dispatch
     from tisserand.service.inbox.listening import Listening
+    from tisserand.service.queue.line import Line
 
-    return [Dispatch(executor), Listening(executor)]
+    # The queue first: what the others start is begun by it.
+    return [Line(executor), Dispatch(executor), Listening(executor)]

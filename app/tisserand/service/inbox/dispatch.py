@@ -19,6 +19,7 @@ from tisserand.service import crash
 from tisserand.service.inbox import triggers
 from tisserand.service.inbox.listening import ListeningContext
 from tisserand.service.protocol import Refused, RunRequest
+from tisserand.service.queue.line import EVERYTHING
 from tisserand.texts import msg
 from tisserand.workspace.folder import Workspace
 
@@ -134,7 +135,7 @@ class Dispatch:
             self._seq = news[-1].seq or self._seq
             self._store.see(SEEN, self._seq)
         now = time.monotonic()
-        if now - self._orphans > ORPHANS and self._by_run:
+        if self._executor.line is None and now - self._orphans > ORPHANS and self._by_run:
             self._orphans = now
             self._executor.journal.recover(process_alive)
 
@@ -215,10 +216,13 @@ class Dispatch:
 
     # -- starting ------------------------------------------------------------------------------------------------------
     def _begin(self) -> None:
+        line = self._executor.line
         waiting = self._store.sources()
-        if not waiting:
+        if not waiting or (line is not None and line.draining):
             return
         on, paused = set(self._executor.ledger.on()), self._executor.ledger.paused()
+        if EVERYTHING in paused:
+            return
         for source in waiting:
             # Those of one trigger that may begin now, until the flow is busy or nothing more is ready.
             while source.file in on and source.file not in paused and not self._stop.is_set() and self._begin_one(source):
