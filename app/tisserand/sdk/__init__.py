@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.model.flow import In, Out
 from tisserand.model.schema import Column, Schema
+from tisserand.sdk.called import Call, CalledTrigger, Fault, NotAllowed, NotTaken, Receiver
 from tisserand.sdk.config import Config, PerColumn, Picks, Unit, When, Words
 from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.context import Context, ControlContext, ListenContext
@@ -57,6 +58,8 @@ __all__ = [
     "REJECTS",
     "Arrivals",
     "Arrived",
+    "Call",
+    "CalledTrigger",
     "Code",
     "Column",
     "ColumnName",
@@ -70,6 +73,7 @@ __all__ = [
     "Discovery",
     "Duration",
     "Effect",
+    "Fault",
     "FilePath",
     "FileSink",
     "FolderPath",
@@ -82,11 +86,14 @@ __all__ = [
     "N_",
     "Node",
     "NodeError",
+    "NotAllowed",
+    "NotTaken",
     "Out",
     "Outcome",
     "PerColumn",
     "Picks",
     "Reader",
+    "Receiver",
     "Relation",
     "Scan",
     "Schema",
