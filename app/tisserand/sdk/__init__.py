@@ -27,6 +27,7 @@ from tisserand.sdk.fields import (
     TargetPath,
     Url,
 )
+from tisserand.sdk.following import EndedRun, FollowingTrigger, RunsContext
 from tisserand.sdk.node import (
     REJECTS,
     Arrivals,
@@ -73,10 +74,12 @@ __all__ = [
     "Discovery",
     "Duration",
     "Effect",
+    "EndedRun",
     "Fault",
     "FilePath",
     "FileSink",
     "FolderPath",
+    "FollowingTrigger",
     "Formula",
     "Grouping",
     "In",
@@ -95,6 +98,7 @@ __all__ = [
     "Reader",
     "Receiver",
     "Relation",
+    "RunsContext",
     "Scan",
     "Schema",
     "Secret",

@@ -14,9 +14,11 @@ from tisserand.engine.launch import process_alive
 from tisserand.engine.resolve import problem_of
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
+from tisserand.sdk.following import FollowingTrigger
 from tisserand.sdk.node import Trigger
 from tisserand.service import crash
 from tisserand.service.inbox import triggers
+from tisserand.service.inbox.following import too_long
 from tisserand.service.inbox.listening import ListeningContext
 from tisserand.service.protocol import Refused, RunRequest
 from tisserand.service.queue.line import EVERYTHING
@@ -203,7 +205,7 @@ class Dispatch:
     def _tell_trigger(self, batch: Batch, found: triggers.Listener, done: bool) -> None:
         if type(found.node).ended is Trigger.ended:
             return
-        ctx = ListeningContext(Workspace(self._executor.root), found, batch.file, self._store, self._stop)
+        ctx = ListeningContext(self._executor, Workspace(self._executor.root), found, batch.file, self._stop)
         try:
             found.node.ended(ctx, found.config, batch.rows, done)
         except NodeError as error:
@@ -244,8 +246,20 @@ class Dispatch:
         batch = self._store.take(source.file, source.node, max(1, grouping.most), until)
         if batch is None:
             return False
+        circle = self._circle(batch, found)
+        if circle is not None:
+            self._executor.ledger.tell(batch.file, circle)
+            self._store.dead(batch.label, circle.to_json())
+            return True
         self._follow_batch(batch, None)
         return self._launch(batch)
+
+    def _circle(self, batch: Batch, found: triggers.Listener) -> Problem | None:
+        """Why this run may not be started: runs start each other without end."""
+        if not isinstance(found.node, FollowingTrigger):
+            return None
+        problems = (too_long(self._executor.journal, str(row["run"])) for row in batch.rows)
+        return next((problem.at(node=batch.node) for problem in problems if problem is not None), None)
 
     def _busy(self, file: str) -> int:
         with self._lock:
@@ -276,6 +290,8 @@ class Dispatch:
             cause["trace"] = batch.traces[0]
         if batch.attempts:
             cause["attempt"] = batch.attempts + 1
+        if isinstance(found.node, FollowingTrigger):
+            cause["run"] = batch.rows[-1]["run"]
         given: Mapping[str, Any] = batch.rows[0] if len(batch.rows) == 1 else {}
         return RunRequest(
             file=batch.file,

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from tisserand.sdk.errors import NodeError
 from tisserand.service import crash
 from tisserand.service.inbox import triggers
 from tisserand.service.inbox.door import Door
+from tisserand.service.inbox.following import ended_runs
 from tisserand.service.protocol import Refused
 from tisserand.texts import Message, msg
 from tisserand.workspace.connections import Connections
@@ -25,8 +26,8 @@ from tisserand.workspace.folder import Workspace
 
 if TYPE_CHECKING:
     from tisserand.sdk.connection import ConnectionType
+    from tisserand.sdk.following import EndedRun
     from tisserand.service.inbox.hooks import Hooks
-    from tisserand.service.inbox.store import InboxStore
     from tisserand.service.local import LocalExecutor
 
 LOOK = 0.5
@@ -178,7 +179,7 @@ class _Listener:
         found = triggers.listener(workspace, flow, flow.nodes[self._node])
         if self._node == triggers.nodes_of(flow)[0].id:
             adopt(executor, self._file, self._node)
-        ctx = ListeningContext(workspace, found, self._file, executor.inbox.store, self.cut)
+        ctx = ListeningContext(executor, workspace, found, self._file, self.cut)
         if isinstance(found.node, CalledTrigger):
             self._answer(found.node, found, ctx, workspace)
             return
@@ -216,7 +217,7 @@ class ListeningContext:
     """What a trigger may ask; it has no rows and no run yet."""
 
     def __init__(
-        self, workspace: Workspace, found: triggers.Listener, file: str, store: InboxStore, cut: threading.Event
+        self, executor: LocalExecutor, workspace: Workspace, found: triggers.Listener, file: str, cut: threading.Event
     ) -> None:
         from tisserand.sdk.registry import registry
 
@@ -225,9 +226,9 @@ class ListeningContext:
         self._connections = Connections(workspace, registry())
         self.flow, self.node = found.flow.id, found.spec.id
         self.parameters: Mapping[str, Any] = typical_values(found.flow)
-        self._file, self._store, self._cut = file, store, cut
+        self._file, self._journal, self._store, self._cut = file, executor.journal, executor.inbox.store, cut
         self._most = triggers.most_waiting(workspace)
-        self._mark = store.mark(file, self.node)
+        self._mark = self._store.mark(file, self.node)
 
     @property
     def mark(self) -> Any:
@@ -256,6 +257,12 @@ class ListeningContext:
         while not self._cut.is_set() and self._store.fuller(self._file, self._most):
             self._cut.wait(FULL)
         return not self._cut.is_set()
+
+    def last_ended(self) -> int:
+        return self._journal.last()
+
+    def ended_runs(self, after: int, flows: Collection[str]) -> tuple[Sequence[EndedRun], int]:
+        return ended_runs(self._journal, after, flows)
 
     def log(self, message: Message, level: str = "info") -> None:
         """One line of the executor's log, without the secrets that the connections hold."""
