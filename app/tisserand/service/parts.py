@@ -22,8 +22,11 @@ class Part(Protocol):
 def parts(executor: LocalExecutor) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one."""
     from tisserand.service.inbox.dispatch import Dispatch
+    from tisserand.service.inbox.hooks import Hooks
     from tisserand.service.inbox.listening import Listening
     from tisserand.service.queue.line import Line
 
     # The queue first: what the others start is begun by it.
     return [Line(executor), Dispatch(executor), Listening(executor)]
+    hooks = Hooks(executor)
+    return [Line(executor), Dispatch(executor), hooks, Listening(executor, hooks)]
