@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "connection": ("tisserand.cli.connection:connection", N_("Add, test, list and remove connections.")),
     "secret": ("tisserand.cli.connection:secret", N_("Set, list and remove secrets.")),
     "watch": ("tisserand.cli.watch:watch", N_("Switch flows on that start by themselves.")),
+    "schedule": ("tisserand.cli.schedule:schedule", N_("Show when flows come due, and why one ran or did not.")),
     "serve": ("tisserand.cli.serve:serve", N_("Serve the workspace to the designer and to other programs.")),
     "designer": ("tisserand.cli.serve:designer", N_("Open the window.")),
 }

@@ -6,6 +6,7 @@ import json
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ from tisserand.texts import Message, msg
 
 if TYPE_CHECKING:
     from requests import Response
+
+    from tisserand.service.schedule.remote import HttpSchedules
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -109,6 +112,12 @@ class HttpExecutor:
 
     def watches(self) -> list[Watch]:
         return [Watch.from_json(watch) for watch in self.call("GET", "/watches").json()]
+
+    @cached_property
+    def schedules(self) -> HttpSchedules:
+        from tisserand.service.schedule.remote import HttpSchedules
+
+        return HttpSchedules(self)
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
         found = self.call("POST", "/check", {"file": file, "text": text, "env": env}, timeout=LONG).json()

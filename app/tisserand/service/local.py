@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
+    from tisserand.service.schedule.here import LocalSchedules
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -152,6 +154,12 @@ class LocalExecutor:
 
     def watches(self) -> list[Watch]:
         return self.ledger.watches()
+
+    @cached_property
+    def schedules(self) -> LocalSchedules:
+        from tisserand.service.schedule.here import LocalSchedules
+
+        return LocalSchedules(self)
 
     # Flows
 
@@ -312,6 +320,8 @@ class LocalExecutor:
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         self._handles.clear()
+        if "schedules" in self.__dict__:
+            self.schedules.close()
         self.audit.close()
         self.ledger.close()
         self.journal.close()

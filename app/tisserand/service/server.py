@@ -23,6 +23,7 @@ from tisserand.service import crash
 from tisserand.service.guard import App, Guard
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
+from tisserand.service.schedule import routes as schedule_routes
 from tisserand.texts import msg
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -98,6 +99,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     _add_runs(api, executor)
     _add_flows(api, executor)
     _add_watches(api, executor)
+    schedule_routes.add(api, executor)
     return Guard(api, token)
 
 
