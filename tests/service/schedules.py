@@ -56,12 +56,14 @@ class World:
             db.execute("UPDATE force SET time = ? WHERE id = (SELECT max(id) FROM force)", (self.now,))
 
     def on(self, file: str) -> None:
-        self.executor.ledger.switch_on(file)
-        self._force()
+        if file not in self.executor.ledger.on():
+            self.executor.ledger.switch_on(file)
+            self._force()
 
     def off(self, file: str) -> None:
-        self.executor.ledger.switch_off(file)
-        self._force()
+        if file in self.executor.ledger.on():
+            self.executor.ledger.switch_off(file)
+            self._force()
 
     def pause(self, file: str, by: str = "ann") -> None:
         if self.executor.ledger.pause(file, by):

@@ -314,3 +314,111 @@ def test_a_long_absence_is_judged_whole(world):
     w.up()
     found = [verdict for _due, verdict in w.verdicts()]
     assert len(found) == 30 * 288 and found.count("ran") == 1 and found[-1] == "ran"
+
+
+# Why
+
+
+def test_why_in_the_past(world):
+    calendars = "c: {exclude: [{date: 2026-11-26, reason: Inventory}], timezone: UTC}\n"
+    w = begun(world, "cron: '0 6 * * *', timezone: UTC, calendar: c", calendars=calendars)
+    w.until("2026-11-26 12:00", 600)
+    w.pause("flows/f.yaml", "ann")
+    w.until("2026-11-27 12:00", 600)
+    w.unpause("flows/f.yaml")
+    w.off("flows/f.yaml")
+    w.until("2026-11-30 12:00", 600)
+    w.on("flows/f.yaml")
+    w.down()
+    w.now = at("2026-12-02 12:00")
+    run = "20261125-000000-000001"
+    assert w.why("2026-11-25 06:00") == (
+        f"It ran for 2026-11-25 06:00 (UTC) as the run “{run}”, which is no longer kept. It was due."
+    )
+    assert w.why("2026-11-26 06:00") == (
+        "It did not run at 2026-11-26 06:00 (UTC), it was skipped: 2026-11-26 is excluded by the calendar “c”: Inventory."
+    )
+    assert "was skipped: The flow was paused by ann since 2026-11-26 12:00 (UTC)." in w.why("2026-11-27 06:00")
+    assert w.why("2026-11-28 06:00") == "The flow was off: it had been switched off at 2026-11-27 12:00 (UTC)."
+    assert w.why("2026-11-24 06:00") == "The flow was off: it was switched on for the first time at 2026-11-25 00:30 (UTC)."
+    assert w.why("2026-11-25 07:00") == (
+        "It was not due then. The nearest due times are 2026-11-25 06:00 (UTC) and 2026-11-26 06:00 (UTC)."
+    )
+    assert "is not judged yet: the executor has not been running since" in w.why("2026-12-01 06:00")
+    w.up()
+    assert "was missed: The executor was not running from 2026-11-30 12:00 (UTC) to 2026-12-02 12:00 (UTC)." in w.why("2026-12-01 06:00")
+    assert w.why("2026-12-02 06:00").startswith("It ran for 2026-12-02 06:00 (UTC)")
+
+
+def test_why_tells_the_run(world):
+    from tisserand.engine.records import RunRecord
+
+    w = begun(world)
+    w.until("2026-11-25 01:10")
+    run = "20261125-000000-000001"
+    w.executor.journal.create_run(RunRecord(run, "f", flow_file="flows/f.yaml", state="failed", created=at("2026-11-25 01:00") + 2))
+    assert w.why("2026-11-25 01:00") == (
+        f"It ran: due at 2026-11-25 01:00 (UTC), it was started at 2026-11-25 01:00:02 (UTC) (0:00:02 later) as the run “{run}”; "
+        "it failed. It was due."
+    )
+
+
+def test_why_in_the_future(world):
+    calendars = "c: {exclude: [{date: 2026-11-26, reason: Inventory}], timezone: UTC}\n"
+    for way, said in (
+        ("skip", "That lies ahead. 2026-11-26 06:00 (UTC) will be left out: 2026-11-26 is excluded by the calendar “c”: Inventory."),
+        ("next", "That lies ahead. 2026-11-26 06:00 (UTC) is moved to 2026-11-27 06:00 (UTC): 2026-11-26 is excluded by the calendar “c”: Inventory."),
+    ):
+        w = begun(world, f"cron: '0 6 * * *', timezone: UTC, calendar: c, closed: {way}", calendars=calendars)
+        assert w.why("2026-11-26 06:00") == said
+        assert w.why("2026-11-25 06:00") == "That lies ahead. It is due at 2026-11-25 06:00 (UTC)."
+        assert w.why("2026-11-25 07:00").startswith("That lies ahead: it will not be due then. The nearest due times are 2026-11-25 06:00")
+    w.pause("flows/f.yaml", "ann")
+    assert "It is paused since 2026-11-25 00:30 (UTC), though" in w.why("2026-11-25 06:00")
+    w.off("flows/f.yaml")
+    assert w.why("2026-11-25 06:00") == (
+        "That lies ahead, and the flow is off: it will not run by itself. It is due at 2026-11-25 06:00 (UTC)."
+    )
+
+
+def test_why_of_what_never_was_on_and_of_what_has_no_schedule(world):
+    w = world(now="2026-11-25 00:30")
+    w.flow(HOURLY)
+    assert w.why("2026-11-24 06:00") == "The flow was off: it has never been switched on."
+    w.flow("", kind="trigger.manual")
+    w.on("flows/f.yaml")
+    w.up()
+    assert w.why("2026-11-25 00:30").startswith("That lies ahead. The flow has no schedule")
+    w.until("2026-11-25 02:00", 600)
+    assert w.why("2026-11-25 01:00") == "The flow has no schedule that was ever in force: nothing made it run then."
+
+
+# Ahead
+
+
+def test_a_year_ahead_comes_in_pages(world):
+    w = begun(world, "cron: '*/5 * * * *', timezone: UTC")
+    since, until = at("2026-11-25 00:00"), at("2027-11-25 00:00")
+    found, pages = [], 0
+    while page := w.executor.schedules.upcoming(since, until, "flows/f.yaml", limit=5000):
+        found += page
+        since, pages = page[-1].due, pages + 1
+    assert [each.due for each in found] == [int(at("2026-11-25 00:05")) + 300 * n for n in range(365 * 288)]
+    assert pages == 22
+
+
+def test_ahead_of_all_flows_that_are_on(world):
+    w = world(now="2026-11-25 00:30")
+    for name, minute in (("a", 10), ("b", 20), ("c", 10)):
+        w.on(w.flow(f"cron: '{minute} * * * *', timezone: UTC", name))
+    w.flow(HOURLY, "off")
+    found = w.executor.schedules.upcoming(w.now, w.now + 7200)
+    assert [(schedules.shown(each.due), each.file[6]) for each in found] == [
+        ("11-25 01:10", "a"), ("11-25 01:10", "c"), ("11-25 01:20", "b"), ("11-25 02:10", "a"), ("11-25 02:10", "c"), ("11-25 02:20", "b"),
+    ]  # fmt: skip
+    # A page ends behind all that are due at the same moment.
+    assert len(w.executor.schedules.upcoming(w.now, w.now + 7200, limit=1)) == 2
+    text = "tisserand: 1\nid: f\nnodes:\n  t: {kind: trigger.cron, config: {cron: '0 9 * * *', timezone: UTC}}\n"
+    assert [schedules.shown(each.due) for each in w.executor.schedules.upcoming(w.now, w.now + 86400, text=text)] == ["11-25 09:00"]
+    assert w.executor.schedules.next_due("flows/a.yaml") == at("2026-11-25 01:10")
+    assert w.executor.schedules.next_due("flows/off.yaml") is None
