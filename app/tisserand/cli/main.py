@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("tisserand.cli.queue:pause", N_("Hold a run, a flow, or everything.")),
     "unpause": ("tisserand.cli.queue:unpause", N_("Let what was paused go on.")),
     "executor": ("tisserand.cli.executor:executor", N_("Stop, drain, restart and install the executor.")),
+    "schedule": ("tisserand.cli.schedule:schedule", N_("Show when flows come due, and why one ran or did not.")),
     "serve": ("tisserand.cli.serve:serve", N_("Serve the workspace to the designer and to other programs.")),
     "designer": ("tisserand.cli.serve:designer", N_("Open the window.")),
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tisserand.service.figures.remote import RemoteFigures
     from tisserand.service.inbox.remote import RemoteInbox
     from tisserand.service.queue.remote import RemoteQueue
+    from tisserand.service.schedule.remote import HttpSchedules
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -135,6 +136,12 @@ class HttpExecutor:
 
     def watches(self) -> list[Watch]:
         return [Watch.from_json(watch) for watch in self.call("GET", "/watches").json()]
+
+    @cached_property
+    def schedules(self) -> HttpSchedules:
+        from tisserand.service.schedule.remote import HttpSchedules
+
+        return HttpSchedules(self)
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
         found = self.call("POST", "/check", {"file": file, "text": text, "env": env}, timeout=LONG).json()

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tisserand.service.inbox.here import LocalInbox
     from tisserand.service.queue.here import HereQueue
     from tisserand.service.queue.line import Line
+    from tisserand.service.schedule.here import LocalSchedules
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -235,6 +236,12 @@ class LocalExecutor:
 
         return LocalInbox(self)
 
+    @cached_property
+    def schedules(self) -> LocalSchedules:
+        from tisserand.service.schedule.here import LocalSchedules
+
+        return LocalSchedules(self)
+
     # Flows
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
@@ -406,6 +413,8 @@ class LocalExecutor:
         self._handles.clear()
         if "inbox" in self.__dict__:
             self.inbox.store.close()
+        if "schedules" in self.__dict__:
+            self.schedules.close()
         self.audit.close()
         self.ledger.close()
         self.journal.close()

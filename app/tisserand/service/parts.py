@@ -30,3 +30,7 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
     return [Line(executor), Dispatch(executor), Listening(executor)]
     hooks = Hooks(executor)
     return [Line(executor), Dispatch(executor), hooks, Listening(executor, hooks)]
+    from tisserand.service.schedule.clock import Clock
+    from tisserand.service.watching import Watching
+
+    return [Watching(executor), Clock(executor)]

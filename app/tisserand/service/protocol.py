@@ -11,6 +11,7 @@ from tisserand.engine.launch import Keep, Refused, RunRequest, Uncertain
 from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
 from tisserand.service.ledger import Watch
+from tisserand.service.schedule.calls import Schedules
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
@@ -247,6 +248,10 @@ class Executor(Protocol):
 
     def watches(self) -> list[Watch]:
         """The flows that are on."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """Due times: those to come, those judged, and why."""
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
         """All problems of a flow at once."""

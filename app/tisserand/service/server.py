@@ -29,6 +29,7 @@ from tisserand.service.listening import Server
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
 from tisserand.service.queue import routes as queue_routes
+from tisserand.service.schedule import routes as schedule_routes
 from tisserand.texts import msg
 
 __all__ = ["ARROW", "LINES", "TOTAL", "Server", "build"]
@@ -119,6 +120,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     queue_routes.add(api, executor)
     inbox_routes.add(api, executor)
     figures.add(api, executor)
+    schedule_routes.add(api, executor)
     return Guard(api, token)
 
 
