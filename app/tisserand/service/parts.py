@@ -21,6 +21,7 @@ class Part(Protocol):
 
 def parts(executor: LocalExecutor) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one."""
+    from tisserand.service.figures.ahead import Ahead
     from tisserand.service.watching import Watching
 
-    return [Watching(executor)]
+    return [Watching(executor), Ahead(executor)]
