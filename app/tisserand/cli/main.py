@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "connection": ("tisserand.cli.connection:connection", N_("Add, test, list and remove connections.")),
     "secret": ("tisserand.cli.connection:secret", N_("Set, list and remove secrets.")),
     "watch": ("tisserand.cli.watch:watch", N_("Switch flows on that start by themselves.")),
+    "inbox": ("tisserand.cli.inbox:inbox", N_("See, mend and send again the events that flows are started for.")),
     "serve": ("tisserand.cli.serve:serve", N_("Serve the workspace to the designer and to other programs.")),
     "designer": ("tisserand.cli.serve:designer", N_("Open the window.")),
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from requests import Response
 
     from tisserand.service.figures.remote import RemoteFigures
+    from tisserand.service.inbox.remote import RemoteInbox
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -196,6 +197,12 @@ class HttpExecutor:
         from tisserand.service.figures.remote import RemoteFigures
 
         return RemoteFigures(self)
+
+    @cached_property
+    def inbox(self) -> RemoteInbox:
+        from tisserand.service.inbox.remote import RemoteInbox
+
+        return RemoteInbox(self)
 
     def close(self) -> None:
         self._session.close()

@@ -1,4 +1,4 @@
-"""The ledger of what watched flows were started for: each event once, whatever is killed when."""
+"""The ledger of the flows that start by themselves: which are on, what is wrong with them, and which are paused."""
 
 from __future__ import annotations
 
@@ -57,15 +57,6 @@ class Paused:
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """An event that is in the ledger and whose run is not known to be over."""
-
-    key: str
-    data: Mapping[str, Any]
-    run: str | None
-
-
 class Ledger(Store):
     """One SQLite file for all threads and processes of a workspace. What a method wrote is on the disk when it returns."""
 
@@ -101,45 +92,26 @@ class Ledger(Store):
         return {file: Paused(by, since) for file, by, since in self.rows('SELECT file, "by", since FROM paused ORDER BY file')}
 
     def watches(self) -> list[Watch]:
-        with self.writing() as db:
-            found = db.execute("SELECT file, since, problem FROM watches ORDER BY file").fetchall()
-            made = []
-            for file, since, problem in found:
-                counts = dict(
-                    db.execute("SELECT coalesce(state, 'waiting'), count(*) FROM events WHERE file = ? GROUP BY 1", (file,))
-                )
-                last = db.execute(
-                    "SELECT run FROM events WHERE file = ? AND run IS NOT NULL ORDER BY seen DESC LIMIT 1", (file,)
-                ).fetchone()
-                told = Problem.from_json(json.loads(problem)) if problem else None
-                made.append(Watch(file, since, told, counts, last[0] if last else None))
-            return made
+        """The flows that are on; what became of their events stands in the inbox."""
+        found = self.rows("SELECT file, since, problem FROM watches ORDER BY file")
+        return [Watch(file, since, Problem.from_json(json.loads(text)) if text else None) for file, since, text in found]
 
     def tell(self, file: str, problem: Problem | None) -> None:
         text = json.dumps(problem.to_json()) if problem is not None else None
         with self.writing() as db:
             db.execute("UPDATE watches SET problem = ? WHERE file = ? AND problem IS NOT ?", (text, file, text))
 
-    # -- events --------------------------------------------------------------------------------------------------------
-    def claim(self, file: str, key: str, data: Mapping[str, Any]) -> bool:
-        """Enter an event before anything is done for it; whether it is a new one."""
-        with self.writing() as db:
-            done = db.execute(
-                "INSERT OR IGNORE INTO events (file, key, data, seen) VALUES (?, ?, ?, ?)",
-                (file, key, json.dumps(dict(data)), time.time()),
+    # -- events of before there was an inbox ---------------------------------------------------------------------------
+    def old_events(self, file: str) -> list[tuple[str, str, float, str | None, str | None]]:
+        """Those that were not moved to the inbox yet: key, row as JSON, when seen, run, how it ended."""
+        return [
+            (str(key), str(data), float(seen), run, state)
+            for key, data, seen, run, state in self.rows(
+                "SELECT key, data, seen, run, state FROM events WHERE file = ? ORDER BY seen, key", (file,)
             )
-            return done.rowcount == 1
+        ]
 
-    def open_events(self, file: str) -> list[Claimed]:
-        """The events of a flow whose run is not known to be over, the oldest first."""
+    def forget_events(self, file: str) -> None:
+        """The inbox has them."""
         with self.writing() as db:
-            found = db.execute("SELECT key, data, run FROM events WHERE file = ? AND state IS NULL ORDER BY seen, key", (file,))
-            return [Claimed(key, json.loads(data), run) for key, data, run in found]
-
-    def started(self, file: str, key: str, run: str) -> None:
-        with self.writing() as db:
-            db.execute("UPDATE events SET run = ? WHERE file = ? AND key = ?", (run, file, key))
-
-    def ended(self, file: str, key: str, state: str) -> None:
-        with self.writing() as db:
-            db.execute("UPDATE events SET state = ? WHERE file = ? AND key = ?", (state, file, key))
+            db.execute("DELETE FROM events WHERE file = ?", (file,))

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
     from tisserand.service.figures.here import HereFigures
+    from tisserand.service.inbox.here import LocalInbox
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -153,7 +154,13 @@ class LocalExecutor:
         self.ledger.switch_off(self._inside(file))
 
     def watches(self) -> list[Watch]:
-        return self.ledger.watches()
+        return self.inbox.watches(self.ledger.watches())
+
+    @cached_property
+    def inbox(self) -> LocalInbox:
+        from tisserand.service.inbox.here import LocalInbox
+
+        return LocalInbox(self)
 
     # Flows
 
@@ -324,6 +331,8 @@ class LocalExecutor:
         if "figures" in self.__dict__:
             self.figures.close()
         self._handles.clear()
+        if "inbox" in self.__dict__:
+            self.inbox.store.close()
         self.audit.close()
         self.ledger.close()
         self.journal.close()

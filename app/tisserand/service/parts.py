@@ -22,6 +22,7 @@ class Part(Protocol):
 def parts(executor: LocalExecutor) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one."""
     from tisserand.service.figures.ahead import Ahead
-    from tisserand.service.watching import Watching
+    from tisserand.service.inbox.dispatch import Dispatch
+    from tisserand.service.inbox.listening import Listening
 
-    return [Watching(executor), Ahead(executor)]
+    return [Dispatch(executor), Listening(executor), Ahead(executor)]

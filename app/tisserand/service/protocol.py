@@ -15,6 +15,7 @@ from tisserand.texts import Message
 
 if TYPE_CHECKING:
     from tisserand.service.figures.calls import Figures
+    from tisserand.service.inbox.calls import Inbox
 
 __all__ = [
     "FINAL",
@@ -309,6 +310,9 @@ class Executor(Protocol):
     @property
     def figures(self) -> Figures:
         """Load, success, durations; runs by filter; timelines."""
+
+    @property
+    def inbox(self) -> Inbox: ...
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

@@ -22,6 +22,7 @@ from tisserand.model.problem import Place, Problem
 from tisserand.service import crash
 from tisserand.service.figures import routes as figures
 from tisserand.service.guard import App, Guard
+from tisserand.service.inbox import routes as inbox_routes
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
 from tisserand.texts import msg
@@ -100,6 +101,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     _add_flows(api, executor)
     _add_watches(api, executor)
     figures.add(api, executor)
+    inbox_routes.add(api, executor)
     return Guard(api, token)
 
 
