@@ -19,6 +19,7 @@ from tisserand.engine.blame import guilty
 from tisserand.engine.control import Cancelled, Stop
 from tisserand.engine.failures import Failure
 from tisserand.engine.journal import Event, Journal
+from tisserand.engine.keyed import Keyed
 from tisserand.engine.launch import EVENT
 from tisserand.engine.plan import Keep, Plan, Unit
 from tisserand.engine.progress import Progress
@@ -83,6 +84,7 @@ class FlowRun:
     plan: Plan = field(init=False)
     spools: Spools = field(init=False)
     progress: Progress = field(init=False)
+    keyed: Keyed = field(init=False)
     backend: DuckDB = field(init=False)
     bases: dict[Port, Base] = field(init=False, default_factory=dict)
     """Where the rows of ports stand: spools, and files that the backend scans."""
@@ -122,6 +124,7 @@ class FlowRun:
     def __post_init__(self) -> None:
         self.spools = Spools(self.folder / "spool")
         self.progress = Progress(self)
+        self.keyed = Keyed(self)
 
     # -- journal
 
@@ -159,6 +162,7 @@ class FlowRun:
         """Do all units of the plan. Raises `Cancelled`; a failure stands in `failure`."""
         waiting = list(self.plan.units)
         running: dict[Future[None], Unit] = {}
+        self.keyed.begin()
         with self.progress, ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
             try:
                 while waiting or running:
@@ -238,6 +242,7 @@ class FlowRun:
                 limit = texts_of_units.seconds(node.spec.timeout) if node.spec.timeout else None
                 with stop.deadline(limit), self.progress.of(unit, stop):
                     rows = perform(self, unit, stop, attempt)
+                    self.keyed.behind(unit)
                 self._done(unit, rows)
                 return
             except Cancelled:

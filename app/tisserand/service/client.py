@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from tisserand.service.figures.remote import RemoteFigures
     from tisserand.service.inbox.remote import RemoteInbox
+    from tisserand.service.keys.remote import RemoteKeys
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -203,6 +204,12 @@ class HttpExecutor:
         from tisserand.service.inbox.remote import RemoteInbox
 
         return RemoteInbox(self)
+
+    @cached_property
+    def keys(self) -> RemoteKeys:
+        from tisserand.service.keys.remote import RemoteKeys
+
+        return RemoteKeys(self)
 
     def close(self) -> None:
         self._session.close()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from tisserand.sdk.registry import Registry
     from tisserand.service.figures.here import HereFigures
     from tisserand.service.inbox.here import LocalInbox
+    from tisserand.service.keys.here import HereKeys
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -326,10 +327,18 @@ class LocalExecutor:
 
         return HereFigures(self)
 
+    @cached_property
+    def keys(self) -> HereKeys:
+        from tisserand.service.keys.here import HereKeys
+
+        return HereKeys(self)
+
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         if "figures" in self.__dict__:
             self.figures.close()
+        if "keys" in self.__dict__:
+            self.keys.close()
         self._handles.clear()
         if "inbox" in self.__dict__:
             self.inbox.store.close()

@@ -24,5 +24,6 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
     from tisserand.service.figures.ahead import Ahead
     from tisserand.service.inbox.dispatch import Dispatch
     from tisserand.service.inbox.listening import Listening
+    from tisserand.service.keys.finishing import Finishing
 
-    return [Dispatch(executor), Listening(executor), Ahead(executor)]
+    return [Dispatch(executor), Listening(executor), Ahead(executor), Finishing(executor)]

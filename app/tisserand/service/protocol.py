@@ -16,6 +16,7 @@ from tisserand.texts import Message
 if TYPE_CHECKING:
     from tisserand.service.figures.calls import Figures
     from tisserand.service.inbox.calls import Inbox
+    from tisserand.service.keys.calls import Keys
 
 __all__ = [
     "FINAL",
@@ -313,6 +314,10 @@ class Executor(Protocol):
 
     @property
     def inbox(self) -> Inbox: ...
+
+    @property
+    def keys(self) -> Keys:
+        """Business keys: where a value went, and its erasure."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

@@ -23,6 +23,7 @@ from tisserand.service import crash
 from tisserand.service.figures import routes as figures
 from tisserand.service.guard import App, Guard
 from tisserand.service.inbox import routes as inbox_routes
+from tisserand.service.keys import routes as keys
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
 from tisserand.texts import msg
@@ -101,6 +102,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     _add_flows(api, executor)
     _add_watches(api, executor)
     figures.add(api, executor)
+    keys.add(api, executor)
     inbox_routes.add(api, executor)
     return Guard(api, token)
 
