@@ -30,6 +30,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "nodes": ("tisserand.cli.reference:nodes", N_("List the node types, or show all of one.")),
     "schema": ("tisserand.cli.reference:schema", N_("Print the JSON Schema of flow files or of a node.")),
     "runs": ("tisserand.cli.data:runs", N_("List the runs, the latest first.")),
+    "find": ("tisserand.cli.find:find", N_("Find the runs and events that had a business key's value.")),
+    "erase": ("tisserand.cli.find:erase", N_("Erase a value from all that the executor keeps.")),
     "data": ("tisserand.cli.data:data", N_("Show the rows at a node's port in a run.")),
     "connection": ("tisserand.cli.connection:connection", N_("Add, test, list and remove connections.")),
     "secret": ("tisserand.cli.connection:secret", N_("Set, list and remove secrets.")),

@@ -19,6 +19,7 @@ from tisserand.engine.blame import guilty
 from tisserand.engine.control import Cancelled, Stop
 from tisserand.engine.failures import Failure
 from tisserand.engine.journal import Event, Journal
+from tisserand.engine.keyed import Keyed
 from tisserand.engine.launch import EVENT, PAUSE
 from tisserand.engine.plan import Keep, Plan, Unit
 from tisserand.engine.progress import Progress
@@ -87,6 +88,7 @@ class FlowRun:
     plan: Plan = field(init=False)
     spools: Spools = field(init=False)
     progress: Progress = field(init=False)
+    keyed: Keyed = field(init=False)
     backend: DuckDB = field(init=False)
     bases: dict[Port, Base] = field(init=False, default_factory=dict)
     """Where the rows of ports stand: spools, and files that the backend scans."""
@@ -130,6 +132,7 @@ class FlowRun:
         self.pause = self.folder / PAUSE
         self.spools = Spools(self.folder / "spool")
         self.progress = Progress(self)
+        self.keyed = Keyed(self)
 
     # -- journal
 
@@ -168,6 +171,7 @@ class FlowRun:
         back = undoing(self.flow)
         waiting = [unit for unit in self.plan.units if unit.node not in back]
         running: dict[Future[None], Unit] = {}
+        self.keyed.begin()
         with self.progress, ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
             try:
                 while waiting or running:
@@ -273,6 +277,7 @@ class FlowRun:
                 limit = texts_of_units.seconds(node.spec.timeout) if node.spec.timeout else None
                 with stop.deadline(limit), self.progress.of(unit, stop):
                     rows = perform(self, unit, stop, attempt)
+                    self.keyed.behind(unit)
                 self._done(unit, rows)
                 return
             except Cancelled:

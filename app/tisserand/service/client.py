@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tisserand.service.inbox.remote import RemoteInbox
     from tisserand.service.queue.remote import RemoteQueue
     from tisserand.service.schedule.remote import HttpSchedules
+    from tisserand.service.keys.remote import RemoteKeys
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -222,6 +223,12 @@ class HttpExecutor:
         return Tested(answer["ok"], Message.from_json(answer["message"]), answer["seconds"])
 
     @cached_property
+    def figures(self) -> RemoteFigures:
+        from tisserand.service.figures.remote import RemoteFigures
+
+        return RemoteFigures(self)
+
+    @cached_property
     def inbox(self) -> RemoteInbox:
         from tisserand.service.inbox.remote import RemoteInbox
 
@@ -232,6 +239,10 @@ class HttpExecutor:
         from tisserand.service.figures.remote import RemoteFigures
 
         return RemoteFigures(self)
+    def keys(self) -> RemoteKeys:
+        from tisserand.service.keys.remote import RemoteKeys
+
+        return RemoteKeys(self)
 
     def close(self) -> None:
         self._session.close()

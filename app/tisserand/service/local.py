@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from tisserand.service.queue.here import HereQueue
     from tisserand.service.queue.line import Line
     from tisserand.service.schedule.here import LocalSchedules
+    from tisserand.service.keys.here import HereKeys
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -406,10 +407,18 @@ class LocalExecutor:
 
         return HereFigures(self)
 
+    @cached_property
+    def keys(self) -> HereKeys:
+        from tisserand.service.keys.here import HereKeys
+
+        return HereKeys(self)
+
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         if "figures" in self.__dict__:
             self.figures.close()
+        if "keys" in self.__dict__:
+            self.keys.close()
         self._handles.clear()
         if "inbox" in self.__dict__:
             self.inbox.store.close()

@@ -21,6 +21,7 @@ class Part(Protocol):
 
 def parts(executor: LocalExecutor) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one."""
+    from tisserand.service.figures.ahead import Ahead
     from tisserand.service.inbox.dispatch import Dispatch
     from tisserand.service.inbox.hooks import Hooks
     from tisserand.service.inbox.listening import Listening
@@ -34,3 +35,6 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
     from tisserand.service.watching import Watching
 
     return [Watching(executor), Clock(executor)]
+    from tisserand.service.keys.finishing import Finishing
+
+    return [Dispatch(executor), Listening(executor), Ahead(executor), Finishing(executor)]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tisserand.service.figures.calls import Figures
     from tisserand.service.inbox.calls import Inbox
     from tisserand.service.queue.calls import Queue
+    from tisserand.service.keys.calls import Keys
 
 __all__ = [
     "FINAL",
@@ -327,6 +328,13 @@ class Executor(Protocol):
     @property
     def figures(self) -> Figures:
         """Load, success, durations; runs by filter; timelines."""
+
+    @property
+    def inbox(self) -> Inbox: ...
+
+    @property
+    def keys(self) -> Keys:
+        """Business keys: where a value went, and its erasure."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

@@ -26,6 +26,7 @@ from tisserand.service import crash, documented
 from tisserand.service.documented import ARROW, LINES
 from tisserand.service.guard import App, Guard
 from tisserand.service.listening import Server
+from tisserand.service.keys import routes as keys
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
 from tisserand.service.queue import routes as queue_routes
@@ -118,6 +119,8 @@ def build(executor: LocalExecutor, token: str) -> App:
     _add_flows(api, executor)
     _add_watches(api, executor)
     queue_routes.add(api, executor)
+    figures.add(api, executor)
+    keys.add(api, executor)
     inbox_routes.add(api, executor)
     figures.add(api, executor)
     schedule_routes.add(api, executor)

@@ -24,11 +24,14 @@ class Known:
 
 
 def known_elsewhere(executor: LocalExecutor) -> dict[str, Known]:
-    """Flow file → what its ledger says. Events and due times come from the parts that keep them."""
+    """Flow file → what ledger and inbox say. When it is due next is for the schedules to say."""
     found: dict[str, Known] = {}
     for watch in executor.ledger.watches():
         problem = watch.problem.message if watch.problem else None
-        found[watch.file] = Known(on=True, problem=problem, inbox=watch.counts.get("waiting", 0))
+        found[watch.file] = Known(on=True, problem=problem)
     for file, paused in executor.ledger.paused().items():
         found.setdefault(file, Known()).paused = paused.by
+    for held in executor.inbox.counts():
+        known = found.setdefault(held.file, Known())
+        known.inbox, known.dead = held.counts.get("waiting", 0), held.counts.get("dead", 0)
     return found
