@@ -6,6 +6,7 @@ import json
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
@@ -19,6 +20,8 @@ from tisserand.texts import Message, msg
 
 if TYPE_CHECKING:
     from requests import Response
+
+    from tisserand.service.alerts.remote import RemoteAlerts
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -38,6 +41,12 @@ class HttpExecutor:
         # Neither a proxy of the environment nor a .netrc may get to see the token.
         self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {token}"
+
+    @cached_property
+    def alerts(self) -> RemoteAlerts:
+        from tisserand.service.alerts.remote import RemoteAlerts
+
+        return RemoteAlerts(self)
 
     def health(self) -> dict[str, Any]:
         return cast(dict[str, Any], self.call("GET", "/health").json())

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
+    from tisserand.service.alerts.here import HereAlerts
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -57,6 +59,12 @@ class LocalExecutor:
         self.audit = Audit(self.root / ".tisserand" / "audit.sqlite")
         self._handles: dict[str, RunHandle] = {}
         self.journal.recover(process_alive)
+
+    @cached_property
+    def alerts(self) -> HereAlerts:
+        from tisserand.service.alerts.here import HereAlerts
+
+        return HereAlerts(self)
 
     # Runs
 
@@ -312,6 +320,7 @@ class LocalExecutor:
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         self._handles.clear()
+        self.alerts.close()
         self.audit.close()
         self.ledger.close()
         self.journal.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tisserand.engine.journal import FINAL, Event, State
 from tisserand.engine.launch import Keep, Refused, RunRequest, Uncertain
@@ -12,6 +12,9 @@ from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
 from tisserand.service.ledger import Watch
 from tisserand.texts import Message
+
+if TYPE_CHECKING:
+    from tisserand.service.alerts.calls import Alerts
 
 __all__ = [
     "FINAL",
@@ -302,6 +305,10 @@ class Executor(Protocol):
 
     def test_connection(self, name: str, env: str | None = None) -> Tested:
         """Reach the system behind a connection and say what was found."""
+
+    @property
+    def alerts(self) -> Alerts:
+        """What is unusual."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

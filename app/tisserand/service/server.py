@@ -20,6 +20,7 @@ from tisserand import __version__
 from tisserand.engine.journal import Event
 from tisserand.model.problem import Place, Problem
 from tisserand.service import crash
+from tisserand.service.alerts import routes as alerts
 from tisserand.service.guard import App, Guard
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
@@ -98,6 +99,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     _add_runs(api, executor)
     _add_flows(api, executor)
     _add_watches(api, executor)
+    alerts.add(api, executor)
     return Guard(api, token)
 
 
