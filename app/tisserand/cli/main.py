@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("tisserand.cli.data:data", N_("Show the rows at a node's port in a run.")),
     "connection": ("tisserand.cli.connection:connection", N_("Add, test, list and remove connections.")),
     "secret": ("tisserand.cli.connection:secret", N_("Set, list and remove secrets.")),
+    "alerts": ("tisserand.cli.alerts:alerts", N_("List, acknowledge and silence alerts, and test where they are told.")),
     "watch": ("tisserand.cli.watch:watch", N_("Switch flows on that start by themselves.")),
     "serve": ("tisserand.cli.serve:serve", N_("Serve the workspace to the designer and to other programs.")),
     "designer": ("tisserand.cli.serve:designer", N_("Open the window.")),

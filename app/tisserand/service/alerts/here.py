@@ -97,7 +97,7 @@ class HereAlerts:
             ChannelInfo(name, channel.type, *counted.get(name, (0, 0)), error=errors.get(name))
             for name, channel in read.settings.channels.items()
         ]
-        return Rules([RuleInfo(id, help, id in off) for id, help in RULES.items()], channels, read.problems)
+        return Rules(tuple(RuleInfo(id, help, id in off) for id, help in RULES.items()), tuple(channels), read.problems)
 
     def test_channel(self, name: str, by: str = "") -> Sent:
         from tisserand.service.alerts.channels import send

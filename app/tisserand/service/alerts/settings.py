@@ -24,6 +24,7 @@ from tisserand.texts import Message, msg
 from tisserand.workspace.folder import yaml_line
 
 FILE = "alerts.yaml"
+KEYS = ("channels", "disabled", "by_hand")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 _REFERENCE = re.compile(r"secret:\s*[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -213,15 +214,18 @@ def parse(text: str) -> Read:
     if data is None:
         return Read(Settings())
     if not isinstance(data, dict):
-        return Read(Settings(), (_problem("alerts.yaml", msg("The file must hold the names channels, off and by_hand."), 1),))
+        return Read(
+            Settings(),
+            (_problem("alerts.yaml", msg("The file must hold names with values. Known: {known}.", known=list(KEYS)), 1),),
+        )
     lines = _lines(root)
     problems: list[Problem] = []
     for key in data:
-        if key not in ("channels", "off", "by_hand"):
-            message = msg("“{key}” is not known here. Known: {known}.", key=str(key), known=["channels", "off", "by_hand"])
+        if key not in KEYS:
+            message = msg("“{key}” is not known here. Known: {known}.", key=str(key), known=list(KEYS))
             problems.append(_problem("alerts.unknown", message, lines.get(str(key))))
     channels = _channels(data.get("channels"), lines, problems)
-    off = _off(data.get("off"), lines, problems)
+    off = _off(data.get("disabled"), lines, problems)
     by_hand = data.get("by_hand", True)
     if not isinstance(by_hand, bool):
         problems.append(
@@ -268,12 +272,12 @@ def _off(given: Any, lines: Mapping[str, int], problems: list[Problem]) -> froze
     if given is None:
         return frozenset()
     if not isinstance(given, list):
-        problems.append(_problem("alerts.off", msg("“off” must be a list of rules."), lines.get("off")))
+        problems.append(_problem("alerts.off", msg("“disabled” must be a list of rules."), lines.get("disabled")))
         return frozenset()
     for index, entry in enumerate(given):
         if not isinstance(entry, str) or entry.partition(":")[0] not in RULES:
             message = msg("“{name}” is not a rule. Rules: {known}.", name=str(entry), known=list(RULES))
-            problems.append(_problem("alerts.rule", message, lines.get(f"off.{index}")))
+            problems.append(_problem("alerts.rule", message, lines.get(f"disabled.{index}")))
     return frozenset(entry for entry in given if isinstance(entry, str))
 
 

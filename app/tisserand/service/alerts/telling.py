@@ -33,8 +33,8 @@ def tell(store: AlertStore, settings: Settings, now: float, zone: tzinfo | None 
                 if channel.resolved and channel.takes(alert.rule, alert.flow, alert.severity):
                     waiting = db.execute(
                         "UPDATE outbox SET state = 'dropped' WHERE alert = ? AND channel = ? AND kind = 'opened' AND "
-                        "state = 'pending' AND tries = 0",
-                        (alert.id, name),
+                        "state = 'pending' AND tries = 0 AND next > ?",
+                        (alert.id, name, now),
                     ).rowcount
                     if not waiting:
                         _put(db, alert, name, "resolved", now, now)
