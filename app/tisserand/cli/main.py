@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "data": ("tisserand.cli.data:data", N_("Show the rows at a node's port in a run.")),
     "connection": ("tisserand.cli.connection:connection", N_("Add, test, list and remove connections.")),
     "secret": ("tisserand.cli.connection:secret", N_("Set, list and remove secrets.")),
+    "alerts": ("tisserand.cli.alerts:alerts", N_("List, acknowledge and silence alerts, and test where they are told.")),
     "watch": ("tisserand.cli.watch:watch", N_("Switch flows on that start by themselves.")),
     "inbox": ("tisserand.cli.inbox:inbox", N_("See, mend and send again the events that flows are started for.")),
     "ps": ("tisserand.cli.queue:ps", N_("List the runs that are under way, queued, paused or waiting.")),

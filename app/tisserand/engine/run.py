@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tisserand.engine import failures
+from tisserand.engine import failures, tracing
 from tisserand.engine.backends.base import Base
 from tisserand.engine.blame import guilty
 from tisserand.engine.control import Cancelled, Stop
@@ -124,6 +124,7 @@ class FlowRun:
     query_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
     _started: dict[str, float] = field(init=False, default_factory=dict)
+    _traced: tracing.Place | None = field(init=False, default=None)
 
     pause: Path = field(init=False)
     """Nothing begins while this file exists; a called flow has that of the run that began all."""
@@ -143,6 +144,14 @@ class FlowRun:
 
     def log(self, message: Message, level: str = "info", node: str | None = None) -> None:
         self.note(node, "log", {"message": message.to_json(), "level": level})
+
+    def traced(self) -> tracing.Place:
+        """Where this run stands in its trace."""
+        if self._traced is None:
+            record = self.journal.run(self.id)
+            assert record is not None, self.id
+            self._traced = tracing.place(record, self.journal.run, lambda run: None)
+        return self._traced
 
     def problem_json(self, problem: Problem) -> dict[str, Any]:
         cleaned: dict[str, Any] = self.connections.know_secrets().clean(problem.to_json())
@@ -352,7 +361,11 @@ class FlowRun:
                     continue
                 self.states[name] = "done"
                 seconds = round(time.monotonic() - self._started.get(name, time.monotonic()), 3)
-                self.note(name, "node.done", {"rows": known, "bytes": self._size(name), "seconds": seconds, "unit": unit.id})
+                done = {"rows": known, "bytes": self._size(name), "seconds": seconds, "unit": unit.id}
+                rejects = self.resolution.nodes[name].rejects_port()
+                if rejects in known:
+                    done["rejected"] = known[rejects]
+                self.note(name, "node.done", done)
 
     def _size(self, name: str) -> int | None:
         """The bytes that a node wrote: of its result, or of its rows where they are written down."""

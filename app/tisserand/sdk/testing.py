@@ -88,6 +88,7 @@ class LoneContext:
     run_id: str = "run-1"
     key: str = "run-1/node"
     attempt: int = 1
+    traceparent: str = ""
     inputs: Mapping[str, pa.Table] = field(default_factory=dict)
     flows: Mapping[str, Callable[..., Mapping[str, Any]]] = field(default_factory=dict)
     """For control nodes: what stands for the other flows of the workspace."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tisserand.service.queue.remote import RemoteQueue
     from tisserand.service.schedule.remote import HttpSchedules
     from tisserand.service.keys.remote import RemoteKeys
+    from tisserand.service.alerts.remote import RemoteAlerts
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -45,6 +46,12 @@ class HttpExecutor:
         # Neither a proxy of the environment nor a .netrc may get to see the token.
         self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {token}"
+
+    @cached_property
+    def alerts(self) -> RemoteAlerts:
+        from tisserand.service.alerts.remote import RemoteAlerts
+
+        return RemoteAlerts(self)
 
     def health(self) -> dict[str, Any]:
         return cast(dict[str, Any], self.call("GET", "/health").json())

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tisserand.service.queue.line import Line
     from tisserand.service.schedule.here import LocalSchedules
     from tisserand.service.keys.here import HereKeys
+    from tisserand.service.alerts.here import HereAlerts
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -72,6 +73,12 @@ class LocalExecutor:
         self.line: Line | None = None
         """In the executor process: where runs are queued until their turn has come. Without it they begin at once."""
         self.journal.recover(process_alive)
+
+    @cached_property
+    def alerts(self) -> HereAlerts:
+        from tisserand.service.alerts.here import HereAlerts
+
+        return HereAlerts(self)
 
     # Runs
 
@@ -424,6 +431,7 @@ class LocalExecutor:
             self.inbox.store.close()
         if "schedules" in self.__dict__:
             self.schedules.close()
+        self.alerts.close()
         self.audit.close()
         self.ledger.close()
         self.journal.close()

@@ -38,3 +38,7 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
     from tisserand.service.keys.finishing import Finishing
 
     return [Dispatch(executor), Listening(executor), Ahead(executor), Finishing(executor)]
+    from tisserand.service.alerts.part import Alerting
+    from tisserand.service.watching import Watching
+
+    return [Watching(executor), Alerting(executor)]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tisserand.service.inbox.calls import Inbox
     from tisserand.service.queue.calls import Queue
     from tisserand.service.keys.calls import Keys
+    from tisserand.service.alerts.calls import Alerts
 
 __all__ = [
     "FINAL",
@@ -335,6 +336,8 @@ class Executor(Protocol):
     @property
     def keys(self) -> Keys:
         """Business keys: where a value went, and its erasure."""
+    def alerts(self) -> Alerts:
+        """What is unusual."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

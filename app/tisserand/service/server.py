@@ -20,6 +20,7 @@ from tisserand.engine.journal import Event
 from tisserand.model.problem import Place, Problem
 from tisserand.service import crash
 from tisserand.service.figures import routes as figures
+from tisserand.service.alerts import routes as alerts
 from tisserand.service.guard import App, Guard
 from tisserand.service.inbox import routes as inbox_routes
 from tisserand.service import crash, documented
@@ -124,6 +125,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     inbox_routes.add(api, executor)
     figures.add(api, executor)
     schedule_routes.add(api, executor)
+    alerts.add(api, executor)
     return Guard(api, token)
 
 
