@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -63,7 +64,7 @@ class Client:
         self._five = broker.protocol == "5"
         options: dict[str, Any] = {} if self._five else {"clean_session": fresh}
         self._paho = _Paho(
-            paho.CallbackAPIVersion.VERSION2, name, protocol=paho.MQTTv5 if self._five else paho.MQTTv311,
+            CallbackAPIVersion.VERSION2, name, protocol=paho.MQTTv5 if self._five else paho.MQTTv311,
             reconnect_on_failure=False, manual_ack=True, **options,
         )  # fmt: skip
         self._paho.connect_timeout = broker.timeout
@@ -96,7 +97,8 @@ class Client:
     def open(self) -> None:
         """Connect; raises `NodeError` with what the broker said."""
         where = self._broker.place()
-        properties = Properties(PacketTypes.CONNECT) if self._five else None
+        made: Any = Properties  # without types
+        properties = made(PacketTypes.CONNECT) if self._five else None
         if properties is not None:
             properties.SessionExpiryInterval = self._keep
             properties.ReceiveMaximum = self._ahead
