@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -89,6 +89,8 @@ def _fitting(value: Any, column: Column) -> Any:
                 return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
             case "date":
                 return date.fromisoformat(value)
+            case "time":
+                return time.fromisoformat(value)
             case "decimal":
                 return Decimal(str(value))
             case "int8" | "int16" | "int32" | "int64":
