@@ -132,7 +132,7 @@ def test_nothing_of_the_value_is_left_and_figures_stay(erased_root, executor):
 
 
 def test_what_must_not_be_erased(erased_root, executor, worker):
-    root, _runs = erased_root
+    _root, _runs = erased_root
     for value, reason in [("ab", "short"), ("x" * 501, "long"), (VALUE, f"because of {VALUE}")]:
         with pytest.raises(Refused):
             executor.keys.erase("order", value, "ann", reason)

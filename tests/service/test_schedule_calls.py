@@ -9,7 +9,9 @@ import pytest
 
 from tisserand.service.protocol import Refused
 
-CRON = "tisserand: 1\nid: due\nnodes:\n  t:\n    kind: trigger.cron\n    config: {cron: 0 6 * * mon-fri, timezone: Europe/Paris}\n"
+CRON = (
+    "tisserand: 1\nid: due\nnodes:\n  t:\n    kind: trigger.cron\n    config: {cron: 0 6 * * mon-fri, timezone: Europe/Paris}\n"
+)
 DAY = 86_400
 
 

@@ -346,7 +346,9 @@ def test_why_in_the_past(world):
     )
     assert "is not judged yet: the executor has not been running since" in w.why("2026-12-01 06:00")
     w.up()
-    assert "was missed: The executor was not running from 2026-11-30 12:00 (UTC) to 2026-12-02 12:00 (UTC)." in w.why("2026-12-01 06:00")
+    assert "was missed: The executor was not running from 2026-11-30 12:00 (UTC) to 2026-12-02 12:00 (UTC)." in w.why(
+        "2026-12-01 06:00"
+    )
     assert w.why("2026-12-02 06:00").startswith("It ran for 2026-12-02 06:00 (UTC)")
 
 
@@ -356,7 +358,9 @@ def test_why_tells_the_run(world):
     w = begun(world)
     w.until("2026-11-25 01:10")
     run = "20261125-000000-000001"
-    w.executor.journal.create_run(RunRecord(run, "f", flow_file="flows/f.yaml", state="failed", created=at("2026-11-25 01:00") + 2))
+    w.executor.journal.create_run(
+        RunRecord(run, "f", flow_file="flows/f.yaml", state="failed", created=at("2026-11-25 01:00") + 2)
+    )
     assert w.why("2026-11-25 01:00") == (
         f"It ran: due at 2026-11-25 01:00 (UTC), it was started at 2026-11-25 01:00:02 (UTC) (0:00:02 later) as the run “{run}”; "
         "it failed. It was due."
@@ -366,13 +370,21 @@ def test_why_tells_the_run(world):
 def test_why_in_the_future(world):
     calendars = "c: {exclude: [{date: 2026-11-26, reason: Inventory}], timezone: UTC}\n"
     for way, said in (
-        ("skip", "That lies ahead. 2026-11-26 06:00 (UTC) will be left out: 2026-11-26 is excluded by the calendar “c”: Inventory."),
-        ("next", "That lies ahead. 2026-11-26 06:00 (UTC) is moved to 2026-11-27 06:00 (UTC): 2026-11-26 is excluded by the calendar “c”: Inventory."),
+        (
+            "skip",
+            "That lies ahead. 2026-11-26 06:00 (UTC) will be left out: 2026-11-26 is excluded by the calendar “c”: Inventory.",
+        ),
+        (
+            "next",
+            "That lies ahead. 2026-11-26 06:00 (UTC) is moved to 2026-11-27 06:00 (UTC): 2026-11-26 is excluded by the calendar “c”: Inventory.",
+        ),
     ):
         w = begun(world, f"cron: '0 6 * * *', timezone: UTC, calendar: c, closed: {way}", calendars=calendars)
         assert w.why("2026-11-26 06:00") == said
         assert w.why("2026-11-25 06:00") == "That lies ahead. It is due at 2026-11-25 06:00 (UTC)."
-        assert w.why("2026-11-25 07:00").startswith("That lies ahead: it will not be due then. The nearest due times are 2026-11-25 06:00")
+        assert w.why("2026-11-25 07:00").startswith(
+            "That lies ahead: it will not be due then. The nearest due times are 2026-11-25 06:00"
+        )
     w.pause("flows/f.yaml", "ann")
     assert "It is paused since 2026-11-25 00:30 (UTC), though" in w.why("2026-11-25 06:00")
     w.off("flows/f.yaml")
@@ -419,6 +431,8 @@ def test_ahead_of_all_flows_that_are_on(world):
     # A page ends behind all that are due at the same moment.
     assert len(w.executor.schedules.upcoming(w.now, w.now + 7200, limit=1)) == 2
     text = "tisserand: 1\nid: f\nnodes:\n  t: {kind: trigger.cron, config: {cron: '0 9 * * *', timezone: UTC}}\n"
-    assert [schedules.shown(each.due) for each in w.executor.schedules.upcoming(w.now, w.now + 86400, text=text)] == ["11-25 09:00"]
+    assert [schedules.shown(each.due) for each in w.executor.schedules.upcoming(w.now, w.now + 86400, text=text)] == [
+        "11-25 09:00"
+    ]
     assert w.executor.schedules.next_due("flows/a.yaml") == at("2026-11-25 01:10")
     assert w.executor.schedules.next_due("flows/off.yaml") is None

@@ -179,7 +179,7 @@ def _compare(w, begin, highest, in_force, on, paused) -> None:
             elif not any(is_paused for _time, is_paused in paused):
                 assert verdict in ("ran", "missed", "asking"), (schedules.shown(due), verdict)
     assert not found, sorted(map(schedules.shown, found))
-    ran = [each for each in w.executor.schedules.ledger.verdicts("flows/f.yaml", 0, 4e9, "ran", 100_000)]
+    ran = list(w.executor.schedules.ledger.verdicts("flows/f.yaml", 0, 4e9, "ran", 100_000))
     assert len(w.started) == len(ran) == len(set(w.started))
 
 

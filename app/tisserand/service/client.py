@@ -21,12 +21,12 @@ from tisserand.texts import Message, msg
 if TYPE_CHECKING:
     from requests import Response
 
+    from tisserand.service.alerts.remote import RemoteAlerts
     from tisserand.service.figures.remote import RemoteFigures
     from tisserand.service.inbox.remote import RemoteInbox
+    from tisserand.service.keys.remote import RemoteKeys
     from tisserand.service.queue.remote import RemoteQueue
     from tisserand.service.schedule.remote import HttpSchedules
-    from tisserand.service.keys.remote import RemoteKeys
-    from tisserand.service.alerts.remote import RemoteAlerts
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -242,10 +242,6 @@ class HttpExecutor:
         return RemoteInbox(self)
 
     @cached_property
-    def figures(self) -> RemoteFigures:
-        from tisserand.service.figures.remote import RemoteFigures
-
-        return RemoteFigures(self)
     def keys(self) -> RemoteKeys:
         from tisserand.service.keys.remote import RemoteKeys
 

@@ -43,13 +43,13 @@ if TYPE_CHECKING:
 
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
+    from tisserand.service.alerts.here import HereAlerts
     from tisserand.service.figures.here import HereFigures
     from tisserand.service.inbox.here import LocalInbox
+    from tisserand.service.keys.here import HereKeys
     from tisserand.service.queue.here import HereQueue
     from tisserand.service.queue.line import Line
     from tisserand.service.schedule.here import LocalSchedules
-    from tisserand.service.keys.here import HereKeys
-    from tisserand.service.alerts.here import HereAlerts
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 

@@ -15,11 +15,11 @@ from tisserand.service.schedule.calls import Schedules
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
+    from tisserand.service.alerts.calls import Alerts
     from tisserand.service.figures.calls import Figures
     from tisserand.service.inbox.calls import Inbox
-    from tisserand.service.queue.calls import Queue
     from tisserand.service.keys.calls import Keys
-    from tisserand.service.alerts.calls import Alerts
+    from tisserand.service.queue.calls import Queue
 
 __all__ = [
     "FINAL",
@@ -331,11 +331,10 @@ class Executor(Protocol):
         """Load, success, durations; runs by filter; timelines."""
 
     @property
-    def inbox(self) -> Inbox: ...
-
-    @property
     def keys(self) -> Keys:
         """Business keys: where a value went, and its erasure."""
+
+    @property
     def alerts(self) -> Alerts:
         """What is unusual."""
 

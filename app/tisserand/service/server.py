@@ -18,16 +18,14 @@ from starlette.concurrency import run_in_threadpool
 from tisserand import __version__
 from tisserand.engine.journal import Event
 from tisserand.model.problem import Place, Problem
-from tisserand.service import crash
-from tisserand.service.figures import routes as figures
+from tisserand.service import crash, documented
 from tisserand.service.alerts import routes as alerts
+from tisserand.service.documented import ARROW, LINES
+from tisserand.service.figures import routes as figures
 from tisserand.service.guard import App, Guard
 from tisserand.service.inbox import routes as inbox_routes
-from tisserand.service import crash, documented
-from tisserand.service.documented import ARROW, LINES
-from tisserand.service.guard import App, Guard
-from tisserand.service.listening import Server
 from tisserand.service.keys import routes as keys
+from tisserand.service.listening import Server
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
 from tisserand.service.queue import routes as queue_routes
@@ -123,7 +121,6 @@ def build(executor: LocalExecutor, token: str) -> App:
     figures.add(api, executor)
     keys.add(api, executor)
     inbox_routes.add(api, executor)
-    figures.add(api, executor)
     schedule_routes.add(api, executor)
     alerts.add(api, executor)
     return Guard(api, token)

@@ -71,7 +71,7 @@ class LocalSchedules:
             yield _upcoming(spec, due)
 
     def next_due(self, file: str) -> float | None:
-        file = self._executor._inside(file)
+        file = self._executor.inside(file)
         if file not in self._executor.ledger.on():
             return None
         now = self._now()
@@ -88,16 +88,16 @@ class LocalSchedules:
         self, file: str | None, since: float, until: float, verdict: Judged | None = None, limit: int = PAGE
     ) -> list[Verdict]:
         since, until = _bounds(since, until)
-        where = self._executor._inside(file) if file is not None else None
+        where = self._executor.inside(file) if file is not None else None
         return self.ledger.verdicts(where, since, until, verdict, max(1, min(limit, LARGEST)))
 
     def why(self, file: str, time: float) -> Message:
         time, _until = _bounds(time, time)
-        where = self._executor._inside(file)
+        where = self._executor.inside(file)
         return Why(self._executor, self.ledger, where, self.read(where), self._now()).answer(time)
 
     def answer(self, file: str, node: str, due: int, run: bool, by: str = "") -> Verdict:
-        where = self._executor._inside(file)
+        where = self._executor.inside(file)
         found = self.ledger.verdict(where, node, due)
         if found is None or found.verdict != "asking":
             raise self._not_asking(where, node, due, found)
@@ -148,7 +148,7 @@ class LocalSchedules:
         return known[1]
 
     def _asked(self, file: str | None, text: str | None) -> Read:
-        where = self._executor._inside(file) if file is not None else "unsaved.yaml"
+        where = self._executor.inside(file) if file is not None else "unsaved.yaml"
         try:
             found = read_specs(Workspace(self._executor.root), where, text) if text is not None else self.read(where)
         except NodeError as error:
