@@ -126,7 +126,9 @@ def test_killed_between_the_start_and_its_note(tmp_path: Path) -> None:
         "def started(request):\n    start(request)\n    os.kill(os.getpid(), signal.SIGKILL)\n"
         "executor.start = started\nclock = Clock(executor)",
     )
-    done = subprocess.run([sys.executable, "-P", "-c", program, str(root), "0", "2"], capture_output=True, timeout=90, check=False)
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", program, str(root), "0", "2"], capture_output=True, timeout=90, check=False
+    )
     assert done.returncode == -signal.SIGKILL
     assert asked(root / ".tisserand" / "schedule.sqlite", "SELECT verdict, run FROM verdicts") == [("ran", None)]
     assert process(root, 0)[0] == 0

@@ -346,7 +346,9 @@ def test_why_in_the_past(world):
     )
     assert "is not judged yet: the executor has not been running since" in w.why("2026-12-01 06:00")
     w.up()
-    assert "was missed: The executor was not running from 2026-11-30 12:00 (UTC) to 2026-12-02 12:00 (UTC)." in w.why("2026-12-01 06:00")
+    assert "was missed: The executor was not running from 2026-11-30 12:00 (UTC) to 2026-12-02 12:00 (UTC)." in w.why(
+        "2026-12-01 06:00"
+    )
     assert w.why("2026-12-02 06:00").startswith("It ran for 2026-12-02 06:00 (UTC)")
 
 
@@ -356,7 +358,9 @@ def test_why_tells_the_run(world):
     w = begun(world)
     w.until("2026-11-25 01:10")
     run = "20261125-000000-000001"
-    w.executor.journal.create_run(RunRecord(run, "f", flow_file="flows/f.yaml", state="failed", created=at("2026-11-25 01:00") + 2))
+    w.executor.journal.create_run(
+        RunRecord(run, "f", flow_file="flows/f.yaml", state="failed", created=at("2026-11-25 01:00") + 2)
+    )
     assert w.why("2026-11-25 01:00") == (
         f"It ran: due at 2026-11-25 01:00 (UTC), it was started at 2026-11-25 01:00:02 (UTC) (0:00:02 later) as the run “{run}”; "
         "it failed. It was due."
@@ -366,13 +370,21 @@ def test_why_tells_the_run(world):
 def test_why_in_the_future(world):
     calendars = "c: {exclude: [{date: 2026-11-26, reason: Inventory}], timezone: UTC}\n"
     for way, said in (
-        ("skip", "That lies ahead. 2026-11-26 06:00 (UTC) will be left out: 2026-11-26 is excluded by the calendar “c”: Inventory."),
-        ("next", "That lies ahead. 2026-11-26 06:00 (UTC) is moved to 2026-11-27 06:00 (UTC): 2026-11-26 is excluded by the calendar “c”: Inventory."),
+        (
+            "skip",
+            "That lies ahead. 2026-11-26 06:00 (UTC) will be left out: 2026-11-26 is excluded by the calendar “c”: Inventory.",
+        ),
+        (
+            "next",
+            "That lies ahead. 2026-11-26 06:00 (UTC) is moved to 2026-11-27 06:00 (UTC): 2026-11-26 is excluded by the calendar “c”: Inventory.",
+        ),
     ):
         w = begun(world, f"cron: '0 6 * * *', timezone: UTC, calendar: c, closed: {way}", calendars=calendars)
         assert w.why("2026-11-26 06:00") == said
         assert w.why("2026-11-25 06:00") == "That lies ahead. It is due at 2026-11-25 06:00 (UTC)."
-        assert w.why("2026-11-25 07:00").startswith("That lies ahead: it will not be due then. The nearest due times are 2026-11-25 06:00")
+        assert w.why("2026-11-25 07:00").startswith(
+            "That lies ahead: it will not be due then. The nearest due times are 2026-11-25 06:00"
+        )
     w.pause("flows/f.yaml", "ann")
     assert "It is paused since 2026-11-25 00:30 (UTC), though" in w.why("2026-11-25 06:00")
     w.off("flows/f.yaml")
@@ -419,6 +431,44 @@ def test_ahead_of_all_flows_that_are_on(world):
     # A page ends behind all that are due at the same moment.
     assert len(w.executor.schedules.upcoming(w.now, w.now + 7200, limit=1)) == 2
     text = "tisserand: 1\nid: f\nnodes:\n  t: {kind: trigger.cron, config: {cron: '0 9 * * *', timezone: UTC}}\n"
-    assert [schedules.shown(each.due) for each in w.executor.schedules.upcoming(w.now, w.now + 86400, text=text)] == ["11-25 09:00"]
+    assert [schedules.shown(each.due) for each in w.executor.schedules.upcoming(w.now, w.now + 86400, text=text)] == [
+        "11-25 09:00"
+    ]
     assert w.executor.schedules.next_due("flows/a.yaml") == at("2026-11-25 01:10")
     assert w.executor.schedules.next_due("flows/off.yaml") is None
+
+
+# Load
+
+
+def test_a_hundred_flows_due_in_the_same_minute_have_a_verdict_each(world):
+    w = world(now="2026-11-25 00:30")
+    files = [w.flow("cron: '0 1 * * *', timezone: UTC", f"f{number}") for number in range(100)]
+    for file in files:
+        w.on(file)
+    w.up()
+    w.until("2026-11-25 00:59")
+    writes = []
+    w.executor.schedules.ledger._on_write = writes.append
+    w.until("2026-11-25 01:00")
+    found = w.executor.schedules.ledger.verdicts(None, 0, 4e9)
+    assert sorted(each.file for each in found) == sorted(files) and {each.verdict for each in found} == {"ran"}
+    assert len(w.started) == 100 and writes.count("judged") == 1  # one wait for the disk for all of them
+
+
+def test_files_that_do_not_change_are_not_read_again(world, monkeypatch):
+    from tisserand.service.schedule import clock
+
+    w = world(now="2026-11-25 00:30")
+    for number in range(20):
+        w.on(w.flow(HOURLY, f"f{number}"))
+    read = []
+    whole = clock.read_specs
+    monkeypatch.setattr(clock, "read_specs", lambda *given: read.append(given[1]) or whole(*given))
+    w.up()
+    assert len(read) == 20
+    w.until("2026-11-25 03:30", 60)
+    assert len(read) == 20
+    w.flow(HOURLY, "f7")
+    w.until("2026-11-25 03:40", 60)
+    assert read[20:] == ["flows/f7.yaml"]
