@@ -34,7 +34,7 @@ def then(seconds):
 
 class _Slow(BaseHTTPRequestHandler):
     def do_GET(self):
-        over.wait(float(self.path.strip("/")))
+        (over.wait if self.path != "/held" else held.wait)(60 if self.path == "/held" else float(self.path.strip("/")))
         with contextlib.suppress(OSError):
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
@@ -49,6 +49,8 @@ class _Slow(BaseHTTPRequestHandler):
 
 
 over = threading.Event()
+held = threading.Event()
+"""Lets go what waits for “held”."""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -59,6 +61,7 @@ def slow():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield
     over.set()
+    held.set()
     server.shutdown()
     server.server_close()
 

@@ -41,7 +41,7 @@ def test_why_a_run_waits_is_said(desk):
     assert desk.reason(behind) == "memory"
     second = desk.start(long, priority=5)
     desk.until(second, "running")
-    assert desk.reason(behind) == "2 runs of 2 under way"
+    assert desk.reason(behind) == "runs under way: 2 of 2"
     desk.node(first, "hold")
     turns = desk.executor.queue.standing().turns
     assert [turn.run for turn in turns] == [first, second, behind]
@@ -185,7 +185,7 @@ def test_a_failed_run_is_resumed_through_the_queue(desk):
     desk.until(busy, "running")
     desk.flow("sink", SINK)
     assert desk.executor.resume(run, edited=True) == run
-    assert desk.reason(run) == "1 runs of 1 under way"
+    assert desk.reason(run) == "runs under way: 1 of 1"
     desk.executor.cancel(busy)
     assert desk.until(run).state == "done"
     assert desk.written() == 1

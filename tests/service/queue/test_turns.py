@@ -23,7 +23,7 @@ def test_the_first_of_the_line_begin_as_far_as_there_is_room():
     assert whats(line) == {"a": ("begin", None), "b": ("begin", None), "c": ("wait", None)}
     assert whats(line, [asking("x"), asking("y")]) == dict.fromkeys("abc", ("wait", None))
     (last,) = verdicts([asking("a")], [asking("x"), asking("y")], 2, 100, Holds())
-    assert last.reason.text("en") == "2 runs of 2 under way"
+    assert last.reason.text("en") == "runs under way: 2 of 2"
 
 
 def test_memory_is_kept_free_for_a_large_run_and_one_alone_always_begins():
