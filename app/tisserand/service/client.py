@@ -65,6 +65,9 @@ class HttpExecutor:
     def run(self, run: str) -> RunInfo:
         return RunInfo.from_json(self.call("GET", f"/runs/{_part(run)}").json())
 
+    def flow_text(self, run: str) -> str:
+        return str(self.call("GET", f"/runs/{_part(run)}/flow").json()["text"])
+
     def runs(
         self, flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None
     ) -> list[RunInfo]:

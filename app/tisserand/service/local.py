@@ -116,6 +116,13 @@ class LocalExecutor:
     def run(self, run: str) -> RunInfo:
         return info(self._record(run), self.journal.all_events(run))
 
+    def flow_text(self, run: str) -> str:
+        self._record(run)
+        try:
+            return (run_folder(self.root, run) / "flow.yaml").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise refusal("run.flow_gone", msg("The files of the run “{run}” are gone.", run=run), missing=True) from None
+
     def runs(
         self, flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None
     ) -> list[RunInfo]:

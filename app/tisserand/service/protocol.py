@@ -220,6 +220,9 @@ class Executor(Protocol):
 
     def run(self, run: str) -> RunInfo: ...
 
+    def flow_text(self, run: str) -> str:
+        """The flow that a run did, as YAML: what stood in its file, or on the screen, at that time."""
+
     def runs(
         self, flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None
     ) -> list[RunInfo]:

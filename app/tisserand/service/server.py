@@ -143,6 +143,10 @@ def _add_runs(api: FastAPI, executor: LocalExecutor) -> None:
     def run(run: str) -> dict[str, Any]:
         return executor.run(run).to_json()
 
+    @api.get("/runs/{run}/flow")
+    def flow_text(run: str) -> dict[str, str]:
+        return {"text": executor.flow_text(run)}
+
     @api.post("/runs/{run}/resume")
     def resume(run: str, body: ResumeBody) -> dict[str, str]:
         return {"id": executor.resume(run, **body.model_dump())}
