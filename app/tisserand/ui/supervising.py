@@ -56,8 +56,8 @@ class Supervising(QObject):
         self._adopt()
         view = self._made()
         if not self.shown:
+            self._allow(True)  # first: the page says more precisely what makes sense, as soon as it is seen
             w.views.setCurrentWidget(view)
-            self._allow(True)
         view.turn_to(page)
         view.focus_page()
         w.actions_["supervision"].setChecked(True)

@@ -22,15 +22,15 @@ FLOW, ITSELF, NOW, SUCCESS, TOOK, ROWS, LAST, NEXT, INBOX = range(9)
 
 def columns() -> tuple[Column, ...]:
     return (
-        Column(_("Flow"), 150, 5),
+        Column(_("Flow"), 142, 5),
         Column(_("By itself"), 82),
         Column(_("Now"), 76, 2),
         Column(_("Success"), 140),
         Column(_("p50 · p95"), 104, right=True),
         Column(_("Rows"), 64, right=True),
         Column(_("Last run"), 92, 1),
-        Column(_("Next due"), 76, 1),
-        Column(_("Inbox"), 72, right=True),
+        Column(_("Next due"), 82, 1),
+        Column(_("Inbox"), 74, right=True),
     )
 
 
@@ -109,7 +109,9 @@ def text(flow: FlowFigures, column: int) -> str:
         case 0:
             return flow.title or flow.flow
         case 1:
-            return _("Paused") if flow.paused is not None else _("Problem") if flow.problem else _("On") if flow.on else _("Off")
+            return (
+                _("Paused") if flow.paused is not None else _("Problem") if flow.problem else _("Active") if flow.on else _("Off")
+            )
         case 2:
             return _now(flow)
         case 3:

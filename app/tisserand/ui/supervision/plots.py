@@ -81,15 +81,23 @@ class Plot(QWidget):
         self._legend = legend
         self._axis = axis
         self.loads: list[Load] = []
-        self.view = pyqtgraph.PlotWidget(axisItems={"bottom": TimeAxis(), "left": axis})
+        # Put together by hand: the library's ready plot brings menus and forms that outlive the window.
+        self.view = pyqtgraph.GraphicsView()
         self.view.setAccessibleName(title)
         self.view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.item = self.view.getPlotItem()
-        self.item.setMenuEnabled(False)
-        self.item.hideButtons()
-        self.item.setMouseEnabled(False, False)
-        self.item.showGrid(x=False, y=True, alpha=0.18)
-        self.item.getViewBox().setDefaultPadding(0.0)
+        self.box = pyqtgraph.ViewBox(enableMenu=False, enableMouse=False, defaultPadding=0.0)
+        self._axes = (axis, TimeAxis())
+        laid = pyqtgraph.GraphicsLayout()
+        laid.setContentsMargins(4, 6, 8, 2)
+        laid.setSpacing(0)
+        laid.addItem(axis, 0, 0)
+        laid.addItem(self.box, 0, 1)
+        laid.addItem(self._axes[1], 1, 1)
+        self.view.setCentralItem(laid)
+        for side in self._axes:
+            side.linkToView(self.box)
+        axis.setGrid(44)
+        self._drawn: list[Any] = []
         self.heading = QLabel(title)
         self.heading.setProperty("role", "label")
         self.key = QLabel()
@@ -111,8 +119,7 @@ class Plot(QWidget):
         """The theme's colours and font."""
         colour = theme().colour
         self.view.setBackground(colour("surface"))
-        for name in ("bottom", "left"):
-            axis = self.item.getAxis(name)
+        for axis in self._axes:
             axis.setPen(pyqtgraph.mkPen(colour("border")))
             axis.setTextPen(pyqtgraph.mkPen(colour("muted")))
             axis.setStyle(tickFont=font(11), tickLength=-4, maxTickLevel=0)
@@ -121,7 +128,7 @@ class Plot(QWidget):
 
     def show_bars(self, parts: Sequence[tuple[str, Sequence[float]]]) -> None:
         """Bars, one part on the other: (colour token, heights)."""
-        self.item.clear()
+        self._clear()
         if not self.loads:
             return
         width = self.loads[0].seconds
@@ -130,7 +137,7 @@ class Plot(QWidget):
         for token, heights in parts:
             high = numpy.array(heights, dtype=float)
             colour: QColor = theme().colour(token)
-            self.item.addItem(
+            self._draw(
                 pyqtgraph.BarGraphItem(x=x, y0=base, height=high, width=width * 0.76, pen=pyqtgraph.mkPen(None), brush=colour)
             )
             base = base + high
@@ -138,7 +145,7 @@ class Plot(QWidget):
 
     def show_lines(self, parts: Sequence[tuple[str, Sequence[float | None]]]) -> None:
         """Lines with a point for each stretch that has a value; a stretch without one is a gap."""
-        self.item.clear()
+        self._clear()
         if not self.loads:
             return
         width, top = self.loads[0].seconds, 0.0
@@ -146,24 +153,33 @@ class Plot(QWidget):
         for token, values in parts:
             y = numpy.array([numpy.nan if value is None else value for value in values], dtype=float)
             pen = pyqtgraph.mkPen(theme().colour(token), width=2)
-            self.item.plot(
-                x, y, pen=pen, connect="finite", symbol="o", symbolSize=5, symbolPen=None, symbolBrush=theme().colour(token)
-            )
+            shade = theme().colour(token)
+            points = {"symbol": "o", "symbolSize": 5, "symbolPen": None, "symbolBrush": shade}
+            self._draw(pyqtgraph.PlotDataItem(x, y, pen=pen, connect="finite", **points))
             if numpy.isfinite(y).any():
                 top = max(top, float(numpy.nanmax(y)))
         self._range(top)
 
     def _range(self, top: float) -> None:
         first, last = self.loads[0], self.loads[-1]
-        self.item.setXRange(first.time, last.time + last.seconds, padding=0)
-        self.item.setYRange(0, top * 1.08 if top > 0 else 1, padding=0)
+        self.box.setXRange(first.time, last.time + last.seconds, padding=0)
+        self.box.setYRange(0, top * 1.08 if top > 0 else 1, padding=0)
+
+    def _draw(self, item: Any) -> None:
+        self.box.addItem(item)
+        self._drawn.append(item)
+
+    def _clear(self) -> None:
+        for item in self._drawn:
+            self.box.removeItem(item)
+        self._drawn.clear()
 
     def _point(self, place: QPointF) -> None:
         """What the stretch under the pointer holds."""
-        if not self.loads or not self.item.sceneBoundingRect().contains(place):
+        if not self.loads or not self.box.sceneBoundingRect().contains(place):
             QToolTip.hideText()
             return
-        moment = self.item.getViewBox().mapSceneToView(place).x()
+        moment = self.box.mapSceneToView(place).x()
         found = next((load for load in self.loads if load.time <= moment < load.time + load.seconds), None)
         if found is not None:
             QToolTip.showText(QCursor.pos(), told(found), self.view)

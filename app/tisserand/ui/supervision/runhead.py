@@ -179,7 +179,7 @@ class Wrong(QFrame):
         if error is None and node is not None and (info := run.nodes.get(node)) is not None:
             error = info.error
         sentence = error.message.text() if error is not None else _("The process of the run ended before the run did.")
-        self.text.setText(f"{title(node)}: {sentence}" if node is not None else sentence)
+        self.text.setText(f"{title(node)} — {sentence}" if node is not None else sentence)
         fix = error.fix.text() if error is not None and error.fix is not None else ""
         self.fix.setText(fix)
         self.fix.setVisible(bool(fix))

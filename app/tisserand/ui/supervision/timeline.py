@@ -193,6 +193,7 @@ class Timeline(Table):
         head.setStretchLastSection(False)
         head.setSectionsClickable(False)
         head.setHighlightSections(False)
+        head.setTextElideMode(Qt.TextElideMode.ElideRight)
         head.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.lines = Lines()
         self.setModel(self.lines)

@@ -152,10 +152,15 @@ def _told(kind: str, cause: Mapping[str, Any], run: RunInfo) -> str:
         origin = cause.get("flow") or cause.get("run") or run.parent
         return _("Flow {name}").format(name=origin) if origin else word
     if kind in ("event", "resubmit"):
-        about = cause.get("file") or cause.get("path") or cause.get("name") or cause.get("key") or cause.get("event")
+        about = cause.get("file") or cause.get("path") or cause.get("name") or cause.get("key")
         if cause.get("file") or cause.get("path"):
             return _("File {name}").format(name=str(about).rpartition("/")[2])
-        return f"{word} {about}" if about else word
+        if about:
+            return f"{word} {about}"
+        count, node = cause.get("events"), cause.get("node")
+        if isinstance(count, int) and node:
+            return ngettext("{count} event at {node}", "{count} events at {node}", count).format(count=number(count), node=node)
+        return word
     return word
 
 
