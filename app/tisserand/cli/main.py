@@ -35,6 +35,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "secret": ("tisserand.cli.connection:secret", N_("Set, list and remove secrets.")),
     "watch": ("tisserand.cli.watch:watch", N_("Switch flows on that start by themselves.")),
     "inbox": ("tisserand.cli.inbox:inbox", N_("See, mend and send again the events that flows are started for.")),
+    "ps": ("tisserand.cli.queue:ps", N_("List the runs that are under way, queued, paused or waiting.")),
+    "logs": ("tisserand.cli.logs:logs", N_("Show what happened in a run, and what its process wrote.")),
+    "cancel": ("tisserand.cli.queue:cancel", N_("Cancel runs.")),
+    "pause": ("tisserand.cli.queue:pause", N_("Hold a run, a flow, or everything.")),
+    "unpause": ("tisserand.cli.queue:unpause", N_("Let what was paused go on.")),
+    "executor": ("tisserand.cli.executor:executor", N_("Stop, drain, restart and install the executor.")),
     "serve": ("tisserand.cli.serve:serve", N_("Serve the workspace to the designer and to other programs.")),
     "designer": ("tisserand.cli.serve:designer", N_("Open the window.")),
 }

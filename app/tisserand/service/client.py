@@ -87,7 +87,7 @@ class HttpExecutor:
         while True:
             ended = False
             try:
-                for event in self._stream(run, after, follow):
+                for event in self._stream(f"/runs/{_part(run)}/events", after, follow):
                     if event.seq is not None:
                         after, failures = event.seq, 0
                         ended = event.kind.removeprefix("run.") in FINAL
@@ -102,9 +102,24 @@ class HttpExecutor:
             if not follow or ended or self.run(run).final:
                 return
 
-    def _stream(self, run: str, after: int, follow: bool) -> Iterator[Event]:
-        path = f"/runs/{_part(run)}/events"
-        params = {"after": str(after), "follow": str(follow).lower()}
+    def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
+        failures = 0
+        while True:
+            try:
+                for event in self._stream("/events", after, follow):
+                    after, failures = event.seq, 0
+                    yield event
+                if not follow:
+                    return
+            except requests.RequestException as error:
+                # Before the first event nobody knows where to go on.
+                failures += 1
+                if failures >= TRIES or after is None:
+                    raise self._unreachable(error) from error
+                time.sleep(0.2 * failures)
+
+    def _stream(self, path: str, after: int | None, follow: bool) -> Iterator[Event]:
+        params = {"after": after, "follow": str(follow).lower()}
         with self._session.get(self.url + path, params=params, stream=True, timeout=PATIENCE) as answer:
             _check(answer)
             for line in answer.iter_lines(chunk_size=None):

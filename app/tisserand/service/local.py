@@ -23,10 +23,12 @@ from tisserand.engine.launch import (
     reenter,
     refusal,
     relaunch,
+    resolved,
     run_folder,
     state_folder,
     unknown_run,
 )
+from tisserand.model import units
 from tisserand.sdk.errors import NodeError
 from tisserand.service.audit.store import Audit
 from tisserand.service.ledger import Ledger, Watch
@@ -71,6 +73,11 @@ class LocalExecutor:
     def start(self, request: RunRequest) -> str:
         if request.keep not in ("none", "cuts", "all"):
             raise refusal("call.keep", msg("“{value}” is not one of none, cuts, all.", value=str(request.keep)))
+        if request.memory is not None:
+            try:
+                units.size(request.memory)
+            except units.UnitError as error:
+                raise refusal("call.memory", error.message) from None
         file = self.inside(request.file) if request.file else None
         request = replace(request, file=file)
         if self.line is not None:
@@ -161,6 +168,19 @@ class LocalExecutor:
             yield from news
             if not news and not follower.over:
                 time.sleep(follower.PAUSE)
+
+    PAUSE = 0.2
+    """Seconds between two looks at what happens in all runs."""
+
+    def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
+        seen = self.journal.last() if after is None else after
+        while True:
+            while news := self.journal.tail(seen):
+                yield from news
+                seen = news[-1].seq or seen
+            if not follow:
+                return
+            time.sleep(self.PAUSE)
 
     def follower(self, run: str, after: int = 0) -> Follower:
         """For callers that must not block while they wait."""
@@ -380,7 +400,7 @@ class LocalExecutor:
 
     def inside(self, file: str) -> str:
         """The path of a flow file relative to the workspace, which it may not leave."""
-        path = (self.root / file).resolve()
+        path = resolved(self.root, file)
         if not path.is_relative_to(self.root):
             raise refusal("call.outside", msg("“{path}” lies outside the workspace.", path=file), file=file)
         return path.relative_to(self.root).as_posix()

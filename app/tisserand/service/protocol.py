@@ -234,6 +234,10 @@ class Executor(Protocol):
         """The events of a run with a number above `after`. With `follow`, wait for more until the run is over, with events of
         the kind `progress` (without a number) in between."""
 
+    def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
+        """The events of all runs with a number above `after`, or from now on. With `follow`, wait for more until the iterator is
+        closed; whoever lost the connection goes on after the last number it saw, and misses nothing."""
+
     def watch(self, file: str) -> None:
         """Switch a flow on: the executor process of the workspace listens for it and starts it for every event."""
 
