@@ -51,7 +51,7 @@ class FolderConfig(Config):
 class Folder(Trigger[FolderConfig]):
     """Start the flow once for every file that arrives in a folder.
 
-    Declare the parameter `file` in the flow: it holds the path of the file. `stem`, where it is declared, holds the file's name
+    Declare the parameter `file` in the flow: it holds the path of the file. `stem`, where it is declared, holds the file’s name
     without its ending; `size` its bytes, and `modified` when it was last changed. Each file starts the flow exactly once, also
     across restarts; a file that is changed later counts as another one.
     """

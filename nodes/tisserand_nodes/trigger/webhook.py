@@ -48,7 +48,7 @@ class BodyColumn(Config):
     type: Annotated[str, Picks("type")] = "string"
     """Its type, for example `string`, `int64`, `float64`, `boolean`, `date`, `timestamp(6)` or `decimal(10, 2)`."""
     path: str = ""
-    """Where the value stands in the JSON, with dots between the names, for example `order.id`; empty for the column's name."""
+    """Where the value stands in the JSON, with dots between the names, for example `order.id`; empty for the column’s name."""
     required: bool = False
     """Refuse calls without this value."""
 
@@ -91,7 +91,7 @@ class Webhook(CalledTrigger[WebhookConfig]):
     """Start the flow once for every call of an address, which `tisserand inbox hooks` shows.
 
     The address is `http://127.0.0.1:PORT/hooks/FLOW/PATH`; put a proxy with TLS before it to be reached from other machines. A call
-    is answered with 202 and the event's number once the event is kept; a repeated one with 200 and the same number. Wrong
+    is answered with 202 and the event’s number once the event is kept; a repeated one with 200 and the same number. Wrong
     callers get 401, a body that does not fit the columns 400 with what is wrong with each field, and when too many events wait 503.
     """
 
