@@ -177,7 +177,7 @@ def run_child(
         run_id, loaded.flow, folder, parent.workspace, parent.environment, parent.connections, parent.registry, parent.journal,
         parent.options, values, Stop(stop), dict(inputs), depth=parent.depth + 1, owner=parent.owner, started_at=parent.started_at,
     )  # fmt: skip
-    child.options = _options(parent)
+    child.options, child.pause = _options(parent), parent.pause
     # One backend for all: the memory of the run is theirs together, and starting another takes longer than many a called flow.
     child.backend, child.query_lock = parent.backend, parent.query_lock
     error: Message | None = None

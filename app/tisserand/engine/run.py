@@ -19,7 +19,7 @@ from tisserand.engine.blame import guilty
 from tisserand.engine.control import Cancelled, Stop
 from tisserand.engine.failures import Failure
 from tisserand.engine.journal import Event, Journal
-from tisserand.engine.launch import EVENT
+from tisserand.engine.launch import EVENT, PAUSE
 from tisserand.engine.plan import Keep, Plan, Unit
 from tisserand.engine.progress import Progress
 from tisserand.engine.resolve import Port, Resolution, ResolvedNode
@@ -42,6 +42,9 @@ NodeState = Literal["done", "failed", "skipped"]
 
 PARALLEL = 4
 """Units under way at the same time; at most one of them is a query of the backend, which uses all cores by itself."""
+
+PAUSED = 0.2
+"""Seconds between two looks whether a paused run goes on."""
 
 
 @dataclass
@@ -119,7 +122,11 @@ class FlowRun:
     _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
     _started: dict[str, float] = field(init=False, default_factory=dict)
 
+    pause: Path = field(init=False)
+    """Nothing begins while this file exists; a called flow has that of the run that began all."""
+
     def __post_init__(self) -> None:
+        self.pause = self.folder / PAUSE
         self.spools = Spools(self.folder / "spool")
         self.progress = Progress(self)
 
@@ -162,7 +169,10 @@ class FlowRun:
         with self.progress, ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
             try:
                 while waiting or running:
-                    self._submit(waiting, running, pool)
+                    if not self.pause.exists():
+                        self._submit(waiting, running, pool)
+                    elif not running:
+                        self.stop.wait(PAUSED)
                     if not running:
                         continue
                     finished, _ = wait(running, timeout=0.25, return_when=FIRST_COMPLETED)

@@ -94,7 +94,7 @@ def _fitting(value: Any, column: Column) -> Any:
             case "decimal":
                 return Decimal(str(value))
             case "int8" | "int16" | "int32" | "int64":
-                return _whole(value)
+                return _within(_whole(value), int(kind.removeprefix("int")))
             case "float64" | "float32":
                 return float(value)
             case "boolean":
@@ -121,6 +121,12 @@ def _whole(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise ValueError(value)
     return int(value)
+
+
+def _within(value: int, bits: int) -> int:
+    if not -(1 << bits - 1) <= value < 1 << bits - 1:
+        raise ValueError(value)
+    return value
 
 
 def _typed(parameter: Parameter, value: Any) -> Any:

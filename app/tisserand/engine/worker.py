@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,6 +27,9 @@ from tisserand.texts import msg
 
 HEARTBEAT = 2.0
 
+LOOK = 0.2
+"""Seconds between two looks whether the run was cancelled."""
+
 DONE, FAILED, WRONG, CANCELLED = 0, 1, 2, 130
 
 
@@ -37,9 +41,11 @@ def main(folder: Path, on_write: Callable[[str], None] | None = None) -> int:
         stop = Stop()
         _obey_signals(stop)
         owner = (os.getpid(), process_started(os.getpid()) or 0.0)
-        if not journal.claim(asked["run"], *owner):
+        if not journal.claim(asked["run"], *owner, only_queued=True):
             return CANCELLED
-        threading.Thread(target=_beat, args=(journal, asked["run"], folder, stop), name="heartbeat", daemon=True).start()
+        over = threading.Event()
+        beat = threading.Thread(target=_beat, args=(journal, asked["run"], folder, stop, over), name="heartbeat", daemon=True)
+        beat.start()
         try:
             return _run(folder, asked, root, journal, stop, owner)
         except Exception as error:  # noqa: BLE001 - the last line: a mistake of ours must end as a failed run, with its trace in the log
@@ -48,6 +54,9 @@ def main(folder: Path, on_write: Callable[[str], None] | None = None) -> int:
             fix = msg("The details stand in “{log}”.", log=str(folder / "worker.log"))
             journal.set_state(asked["run"], "failed", Problem("run.unexpected", message, fix))
             return FAILED
+        finally:
+            over.set()
+            beat.join()
 
 
 def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop: Stop, owner: tuple[int, float]) -> int:
@@ -81,7 +90,7 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         )  # fmt: skip
         if not asked.get("parent"):
             give_way(root, journal, run_id, loaded.flow.id, loaded.flow.limits.overlap, stop)
-        limit = loaded.flow.limits.timeout
+        limit = loaded.flow.limits.timeout or asked.get("timeout")
         with stop.deadline(units.seconds(limit) if limit else None):
             prepare(run, loaded, asked.get("file"))
             run.execute()
@@ -143,13 +152,16 @@ def _obey_signals(stop: Stop) -> None:
             signal.signal(number, lambda *_: threading.Thread(target=stop.pull, daemon=True).start())
 
 
-def _beat(journal: Journal, run: str, folder: Path, stop: Stop) -> None:
-    while not stop.pulled():
-        journal.heartbeat(run)
+def _beat(journal: Journal, run: str, folder: Path, stop: Stop, over: threading.Event) -> None:
+    beaten = 0.0
+    while not stop.pulled() and not over.is_set():
+        if time.monotonic() - beaten >= HEARTBEAT:
+            journal.heartbeat(run)
+            beaten = time.monotonic()
         if (folder / "cancel").exists():
             stop.pull()
             return
-        threading.Event().wait(HEARTBEAT)
+        over.wait(LOOK)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from requests import Response
 
     from tisserand.service.inbox.remote import RemoteInbox
+    from tisserand.service.queue.remote import RemoteQueue
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -59,8 +60,14 @@ class HttpExecutor:
         asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until}
         return str(self.call("POST", f"/runs/{_part(run)}/resume", asked).json()["id"])
 
-    def cancel(self, run: str) -> None:
-        self.call("POST", f"/runs/{_part(run)}/cancel")
+    def cancel(self, run: str, by: str = "") -> None:
+        self.call("POST", f"/runs/{_part(run)}/cancel", params={"by": by})
+
+    @cached_property
+    def queue(self) -> RemoteQueue:
+        from tisserand.service.queue.remote import RemoteQueue
+
+        return RemoteQueue(self)
 
     def run(self, run: str) -> RunInfo:
         return RunInfo.from_json(self.call("GET", f"/runs/{_part(run)}").json())

@@ -22,6 +22,10 @@ class Part(Protocol):
 def parts(executor: LocalExecutor) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one."""
     from tisserand.service.inbox.dispatch import Dispatch
+    from tisserand.service.inbox.hooks import Hooks
     from tisserand.service.inbox.listening import Listening
+    from tisserand.service.queue.line import Line
 
-    return [Dispatch(executor), Listening(executor)]
+    # The queue first: what the others start is begun by it.
+    hooks = Hooks(executor)
+    return [Line(executor), Dispatch(executor), hooks, Listening(executor, hooks)]

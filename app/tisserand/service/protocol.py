@@ -15,6 +15,7 @@ from tisserand.texts import Message
 
 if TYPE_CHECKING:
     from tisserand.service.inbox.calls import Inbox
+    from tisserand.service.queue.calls import Queue
 
 __all__ = [
     "FINAL",
@@ -215,8 +216,12 @@ class Executor(Protocol):
         say what to do with them. `edited` takes the flow as its file now has it, `text` this one: what was completed and does not
         depend on the edit is not done again. `until` is the node to stop behind this time, "" for none."""
 
-    def cancel(self, run: str) -> None:
-        """Ask a run to stop, and make it stop after a grace period. Returns at once."""
+    def cancel(self, run: str, by: str = "") -> None:
+        """Ask a run to stop, and make it stop after a grace period. Returns at once. `by` is the person who asked for it."""
+
+    @property
+    def queue(self) -> Queue:
+        """Runs that are not over: whose turn it is, and what is paused."""
 
     def run(self, run: str) -> RunInfo: ...
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
-import uvicorn
 from fastapi import FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -22,9 +20,13 @@ from tisserand.model.problem import Place, Problem
 from tisserand.service import crash
 from tisserand.service.guard import App, Guard
 from tisserand.service.inbox import routes as inbox_routes
+from tisserand.service.listening import Server
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
+from tisserand.service.queue import routes as queue_routes
 from tisserand.texts import msg
+
+__all__ = ["ARROW", "LINES", "TOTAL", "Server", "build"]
 
 ARROW = "application/vnd.apache.arrow.stream"
 LINES = "application/x-ndjson"
@@ -100,6 +102,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     _add_flows(api, executor)
     _add_watches(api, executor)
     inbox_routes.add(api, executor)
+    queue_routes.add(api, executor)
     return Guard(api, token)
 
 
@@ -148,8 +151,8 @@ def _add_runs(api: FastAPI, executor: LocalExecutor) -> None:
         return {"id": executor.resume(run, **body.model_dump())}
 
     @api.post("/runs/{run}/cancel", status_code=202)
-    def cancel(run: str) -> dict[str, str]:
-        executor.cancel(run)
+    def cancel(run: str, by: str = "") -> dict[str, str]:
+        executor.cancel(run, by)
         return {"id": run}
 
     @api.get("/runs/{run}/events")
@@ -266,25 +269,3 @@ def _arrow(page: Page) -> Response:
 
 def _problems(status: int, problems: list[Problem], missing: bool = False) -> JSONResponse:
     return JSONResponse({"problems": [problem.to_json() for problem in problems], "missing": missing}, status)
-
-
-class Server(uvicorn.Server):
-    """Uvicorn that says when it answers."""
-
-    def __init__(self, app: App, started: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                cast(Any, app),
-                log_level="critical",  # what goes wrong is written to a crash report, once
-                access_log=False,
-                server_header=False,
-                ws="none",
-                timeout_graceful_shutdown=3,
-            )
-        )
-        self._announce = started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._announce()
