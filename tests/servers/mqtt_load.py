@@ -59,6 +59,7 @@ class Plant:
     each: bool = True
     window: str = "1s"
     most: int = 200_000
+    protocol: str = "5"
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _publishers: list[subprocess.Popen[str]] = field(default_factory=list, repr=False)
 
@@ -68,7 +69,7 @@ class Plant:
         Workspace.create(self.root)
         (self.root / "tisserand.yaml").open("a").write("executor:\n  inbox: {most_waiting: 2000000}\n")
         (self.root / "connections.yaml").write_text(
-            f"broker: {{type: mqtt, host: 127.0.0.1, port: {self.broker.port}, tls: none}}\n"
+            f"broker: {{type: mqtt, host: 127.0.0.1, port: {self.broker.port}, tls: none, protocol: '{self.protocol}'}}\n"
             f"sink: {{type: database, system: sqlite, file: sink.sqlite}}\n"
         )
         text = FLOW.replace("WINDOW", self.window).replace("MOST", str(self.most)) + (EACH if self.each else "")
