@@ -1,6 +1,6 @@
 """MQTT bench: quality 1 from mosquitto through the durable inbox into windowed aggregates, and what binds.
 
-Usage: bench_mqtt.py [MESSAGES] — 300,000 messages of about 30 bytes from 20 devices, as fast as broker and executor take them.
+Usage: bench_mqtt.py [MESSAGES] — 100,000 messages of about 30 bytes from 20 devices, as fast as broker and executor take them.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def whole(load: ModuleType, root: Path, messages: int, protocol: Any) -> dict[st
     return {"arrived": arrived, "wall": wall, "cpu": cpu, "runs": runs, "publisher": said["seconds"]}
 
 
-def main(messages: int = 300_000) -> dict[str, str]:
+def main(messages: int = 100_000) -> dict[str, str]:
     def each(seconds: float) -> str:
         return f"{seconds / messages * 1e6:.0f} µs"
 
