@@ -6,7 +6,7 @@ import secrets
 import ssl
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from tisserand.sdk import Connection, ConnectionType, Message, NodeError, Secret, Unit, When, Words, msg
+from tisserand.sdk import Connection, ConnectionType, Message, NodeError, Secret, Unit, When, msg
 
 if TYPE_CHECKING:
     from tisserand_nodes.mqtt._client import Client
@@ -25,10 +25,10 @@ class Mqtt(ConnectionType):
     """Name or address of the broker."""
     port: int = 8883
     """Port of the broker: usually 8883 with TLS, 1883 without."""
-    tls: Annotated[Literal["tls", "none"], Words(tls="TLS", none="None")] = "tls"
+    tls: Literal["tls", "none"] = "tls"
     """How the connection is encrypted. With `none`, everything is sent in the clear."""
     ca_file: Annotated[str | None, When(tls="tls")] = None
-    """A file with the certificates that are trusted, where the broker's own is not signed by a public authority."""
+    """A file with the certificates that are trusted, where the broker’s own is not signed by a public authority."""
     cert_file: Annotated[str | None, When(tls="tls")] = None
     """A file with the certificate that we show, where the broker asks for one."""
     key_file: Annotated[str | None, When(tls="tls")] = None

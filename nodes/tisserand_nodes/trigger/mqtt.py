@@ -57,7 +57,7 @@ class MqttConfig(Config):
     ahead: Annotated[int, Unit("messages"), Field(ge=1, le=65535)] = 5000
     """How many messages the broker may send before the first of them is acknowledged; where the inbox is full, it waits there."""
     keep: Annotated[Duration, When(qos=(1, 2))] = Duration("30d")
-    """How long the broker keeps messages for us while nobody listens (protocol 5; before, the broker's own settings say that)."""
+    """How long the broker keeps messages for us while nobody listens (protocol 5; before, the broker’s own settings say that)."""
 
 
 class MqttMessages(Trigger[MqttConfig]):

@@ -26,7 +26,7 @@ class PayloadColumn(Config):
     type: Annotated[str, Picks("type")] = "string"
     """Its type, for example `float64`, `int64`, `timestamp(6)` or `boolean`."""
     path: str = ""
-    """Where the value stands in the JSON, with dots between the names, for example `sensor.value`; empty for the column's name."""
+    """Where the value stands in the JSON, with dots between the names, for example `sensor.value`; empty for the column’s name."""
 
     def steps(self) -> tuple[str, ...]:
         return tuple((self.path or self.column).split("."))
@@ -53,6 +53,14 @@ def columns_of(form: Form, columns: Iterable[PayloadColumn]) -> Schema:
     return Schema.of({"payload": "binary" if form == "binary" else "string"})
 
 
+class _MisfitError(Exception):
+    """A message that is JSON, but does not hold what the columns want."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message.text("en"))
+        self.message = message
+
+
 class Reading:
     """Reads payloads, many thousands a second: everything that the settings tell is settled beforehand."""
 
@@ -71,11 +79,17 @@ class Reading:
         """The values of the columns with `error` and `raw`, and the key. What cannot be read is null, with the reason and the bytes."""
         try:
             row, key = self._read(payload)
+        except UnicodeDecodeError:
+            return self._unread(payload, msg("The message is no text in UTF-8.")), None
+        except _MisfitError as error:
+            return self._unread(payload, error.message), None
         except ValueError as error:
-            said = error.args[0] if error.args and isinstance(error.args[0], Message) else msg("{reason}", reason=str(error))
-            return {**self._empty, "error": said.text("en"), "raw": base64.b64encode(payload).decode()}, None
+            return self._unread(payload, msg("The message is no JSON: {reason}", reason=str(error))), None
         row["error"] = row["raw"] = None
         return row, key
+
+    def _unread(self, payload: bytes, why: Message) -> dict[str, Any]:
+        return {**self._empty, "error": why.text("en"), "raw": base64.b64encode(payload).decode()}
 
     def _read(self, payload: bytes) -> tuple[dict[str, Any], str | None]:
         if self._form == "binary":
@@ -87,7 +101,7 @@ class Reading:
         if self._form != "columns":
             return {"payload": payload.decode()}, None if key is None else str(key)
         if not isinstance(value, dict):
-            raise ValueError(msg("The message holds no JSON object."))
+            raise _MisfitError(msg("The message holds no JSON object."))
         row: dict[str, Any] = {}
         for name, steps, read in self._columns:
             found = value.get(steps[0]) if len(steps) == 1 else _at(value, steps)
@@ -97,7 +111,7 @@ class Reading:
             try:
                 row[name] = read(found)
             except (ValueError, TypeError, ArithmeticError):
-                raise ValueError(msg("“{value}” does not fit the column “{name}”.", value=str(found)[:80], name=name)) from None
+                raise _MisfitError(msg("“{value}” does not fit the column “{name}”.", value=str(found)[:80], name=name)) from None
         return row, None if key is None else str(key)
 
 
