@@ -188,7 +188,8 @@ class _Discoveries:
             "rows": found.rows,
         }
         write_text(self.path, json.dumps(self.known, indent=1, default=str))
-        run.note(node.id, "discovery.done", {"detected": json.loads(json.dumps(dict(found.detected), default=str))})
+        detected = json.loads(json.dumps(dict(found.detected), default=str))
+        run.note(node.id, "discovery.done", {"detected": detected, "columns": found.schema.to_json()})
         return found
 
 
