@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from tisserand.engine.journal import Journal
+from tisserand.engine.keystore import KeyStore
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import msg
 
@@ -102,3 +103,21 @@ def _runs(runs: int, flows: int, begin: float, end: float, seed: int) -> Iterato
         yield row, events
         if not called:
             parent = id
+
+
+def make_keys(root: Path, end: float, runs: int, seed: int = 5) -> None:
+    """One order number for each run, some of them in several."""
+    path = root / ".tisserand" / "keys.sqlite"
+    KeyStore(path).close()
+    rand = random.Random(seed)
+    with (
+        closing(sqlite3.connect(root / ".tisserand" / "journal.sqlite")) as journal,
+        closing(sqlite3.connect(path, isolation_level=None)) as db,
+    ):
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("BEGIN")
+        db.executemany(
+            "INSERT OR IGNORE INTO keys VALUES (?, 'order', ?, ?, 'read', ?)",
+            ((f"ORD-{rand.randrange(runs):07}", id, flow, end) for id, flow in journal.execute("SELECT id, flow FROM runs")),
+        )
+        db.execute("COMMIT")

@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runs": ("tisserand.cli.data:runs", N_("List the runs, the latest first.")),
     "find": ("tisserand.cli.find:find", N_("Find the runs and events that had a business key's value.")),
     "erase": ("tisserand.cli.find:erase", N_("Erase a value from all that the executor keeps.")),
+    "retention": ("tisserand.cli.retention:retention", N_("Let go of what is not to be kept any longer.")),
+    "audit": ("tisserand.cli.audit:audit", N_("List, export and verify who had the executor do what.")),
     "data": ("tisserand.cli.data:data", N_("Show the rows at a node's port in a run.")),
     "connection": ("tisserand.cli.connection:connection", N_("Add, test, list and remove connections.")),
     "secret": ("tisserand.cli.connection:secret", N_("Set, list and remove secrets.")),

@@ -93,7 +93,7 @@ class Sweeping:
     def _folders(self) -> list[str]:
         """Oldest first: ids sort by time."""
         try:
-            return sorted(os.listdir(self._folder))
+            return sorted(path.name for path in self._folder.iterdir())
         except FileNotFoundError:
             return []
 
@@ -200,7 +200,7 @@ def _size(path: Path) -> int:
     for place, _folders, files in os.walk(path):
         for name in files:
             try:
-                total += os.lstat(os.path.join(place, name)).st_size
+                total += Path(place, name).lstat().st_size
             except FileNotFoundError:
                 continue  # gone meanwhile
     return total
