@@ -31,7 +31,7 @@ def make(root: Path, runs: int, flows: int = 100, connections: int = 40, days: i
     for n in range(flows):
         text = f"tisserand: 1\nid: flow-{n:03}\ntitle: Flow number {n}\nnodes:\n  wait:\n    kind: flow.wait\n    config: {{seconds: 1}}\n"
         (root / "flows" / f"flow-{n:03}.yaml").write_text(text)
-    entries = {f"system_{n}": {"type": "http", "url": f"https://system-{n}.example"} for n in range(connections)}
+    entries = {f"system_{n}": {"type": "http", "base_url": f"https://system-{n}.example"} for n in range(connections)}
     (root / "connections.yaml").write_text(yaml.safe_dump(entries))
     path = root / ".tisserand" / "journal.sqlite"
     Journal(path).close()

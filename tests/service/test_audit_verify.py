@@ -138,7 +138,7 @@ def test_the_command_line_lists_exports_and_verifies(root, capsys, monkeypatch, 
     where = ["--workspace", str(root)]
     monkeypatch.setattr(sys, "stdin", io.StringIO("hidden-value\n"))
     assert call(["secret", "set", "token", *where]) == 0
-    assert call(["connection", "add", "crm", "http", "--set", "url=https://crm.example", *where]) == 0
+    assert call(["connection", "add", "crm", "http", "--set", "base_url=https://crm.example", *where]) == 0
     assert call(["connection", "remove", "crm", *where]) == 0
     assert call(["secret", "remove", "token", *where]) == 0
     capsys.readouterr()

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,12 +76,16 @@ class Sweeping:
                 data.append(self._drop_data(top, family, "size", act))
                 sizes[top.id] -= data[-1].bytes
         runs: list[Gone] = []
+        dropped = {each.run: each.bytes for each in data}
         for top in self._old(journal):
             if stopped():
                 break
             family = _family(journal, top.id)
             if _at_rest(self._executor, journal, top, family):
-                runs.append(self._remove(journal, top, family, act))
+                removed = self._remove(journal, top, family, act)
+                if not act:  # its rows are told of already
+                    removed = replace(removed, bytes=removed.bytes - dropped.get(top.id, 0))
+                runs.append(removed)
                 sizes.pop(top.id, None)
         if act and runs:
             _give_back(journal)
