@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "nodes": ("tisserand.cli.reference:nodes", N_("List the node types, or show all of one.")),
     "schema": ("tisserand.cli.reference:schema", N_("Print the JSON Schema of flow files or of a node.")),
     "runs": ("tisserand.cli.data:runs", N_("List the runs, the latest first.")),
-    "find": ("tisserand.cli.find:find", N_("Find the runs and events that had a business key's value.")),
+    "find": ("tisserand.cli.find:find", N_("Find the runs and events that had a business key’s value.")),
     "erase": ("tisserand.cli.find:erase", N_("Erase a value from all that the executor keeps.")),
     "retention": ("tisserand.cli.retention:retention", N_("Let go of what is not to be kept any longer.")),
     "audit": ("tisserand.cli.audit:audit", N_("List, export and verify who had the executor do what.")),
