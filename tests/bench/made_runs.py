@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from tisserand.engine.journal import Journal
+from tisserand.engine.keystore import KeyStore
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import msg
 
@@ -30,7 +31,7 @@ def make(root: Path, runs: int, flows: int = 100, connections: int = 40, days: i
     for n in range(flows):
         text = f"tisserand: 1\nid: flow-{n:03}\ntitle: Flow number {n}\nnodes:\n  wait:\n    kind: flow.wait\n    config: {{seconds: 1}}\n"
         (root / "flows" / f"flow-{n:03}.yaml").write_text(text)
-    entries = {f"system_{n}": {"type": "http", "url": f"https://system-{n}.example"} for n in range(connections)}
+    entries = {f"system_{n}": {"type": "http", "base_url": f"https://system-{n}.example"} for n in range(connections)}
     (root / "connections.yaml").write_text(yaml.safe_dump(entries))
     path = root / ".tisserand" / "journal.sqlite"
     Journal(path).close()
@@ -102,3 +103,21 @@ def _runs(runs: int, flows: int, begin: float, end: float, seed: int) -> Iterato
         yield row, events
         if not called:
             parent = id
+
+
+def make_keys(root: Path, end: float, runs: int, seed: int = 5) -> None:
+    """One order number for each run, some of them in several."""
+    path = root / ".tisserand" / "keys.sqlite"
+    KeyStore(path).close()
+    rand = random.Random(seed)
+    with (
+        closing(sqlite3.connect(root / ".tisserand" / "journal.sqlite")) as journal,
+        closing(sqlite3.connect(path, isolation_level=None)) as db,
+    ):
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("BEGIN")
+        db.executemany(
+            "INSERT OR IGNORE INTO keys VALUES (?, 'order', ?, ?, 'read', ?)",
+            ((f"ORD-{rand.randrange(runs):07}", id, flow, end) for id, flow in journal.execute("SELECT id, flow FROM runs")),
+        )
+        db.execute("COMMIT")

@@ -128,11 +128,10 @@ def test_nothing_of_the_value_is_left_and_figures_stay(erased_root, executor):
     here = LocalExecutor(root)
     entry = here.audit.entries()[0]
     assert (entry.what, entry.by, entry.data["hash"], list(here.audit.broken())) == ("value.erased", "ann", done.hash, [])
-    _root, _runs = erased_root
+    here.close()
 
 
 def test_what_must_not_be_erased(erased_root, executor, worker):
-    _root, _runs = erased_root
     for value, reason in [("ab", "short"), ("x" * 501, "long"), (VALUE, f"because of {VALUE}")]:
         with pytest.raises(Refused):
             executor.keys.erase("order", value, "ann", reason)

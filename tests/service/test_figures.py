@@ -256,4 +256,9 @@ def test_what_is_on_paused_or_waits_is_told(root):
     assert executor.figures.flows(0)[0].inbox == 3
     executor.inbox.discard([1])
     assert executor.figures.flows(0)[0].inbox == 2
+    (root / "flows" / "sample.yaml").write_text(
+        "tisserand: 1\nid: sample\nnodes:\n  due: {kind: trigger.cron, config: {cron: '0 12 * * *'}}\n"
+    )
+    due = executor.figures.flows(0)[0].next_due
+    assert due is not None and due % 900 == 0
     executor.close()

@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from requests import Response
 
     from tisserand.service.alerts.remote import RemoteAlerts
+    from tisserand.service.audit.remote import RemoteAudit
     from tisserand.service.figures.remote import RemoteFigures
     from tisserand.service.inbox.remote import RemoteInbox
     from tisserand.service.keys.remote import RemoteKeys
     from tisserand.service.queue.remote import RemoteQueue
+    from tisserand.service.retention.remote import RemoteRetention
     from tisserand.service.schedule.remote import HttpSchedules
 
 PATIENCE = (5.0, 30.0)
@@ -69,8 +71,9 @@ class HttpExecutor:
         edited: bool = False,
         text: str | None = None,
         until: str | None = None,
+        by: str = "",
     ) -> str:
-        asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until}
+        asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until, "by": by}
         return str(self.call("POST", f"/runs/{_part(run)}/resume", asked).json()["id"])
 
     def cancel(self, run: str, by: str = "") -> None:
@@ -144,11 +147,11 @@ class HttpExecutor:
                 if line:
                     yield Event.from_json(json.loads(line))
 
-    def watch(self, file: str) -> None:
-        self.call("POST", "/watches", {"file": file, "on": True})
+    def watch(self, file: str, by: str = "") -> None:
+        self.call("POST", "/watches", {"file": file, "on": True, "by": by})
 
-    def unwatch(self, file: str) -> None:
-        self.call("POST", "/watches", {"file": file, "on": False})
+    def unwatch(self, file: str, by: str = "") -> None:
+        self.call("POST", "/watches", {"file": file, "on": False, "by": by})
 
     def watches(self) -> list[Watch]:
         return [Watch.from_json(watch) for watch in self.call("GET", "/watches").json()]
@@ -248,6 +251,18 @@ class HttpExecutor:
         from tisserand.service.inbox.remote import RemoteInbox
 
         return RemoteInbox(self)
+
+    @cached_property
+    def audit(self) -> RemoteAudit:
+        from tisserand.service.audit.remote import RemoteAudit
+
+        return RemoteAudit(self)
+
+    @cached_property
+    def retention(self) -> RemoteRetention:
+        from tisserand.service.retention.remote import RemoteRetention
+
+        return RemoteRetention(self)
 
     @cached_property
     def keys(self) -> RemoteKeys:

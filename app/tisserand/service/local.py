@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tisserand.service.keys.here import HereKeys
     from tisserand.service.queue.here import HereQueue
     from tisserand.service.queue.line import Line
+    from tisserand.service.retention.here import HereRetention
     from tisserand.service.schedule.here import LocalSchedules
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
@@ -92,6 +93,10 @@ class LocalExecutor:
                 raise refusal("call.memory", error.message) from None
         file = self.inside(request.file) if request.file else None
         request = replace(request, file=file)
+        if request.trigger == "manual" and request.parent is None:
+            # Names of parameters only: a value may be personal, and nothing is ever taken out of the log.
+            about = {"env": request.env, "parameters": sorted(request.parameters), "until": request.until}
+            self.audit.note("run.started", request.file or "–", about, by=request.by)
         if self.line is not None:
             return self._queue(self.line, request)
         handle = launch(self.root, request, self.journal)
@@ -118,6 +123,7 @@ class LocalExecutor:
         edited: bool = False,
         text: str | None = None,
         until: str | None = None,
+        by: str = "",
     ) -> str:
         if uncertain not in (None, "repeat", "skip"):
             raise refusal("call.uncertain", msg("“{value}” is not one of repeat, skip.", value=str(uncertain)))
@@ -134,6 +140,8 @@ class LocalExecutor:
             # The worker has said how the run ended, and is still about to go: two of them must not be at one run.
             handle.wait(self._grace)
         text = self._edited(found) if edited and text is None else text
+        if by:
+            self.audit.note("run.resumed", run, {"uncertain": uncertain, "edited": text is not None}, by=by)
         if self.line is not None:
             reenter(self.root, run, self.journal, uncertain, text, until, queue=True)
             self.line.look()
@@ -236,11 +244,15 @@ class LocalExecutor:
 
     # Flows that start by themselves
 
-    def watch(self, file: str) -> None:
-        self.ledger.switch_on(self.inside(file))
+    def watch(self, file: str, by: str = "") -> None:
+        file = self.inside(file)
+        self.audit.note("flow.switched_on", file, by=by)
+        self.ledger.switch_on(file)
 
-    def unwatch(self, file: str) -> None:
-        self.ledger.switch_off(self.inside(file))
+    def unwatch(self, file: str, by: str = "") -> None:
+        file = self.inside(file)
+        self.audit.note("flow.switched_off", file, by=by)
+        self.ledger.switch_off(file)
 
     def watches(self) -> list[Watch]:
         return self.inbox.watches(self.ledger.watches())
@@ -426,6 +438,12 @@ class LocalExecutor:
         from tisserand.service.keys.here import HereKeys
 
         return HereKeys(self)
+
+    @cached_property
+    def retention(self) -> HereRetention:
+        from tisserand.service.retention.here import HereRetention
+
+        return HereRetention(self)
 
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""

@@ -28,6 +28,7 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
     from tisserand.service.inbox.listening import Listening
     from tisserand.service.keys.finishing import Finishing
     from tisserand.service.queue.line import Line
+    from tisserand.service.retention.part import Keeping
     from tisserand.service.schedule.clock import Clock
 
     hooks = Hooks(executor)
@@ -40,5 +41,6 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
         Clock(executor),
         Finishing(executor),
         Ahead(executor),
+        Keeping(executor),
         Alerting(executor),
     ]

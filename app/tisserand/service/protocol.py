@@ -16,10 +16,12 @@ from tisserand.texts import Message
 
 if TYPE_CHECKING:
     from tisserand.service.alerts.calls import Alerts
+    from tisserand.service.audit.calls import AuditLog
     from tisserand.service.figures.calls import Figures
     from tisserand.service.inbox.calls import Inbox
     from tisserand.service.keys.calls import Keys
     from tisserand.service.queue.calls import Queue
+    from tisserand.service.retention.calls import Retention
 
 __all__ = [
     "FINAL",
@@ -215,6 +217,7 @@ class Executor(Protocol):
         edited: bool = False,
         text: str | None = None,
         until: str | None = None,
+        by: str = "",
     ) -> str:
         """Go on with a run that did not end well, or that was to run up to some node only. With uncertain sinks, `uncertain` must
         say what to do with them. `edited` takes the flow as its file now has it, `text` this one: what was completed and does not
@@ -245,10 +248,10 @@ class Executor(Protocol):
         """The events of all runs with a number above `after`, or from now on. With `follow`, wait for more until the iterator is
         closed; whoever lost the connection goes on after the last number it saw, and misses nothing."""
 
-    def watch(self, file: str) -> None:
+    def watch(self, file: str, by: str = "") -> None:
         """Switch a flow on: the executor process of the workspace listens for it and starts it for every event."""
 
-    def unwatch(self, file: str) -> None:
+    def unwatch(self, file: str, by: str = "") -> None:
         """Switch a flow off; runs under way go on."""
 
     def watches(self) -> list[Watch]:
@@ -332,6 +335,14 @@ class Executor(Protocol):
     @property
     def figures(self) -> Figures:
         """Load, success, durations; runs by filter; timelines."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """Who had the executor do what."""
+
+    @property
+    def retention(self) -> Retention:
+        """What is not kept for ever."""
 
     @property
     def keys(self) -> Keys:

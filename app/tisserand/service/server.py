@@ -20,6 +20,7 @@ from tisserand.engine.journal import Event
 from tisserand.model.problem import Place, Problem
 from tisserand.service import crash, documented
 from tisserand.service.alerts import routes as alerts
+from tisserand.service.audit import routes as audit
 from tisserand.service.documented import ARROW, LINES
 from tisserand.service.figures import routes as figures
 from tisserand.service.guard import App, Guard
@@ -29,6 +30,7 @@ from tisserand.service.listening import Server
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
 from tisserand.service.queue import routes as queue_routes
+from tisserand.service.retention import routes as retention
 from tisserand.service.schedule import routes as schedule_routes
 from tisserand.texts import msg
 
@@ -71,6 +73,7 @@ class ResumeBody(_Body):
     edited: bool = False
     text: str | None = None
     until: str | None = None
+    by: Annotated[str, Field(max_length=200)] = ""
 
 
 class FlowBody(_Body):
@@ -90,6 +93,7 @@ class EvaluateBody(_Body):
 class WatchBody(_Body):
     file: str
     on: bool = True
+    by: Annotated[str, Field(max_length=200)] = ""
 
 
 class PreviewBody(_Body):
@@ -120,6 +124,8 @@ def build(executor: LocalExecutor, token: str) -> App:
     queue_routes.add(api, executor)
     figures.add(api, executor)
     keys.add(api, executor)
+    audit.add(api, executor)
+    retention.add(api, executor)
     inbox_routes.add(api, executor)
     schedule_routes.add(api, executor)
     alerts.add(api, executor)
@@ -267,7 +273,7 @@ def _add_watches(api: FastAPI, executor: LocalExecutor) -> None:
 
     @api.post("/watches")
     def watch(body: WatchBody) -> list[Any]:
-        (executor.watch if body.on else executor.unwatch)(body.file)
+        (executor.watch if body.on else executor.unwatch)(body.file, body.by)
         return [watch.to_json() for watch in executor.watches()]
 
 
