@@ -189,7 +189,7 @@ class _Discoveries:
         }
         write_text(self.path, json.dumps(self.known, indent=1, default=str))
         detected = json.loads(json.dumps(dict(found.detected), default=str))
-        run.note(node.id, "discovery.done", {"detected": detected, "columns": found.schema.to_json()})
+        run.note(node.id, "discovery.done", {"detected": detected, "columns": found.schema.types()})
         return found
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
     from tisserand.service.alerts.here import HereAlerts
+    from tisserand.service.telemetry.here import HereTelemetry
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -65,6 +66,12 @@ class LocalExecutor:
         from tisserand.service.alerts.here import HereAlerts
 
         return HereAlerts(self)
+
+    @cached_property
+    def telemetry(self) -> HereTelemetry:
+        from tisserand.service.telemetry.here import HereTelemetry
+
+        return HereTelemetry(self)
 
     # Runs
 
@@ -320,6 +327,7 @@ class LocalExecutor:
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         self._handles.clear()
+        self.telemetry.close()
         self.alerts.close()
         self.audit.close()
         self.ledger.close()

@@ -22,6 +22,7 @@ class Part(Protocol):
 def parts(executor: LocalExecutor) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one."""
     from tisserand.service.alerts.part import Alerting
+    from tisserand.service.telemetry.part import Exporting
     from tisserand.service.watching import Watching
 
-    return [Watching(executor), Alerting(executor)]
+    return [Watching(executor), Alerting(executor), Exporting(executor)]

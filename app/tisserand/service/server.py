@@ -24,6 +24,7 @@ from tisserand.service.alerts import routes as alerts
 from tisserand.service.guard import App, Guard
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
+from tisserand.service.telemetry import routes as telemetry
 from tisserand.texts import msg
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -100,6 +101,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     _add_flows(api, executor)
     _add_watches(api, executor)
     alerts.add(api, executor)
+    telemetry.add(api, executor)
     return Guard(api, token)
 
 

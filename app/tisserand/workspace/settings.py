@@ -28,7 +28,7 @@ def settings(workspace: Workspace, part: str, model: type[C]) -> C:
         first = config_problems(error, model)[0]
         field = ".".join(filter(None, (BLOCK, part, (first.place.field or "").removeprefix("config").removeprefix("."))))
         raise NodeError(
-            "“{field}” in “{file}”: {reason}", field=field, file=MARKER, reason=first.message, fix=first.fix
+            "“{name}” in “{file}”: {reason}", name=field, field=field, file=MARKER, reason=first.message, fix=first.fix
         ) from None
 
 
