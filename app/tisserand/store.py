@@ -55,6 +55,8 @@ class Store:
         db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
         try:
             db.execute(f"PRAGMA synchronous = {synchronous}")
+            # What is erased later must not be left over from rows that were written anew before.
+            db.execute("PRAGMA secure_delete = ON")
             _set_wal(db)
         except sqlite3.DatabaseError as error:
             db.close()

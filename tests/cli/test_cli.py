@@ -26,6 +26,7 @@ COMMANDS = [
     "connection",
     "secret",
     "watch",
+    "inbox",
     "serve",
     "designer",
 ]

@@ -13,6 +13,7 @@ from tisserand.engine.connected import unconnected
 from tisserand.engine.context import NodeContext
 from tisserand.engine.control import Stop
 from tisserand.engine.journal import Journal
+from tisserand.engine.keyed import wrong_keys
 from tisserand.engine.locking import SourceLock, open_parameters
 from tisserand.engine.native import unwritable
 from tisserand.engine.orders import colliding, undeclared
@@ -110,6 +111,7 @@ def check_text(
         *left,
         *loose,
         *undeclared(resolution),
+        *wrong_keys(resolution),
         *unwritable(resolution, workspace, environment),
         *colliding(resolution, workspace, environment),
     ]

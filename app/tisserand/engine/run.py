@@ -19,13 +19,15 @@ from tisserand.engine.blame import guilty
 from tisserand.engine.control import Cancelled, Stop
 from tisserand.engine.failures import Failure
 from tisserand.engine.journal import Event, Journal
-from tisserand.engine.launch import EVENT
+from tisserand.engine.keyed import Keyed
+from tisserand.engine.launch import EVENT, PAUSE
 from tisserand.engine.plan import Keep, Plan, Unit
 from tisserand.engine.progress import Progress
 from tisserand.engine.resolve import Port, Resolution, ResolvedNode
 from tisserand.engine.spool import Spools
 from tisserand.model import units as texts_of_units
 from tisserand.model.flow import Flow
+from tisserand.model.graph import undoing
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.scan import scan_error
@@ -42,6 +44,9 @@ NodeState = Literal["done", "failed", "skipped"]
 
 PARALLEL = 4
 """Units under way at the same time; at most one of them is a query of the backend, which uses all cores by itself."""
+
+PAUSED = 0.2
+"""Seconds between two looks whether a paused run goes on."""
 
 
 @dataclass
@@ -83,6 +88,7 @@ class FlowRun:
     plan: Plan = field(init=False)
     spools: Spools = field(init=False)
     progress: Progress = field(init=False)
+    keyed: Keyed = field(init=False)
     backend: DuckDB = field(init=False)
     bases: dict[Port, Base] = field(init=False, default_factory=dict)
     """Where the rows of ports stand: spools, and files that the backend scans."""
@@ -120,9 +126,14 @@ class FlowRun:
     _started: dict[str, float] = field(init=False, default_factory=dict)
     _traced: tracing.Place | None = field(init=False, default=None)
 
+    pause: Path = field(init=False)
+    """Nothing begins while this file exists; a called flow has that of the run that began all."""
+
     def __post_init__(self) -> None:
+        self.pause = self.folder / PAUSE
         self.spools = Spools(self.folder / "spool")
         self.progress = Progress(self)
+        self.keyed = Keyed(self)
 
     # -- journal
 
@@ -166,12 +177,17 @@ class FlowRun:
 
     def execute(self) -> None:
         """Do all units of the plan. Raises `Cancelled`; a failure stands in `failure`."""
-        waiting = list(self.plan.units)
+        back = undoing(self.flow)
+        waiting = [unit for unit in self.plan.units if unit.node not in back]
         running: dict[Future[None], Unit] = {}
+        self.keyed.begin()
         with self.progress, ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
             try:
                 while waiting or running:
-                    self._submit(waiting, running, pool)
+                    if not self.pause.exists():
+                        self._submit(waiting, running, pool)
+                    elif not running:
+                        self.stop.wait(PAUSED)
                     if not running:
                         continue
                     finished, _ = wait(running, timeout=0.25, return_when=FIRST_COMPLETED)
@@ -182,6 +198,23 @@ class FlowRun:
             except BaseException:
                 self.stop.pull()
                 raise
+        for unit in self.plan.units:
+            if unit.node in back:
+                self._pass_over(unit, msg("There is nothing to undo."))
+
+    def begin_again(self, stop: Stop) -> None:
+        """After a cancel: units are done once more, under another stop."""
+        self.stop, self.stopping, self.failure = stop, False, None
+        self.progress = Progress(self)
+
+    def do(self, unit: Unit) -> None:
+        """One unit in this thread, or why it must not run. Raises `Cancelled` only."""
+        self.stop.check()
+        reason = self.skip_reason(unit)
+        if reason is not None:
+            self.skip(unit, reason)
+        else:
+            self._perform(unit)
 
     def _submit(self, waiting: list[Unit], running: dict[Future[None], Unit], pool: ThreadPoolExecutor) -> None:
         """Start what can start, skip what cannot run any more, in the order of the plan."""
@@ -205,6 +238,8 @@ class FlowRun:
                 state = self.states.get(source, "skipped")
                 if condition == "done" and state != "done":
                     return msg("“{source}” did not succeed.", source=source)
+                if condition == "undo" and state != "done":
+                    return msg("“{source}” was not done: there is nothing to undo.", source=source)
                 if condition == "failed" and state != "failed":
                     return msg("“{source}” did not fail.", source=source)
         for port in unit.bases:
@@ -221,6 +256,10 @@ class FlowRun:
     def skip(self, unit: Unit, reason: Message) -> None:
         with self._lock:
             self.ended[unit.id] = "skipped"
+            self._pass_over(unit, reason)
+
+    def _pass_over(self, unit: Unit, reason: Message) -> None:
+        with self._lock:
             for name in (*unit.covers, unit.node):
                 if name not in self.states and self._only_in(name, unit):
                     self.states[name] = "skipped"
@@ -247,6 +286,7 @@ class FlowRun:
                 limit = texts_of_units.seconds(node.spec.timeout) if node.spec.timeout else None
                 with stop.deadline(limit), self.progress.of(unit, stop):
                     rows = perform(self, unit, stop, attempt)
+                    self.keyed.behind(unit)
                 self._done(unit, rows)
                 return
             except Cancelled:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.model.flow import In, Out
 from tisserand.model.schema import Column, Schema
+from tisserand.sdk.called import Call, CalledTrigger, Fault, NotAllowed, NotTaken, Receiver
 from tisserand.sdk.config import Config, PerColumn, Picks, Unit, When, Words
 from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.context import Context, ControlContext, ListenContext
@@ -26,6 +27,7 @@ from tisserand.sdk.fields import (
     TargetPath,
     Url,
 )
+from tisserand.sdk.following import EndedRun, FollowingTrigger, RunsContext
 from tisserand.sdk.node import (
     REJECTS,
     Arrivals,
@@ -46,6 +48,7 @@ from tisserand.sdk.node import (
     Writer,
     Written,
 )
+from tisserand.sdk.timed import Moment, Timed, TimedConfig, Zone
 from tisserand.texts import N_, Message, msg
 
 if TYPE_CHECKING:
@@ -57,6 +60,8 @@ __all__ = [
     "REJECTS",
     "Arrivals",
     "Arrived",
+    "Call",
+    "CalledTrigger",
     "Code",
     "Column",
     "ColumnName",
@@ -70,24 +75,32 @@ __all__ = [
     "Discovery",
     "Duration",
     "Effect",
+    "EndedRun",
+    "Fault",
     "FilePath",
     "FileSink",
     "FolderPath",
+    "FollowingTrigger",
     "Formula",
     "Grouping",
     "In",
     "Isolated",
     "ListenContext",
     "Message",
+    "Moment",
     "N_",
     "Node",
     "NodeError",
+    "NotAllowed",
+    "NotTaken",
     "Out",
     "Outcome",
     "PerColumn",
     "Picks",
     "Reader",
+    "Receiver",
     "Relation",
+    "RunsContext",
     "Scan",
     "Schema",
     "Secret",
@@ -95,6 +108,8 @@ __all__ = [
     "SqlText",
     "Step",
     "TargetPath",
+    "Timed",
+    "TimedConfig",
     "Transform",
     "Trigger",
     "Unit",
@@ -103,5 +118,6 @@ __all__ = [
     "Words",
     "Writer",
     "Written",
+    "Zone",
     "msg",
 ]

@@ -327,10 +327,20 @@ class Trigger(Node[C]):
 
     role = "trigger"
     outputs: ClassVar[tuple[Out, ...]] = (Out("event"),)
+    looks: ClassVar[bool] = False
+    """The columns of the event are learnt outside, by `discover`, as those of a reader are; `event` is then not asked."""
 
     def event(self, config: C) -> Schema:
         """The columns of the event. Parameters of the flow that are named as a column get its value, where a run takes one event."""
         raise NotImplementedError
+
+    def discover(self, ctx: Context, config: C) -> Discovery:
+        """As `Reader.discover`, where it `looks`."""
+        raise NotImplementedError
+
+    def harmless(self, config: C) -> bool:
+        """As `Reader.harmless`."""
+        return True
 
     def listen(self, ctx: ListenContext, config: C) -> Iterator[Arrivals]:
         """Yield what happens for as long as the flow is on. When the generator is asked for the next arrivals, those before are in

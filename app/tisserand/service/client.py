@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from requests import Response
 
     from tisserand.service.alerts.remote import RemoteAlerts
+    from tisserand.service.figures.remote import RemoteFigures
+    from tisserand.service.inbox.remote import RemoteInbox
+    from tisserand.service.keys.remote import RemoteKeys
+    from tisserand.service.queue.remote import RemoteQueue
+    from tisserand.service.schedule.remote import HttpSchedules
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -65,8 +70,14 @@ class HttpExecutor:
         asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until}
         return str(self.call("POST", f"/runs/{_part(run)}/resume", asked).json()["id"])
 
-    def cancel(self, run: str) -> None:
-        self.call("POST", f"/runs/{_part(run)}/cancel")
+    def cancel(self, run: str, by: str = "") -> None:
+        self.call("POST", f"/runs/{_part(run)}/cancel", params={"by": by})
+
+    @cached_property
+    def queue(self) -> RemoteQueue:
+        from tisserand.service.queue.remote import RemoteQueue
+
+        return RemoteQueue(self)
 
     def run(self, run: str) -> RunInfo:
         return RunInfo.from_json(self.call("GET", f"/runs/{_part(run)}").json())
@@ -86,7 +97,7 @@ class HttpExecutor:
         while True:
             ended = False
             try:
-                for event in self._stream(run, after, follow):
+                for event in self._stream(f"/runs/{_part(run)}/events", after, follow):
                     if event.seq is not None:
                         after, failures = event.seq, 0
                         ended = event.kind.removeprefix("run.") in FINAL
@@ -101,9 +112,24 @@ class HttpExecutor:
             if not follow or ended or self.run(run).final:
                 return
 
-    def _stream(self, run: str, after: int, follow: bool) -> Iterator[Event]:
-        path = f"/runs/{_part(run)}/events"
-        params = {"after": str(after), "follow": str(follow).lower()}
+    def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
+        failures = 0
+        while True:
+            try:
+                for event in self._stream("/events", after, follow):
+                    after, failures = event.seq, 0
+                    yield event
+                if not follow:
+                    return
+            except requests.RequestException as error:
+                # Before the first event nobody knows where to go on.
+                failures += 1
+                if failures >= TRIES or after is None:
+                    raise self._unreachable(error) from error
+                time.sleep(0.2 * failures)
+
+    def _stream(self, path: str, after: int | None, follow: bool) -> Iterator[Event]:
+        params = {"after": after, "follow": str(follow).lower()}
         with self._session.get(self.url + path, params=params, stream=True, timeout=PATIENCE) as answer:
             _check(answer)
             for line in answer.iter_lines(chunk_size=None):
@@ -118,6 +144,12 @@ class HttpExecutor:
 
     def watches(self) -> list[Watch]:
         return [Watch.from_json(watch) for watch in self.call("GET", "/watches").json()]
+
+    @cached_property
+    def schedules(self) -> HttpSchedules:
+        from tisserand.service.schedule.remote import HttpSchedules
+
+        return HttpSchedules(self)
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
         found = self.call("POST", "/check", {"file": file, "text": text, "env": env}, timeout=LONG).json()
@@ -196,6 +228,24 @@ class HttpExecutor:
     def test_connection(self, name: str, env: str | None = None) -> Tested:
         answer = self.call("POST", f"/connections/{_part(name)}/test", params={"env": env}, timeout=LONG).json()
         return Tested(answer["ok"], Message.from_json(answer["message"]), answer["seconds"])
+
+    @cached_property
+    def figures(self) -> RemoteFigures:
+        from tisserand.service.figures.remote import RemoteFigures
+
+        return RemoteFigures(self)
+
+    @cached_property
+    def inbox(self) -> RemoteInbox:
+        from tisserand.service.inbox.remote import RemoteInbox
+
+        return RemoteInbox(self)
+
+    @cached_property
+    def keys(self) -> RemoteKeys:
+        from tisserand.service.keys.remote import RemoteKeys
+
+        return RemoteKeys(self)
 
     def close(self) -> None:
         self._session.close()

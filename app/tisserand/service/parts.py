@@ -22,7 +22,25 @@ class Part(Protocol):
 def parts(executor: LocalExecutor) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one."""
     from tisserand.service.alerts.part import Alerting
+    from tisserand.service.figures.ahead import Ahead
+    from tisserand.service.inbox.dispatch import Dispatch
+    from tisserand.service.inbox.hooks import Hooks
+    from tisserand.service.inbox.listening import Listening
+    from tisserand.service.keys.finishing import Finishing
+    from tisserand.service.queue.line import Line
+    from tisserand.service.schedule.clock import Clock
     from tisserand.service.telemetry.part import Exporting
-    from tisserand.service.watching import Watching
 
-    return [Watching(executor), Alerting(executor), Exporting(executor)]
+    hooks = Hooks(executor)
+    # The queue first: what the others start is begun by it.
+    return [
+        Line(executor),
+        Dispatch(executor),
+        hooks,
+        Listening(executor, hooks),
+        Clock(executor),
+        Finishing(executor),
+        Ahead(executor),
+        Alerting(executor),
+        Exporting(executor),
+    ]

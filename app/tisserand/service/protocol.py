@@ -11,10 +11,15 @@ from tisserand.engine.launch import Keep, Refused, RunRequest, Uncertain
 from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
 from tisserand.service.ledger import Watch
+from tisserand.service.schedule.calls import Schedules
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
     from tisserand.service.alerts.calls import Alerts
+    from tisserand.service.figures.calls import Figures
+    from tisserand.service.inbox.calls import Inbox
+    from tisserand.service.keys.calls import Keys
+    from tisserand.service.queue.calls import Queue
 
 __all__ = [
     "FINAL",
@@ -215,8 +220,12 @@ class Executor(Protocol):
         say what to do with them. `edited` takes the flow as its file now has it, `text` this one: what was completed and does not
         depend on the edit is not done again. `until` is the node to stop behind this time, "" for none."""
 
-    def cancel(self, run: str) -> None:
-        """Ask a run to stop, and make it stop after a grace period. Returns at once."""
+    def cancel(self, run: str, by: str = "") -> None:
+        """Ask a run to stop, and make it stop after a grace period. Returns at once. `by` is the person who asked for it."""
+
+    @property
+    def queue(self) -> Queue:
+        """Runs that are not over: whose turn it is, and what is paused."""
 
     def run(self, run: str) -> RunInfo: ...
 
@@ -229,6 +238,10 @@ class Executor(Protocol):
         """The events of a run with a number above `after`. With `follow`, wait for more until the run is over, with events of
         the kind `progress` (without a number) in between."""
 
+    def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
+        """The events of all runs with a number above `after`, or from now on. With `follow`, wait for more until the iterator is
+        closed; whoever lost the connection goes on after the last number it saw, and misses nothing."""
+
     def watch(self, file: str) -> None:
         """Switch a flow on: the executor process of the workspace listens for it and starts it for every event."""
 
@@ -237,6 +250,10 @@ class Executor(Protocol):
 
     def watches(self) -> list[Watch]:
         """The flows that are on."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """Due times: those to come, those judged, and why."""
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
         """All problems of a flow at once."""
@@ -305,6 +322,17 @@ class Executor(Protocol):
 
     def test_connection(self, name: str, env: str | None = None) -> Tested:
         """Reach the system behind a connection and say what was found."""
+
+    @property
+    def inbox(self) -> Inbox: ...
+
+    @property
+    def figures(self) -> Figures:
+        """Load, success, durations; runs by filter; timelines."""
+
+    @property
+    def keys(self) -> Keys:
+        """Business keys: where a value went, and its erasure."""
 
     @property
     def alerts(self) -> Alerts:

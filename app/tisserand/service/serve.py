@@ -50,12 +50,12 @@ def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None,
             executor.close()
 
 
-def ensure(root: Path, seconds: float = 60) -> str:
-    """The address of the workspace's executor process; where none runs, one is started that outlives this process."""
+def ensure(root: Path, seconds: float = 60, port: int = 0) -> str:
+    """The address of the workspace's executor process; where none runs, one is started (at `port`) that outlives this process."""
     found = running(root)
     if found is not None:
         return found
-    command = [sys.executable, "-m", "tisserand.cli.main", "serve", "--workspace", str(root)]
+    command = [sys.executable, "-m", "tisserand.cli.main", "serve", "--workspace", str(root), "--port", str(port)]
     with (state_folder(root) / "serve.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=root)
     end = time.monotonic() + seconds

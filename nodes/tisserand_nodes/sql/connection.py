@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import quote
 
-from tisserand.sdk import Connection, ConnectionType, Context, Message, NodeError, Secret, When, msg
+from tisserand.sdk import Connection, ConnectionType, Context, ListenContext, Message, NodeError, Secret, When, msg
 
 if TYPE_CHECKING:
     import sqlite3
@@ -66,7 +66,7 @@ class DatabaseConnection(Connection):
     types = ("database",)
 
 
-def database(ctx: Context, name: str) -> tuple[Database, Path | None]:
+def database(ctx: Context | ListenContext, name: str) -> tuple[Database, Path | None]:
     """The connection of that name and, for SQLite, its file, which must lie in the allowed folders."""
     found = ctx.connection(name)
     if not isinstance(found, Database):

@@ -91,8 +91,8 @@ class Given:
     def scheduled(self):
         return self.told.schedules
 
-    def resting(self):
-        return self.told.rests
+    def rests(self, file, trigger):
+        return file in self.told.rests
 
 
 class Plant:

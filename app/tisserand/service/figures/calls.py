@@ -12,7 +12,8 @@ from tisserand.texts import Message
 
 @dataclass(frozen=True, slots=True)
 class FlowFigures:
-    """One flow over a stretch of time. Runs that other flows called do not count. Times are seconds since 1970, UTC."""
+    """One flow over a stretch of time: the runs with `since <= created < until`. Runs that other flows called do not count. Times
+    are seconds since 1970, UTC."""
 
     flow: str
     file: str | None = None
@@ -32,7 +33,7 @@ class FlowFigures:
     dead: int = 0
     """Events given up on."""
     runs: int = 0
-    """Runs that began in the stretch."""
+    """Runs that were asked for in the stretch."""
     done: int = 0
     failed: int = 0
     """`failed` and `interrupted`."""
@@ -40,7 +41,7 @@ class FlowFigures:
     """Seconds from begin to end of the runs that are done: the nearest-rank median."""
     p95: float | None = None
     rows: int = 0
-    """Rows that its sinks wrote."""
+    """Rows that its sinks wrote, in runs that are over."""
     bytes: int = 0
     last: str | None = None
     """The latest run, and how it stands."""
@@ -65,7 +66,7 @@ class FlowFigures:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What began in one stretch of time: `[time, time + seconds)`."""
+    """What was asked for in one stretch of time: `[time, time + seconds)`."""
 
     time: float
     seconds: float
@@ -80,7 +81,11 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A filter over runs; everything given must hold. `text` is looked for in run id, flow, file, who and error (any case)."""
+    """A filter over runs; everything given must hold.
+
+    `text` is looked for, in any case, inside flow, file and who; with three letters and more, also inside errors (code, node, and
+    the sentence in every language) and at the beginning of the last part of run ids; with eight and more, at the beginning of
+    run ids. Nothing that fits is left out."""
 
     flow: str | None = None
     states: tuple[str, ...] = ()
@@ -91,6 +96,9 @@ class Asked:
     text: str | None = None
     children: bool = False
     """Also runs that other flows called."""
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"states": list(self.states)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +124,8 @@ class Figures(Protocol):
         """Every flow of the workspace and every flow that ran, by title."""
 
     def load(self, since: float, until: float, seconds: float, flow: str | None = None) -> list[Load]:
-        """Stretches of `seconds` from `since` on, all of them, also those in which nothing began."""
+        """Stretches of `seconds` from `since` on, all of them, also those in which nothing began. Runs that retention has removed
+        count in whole hours (with `flow`: UTC days) that lie inside one stretch."""
 
     def runs(self, asked: Asked, limit: int = 100, before: str | None = None) -> list[RunInfo]:
         """Runs that fit, the latest first, without their nodes; `before` is the run id to go on from."""

@@ -36,20 +36,23 @@ class Stocks(Protocol):
 
 
 class OwnStocks:
-    """What the ledger knows by itself."""
+    """What the other areas of an executor in this process hold."""
 
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
 
     def inbox(self) -> Mapping[str, int]:
-        found = self._executor.ledger.rows("SELECT file, count(*) FROM events WHERE state IS NULL GROUP BY file")
-        return {str(file): int(count) for file, count in found}
+        return self._in("waiting")
 
     def dead(self) -> Mapping[str, int]:
-        return {}
+        return self._in("dead")
 
     def verdicts(self) -> Mapping[str, int]:
-        return {}
+        found = self._executor.schedules.ledger.rows("SELECT verdict, count(*) FROM verdicts GROUP BY verdict")
+        return {str(verdict): int(n) for verdict, n in found}
+
+    def _in(self, state: str) -> Mapping[str, int]:
+        return {one.file: one.counts.get(state, 0) for one in self._executor.inbox.counts()}
 
 
 def scraped(executor: LocalExecutor, flows: int, stocks: Stocks) -> bytes:
@@ -150,7 +153,9 @@ class _Figures(Collector):
         ):
             alerts.add_metric([rule, severity], n)
         yield alerts
-        verdicts = CounterMetricFamily("tisserand_due_times", "Due times of schedules, by verdict.", labels=["verdict"])
+        verdicts = GaugeMetricFamily(
+            "tisserand_due_times", "Due times of schedules that are kept, by verdict.", labels=["verdict"]
+        )
         for verdict, n in sorted(self._stocks.verdicts().items()):
             verdicts.add_metric([verdict], n)
         yield verdicts
