@@ -14,7 +14,7 @@ from tisserand.sdk.errors import NodeError
 from tisserand.texts import N_, msg, translate
 
 if TYPE_CHECKING:
-    from tisserand.service.alerts.calls import Alert
+    from tisserand.service.alerts.calls import Alert, AlertState
 
 alerts = Group("alerts", help=N_("List, acknowledge and silence alerts, and test where they are told."))
 
@@ -28,7 +28,7 @@ alerts = Group("alerts", help=N_("List, acknowledge and silence alerts, and test
 @json_option
 def list_alerts(state: str, flow: str | None, rule: str | None, limit: int, workspace: str | None, as_json: bool) -> int:
     with session.executor(session.workspace(workspace)) as executor:
-        asked = "open" if state == "open" else "resolved" if state == "resolved" else None
+        asked: AlertState | None = "open" if state == "open" else "resolved" if state == "resolved" else None
         found = executor.alerts.list(asked, flow, rule, limit)
         silences = executor.alerts.silences()
         known = executor.alerts.rules()

@@ -19,8 +19,8 @@ class Part(Protocol):
         """Begin nothing new and let go of everything, within a few seconds. Runs under way go on."""
 
 
-def parts(executor: LocalExecutor) -> Sequence[Part]:
-    """The parts of one workspace's executor process, of which there is one."""
+def parts(executor: LocalExecutor, log: str | None = None) -> Sequence[Part]:
+    """The parts of one workspace's executor process, of which there is one. `log` is the form of its log, as `Logging` takes it."""
     from tisserand.service.alerts.part import Alerting
     from tisserand.service.figures.ahead import Ahead
     from tisserand.service.inbox.dispatch import Dispatch
@@ -29,6 +29,7 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
     from tisserand.service.keys.finishing import Finishing
     from tisserand.service.queue.line import Line
     from tisserand.service.schedule.clock import Clock
+    from tisserand.service.telemetry.logs import Logging
     from tisserand.service.telemetry.part import Exporting
 
     hooks = Hooks(executor)
@@ -43,4 +44,5 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
         Ahead(executor),
         Alerting(executor),
         Exporting(executor),
+        Logging(executor, log),
     ]

@@ -85,8 +85,9 @@ class Metrics(Config):
 class Log(Config):
     """What the executor writes while it serves."""
 
-    format: Literal["text", "json"] = "text"
-    """Lines for people, or one JSON object a line."""
+    format: Literal["none", "text", "json"] | None = None
+    """Lines for people, one JSON object a line, or nothing. Where nothing is said: lines for people in `serve.log`, and nothing on a
+    standard error that is anything else."""
     size: Size = Size("10MB")
     """How large `serve.log` may become before it is put aside."""
     files: int = 5
