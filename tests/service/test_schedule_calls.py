@@ -86,3 +86,15 @@ def test_the_command_line(root, flow):
     call("answer", "due", "2026-11-24 06:00", "--leave", code=2)
     call("answer", "due", "--leave", code=2)
     call("why", "due", "soon", code=2)
+
+
+def test_check_refuses_what_never_comes_and_what_is_not_there(executor, root):
+    text = """\
+tisserand: 1
+id: wrong
+nodes:
+  never: {kind: trigger.cron, config: {cron: "0 6 30 2 *"}}
+  lost: {kind: trigger.interval, config: {every: 1h, calendar: nowhere}}
+"""
+    found = [(each.place.node, each.place.field, each.place.line) for each in executor.check(text=text)]
+    assert found == [("never", "config.cron", 4), ("lost", "config.calendar", 5)]

@@ -436,3 +436,39 @@ def test_ahead_of_all_flows_that_are_on(world):
     ]
     assert w.executor.schedules.next_due("flows/a.yaml") == at("2026-11-25 01:10")
     assert w.executor.schedules.next_due("flows/off.yaml") is None
+
+
+# Load
+
+
+def test_a_hundred_flows_due_in_the_same_minute_have_a_verdict_each(world):
+    w = world(now="2026-11-25 00:30")
+    files = [w.flow("cron: '0 1 * * *', timezone: UTC", f"f{number}") for number in range(100)]
+    for file in files:
+        w.on(file)
+    w.up()
+    w.until("2026-11-25 00:59")
+    writes = []
+    w.executor.schedules.ledger._on_write = writes.append
+    w.until("2026-11-25 01:00")
+    found = w.executor.schedules.ledger.verdicts(None, 0, 4e9)
+    assert sorted(each.file for each in found) == sorted(files) and {each.verdict for each in found} == {"ran"}
+    assert len(w.started) == 100 and writes.count("judged") == 1  # one wait for the disk for all of them
+
+
+def test_files_that_do_not_change_are_not_read_again(world, monkeypatch):
+    from tisserand.service.schedule import clock
+
+    w = world(now="2026-11-25 00:30")
+    for number in range(20):
+        w.on(w.flow(HOURLY, f"f{number}"))
+    read = []
+    whole = clock.read_specs
+    monkeypatch.setattr(clock, "read_specs", lambda *given: read.append(given[1]) or whole(*given))
+    w.up()
+    assert len(read) == 20
+    w.until("2026-11-25 03:30", 60)
+    assert len(read) == 20
+    w.flow(HOURLY, "f7")
+    w.until("2026-11-25 03:40", 60)
+    assert read[20:] == ["flows/f7.yaml"]

@@ -92,6 +92,7 @@ STEP = st.one_of(
     st.tuples(st.just("back"), st.integers(1, 600)),
     st.tuples(st.sampled_from(["pause", "unpause", "off", "on", "restart"]), st.just(0)),
     st.tuples(st.just("edit"), SPEC),
+    st.tuples(st.just("edit while away"), SPEC),
 )
 
 
@@ -132,6 +133,13 @@ def play(root: Path, spec, missed: str, steps) -> None:
                 in_force.append((w.now, how))
                 w.flow(written(how, missed))
                 w.tick()
+            elif what == "edit while away":
+                w.down()
+                w.now += 200 * MINUTES + 1
+                in_force.append((w.now, how))
+                w.flow(written(how, missed))
+                w.now += 300 * MINUTES
+                w.up()
             elif what in ("pause", "unpause"):
                 w.now += 1
                 (w.pause if what == "pause" else w.unpause)(file)
@@ -179,7 +187,7 @@ def _compare(w, begin, highest, in_force, on, paused) -> None:
             elif not any(is_paused for _time, is_paused in paused):
                 assert verdict in ("ran", "missed", "asking"), (schedules.shown(due), verdict)
     assert not found, sorted(map(schedules.shown, found))
-    ran = list(w.executor.schedules.ledger.verdicts("flows/f.yaml", 0, 4e9, "ran", 100_000))
+    ran = w.executor.schedules.ledger.verdicts("flows/f.yaml", 0, 4e9, "ran", 100_000)
     assert len(w.started) == len(ran) == len(set(w.started))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -28,8 +28,7 @@ alerts = Group("alerts", help=N_("List, acknowledge and silence alerts, and test
 @json_option
 def list_alerts(state: str, flow: str | None, rule: str | None, limit: int, workspace: str | None, as_json: bool) -> int:
     with session.executor(session.workspace(workspace)) as executor:
-        asked: AlertState | None = "open" if state == "open" else "resolved" if state == "resolved" else None
-        found = executor.alerts.list(asked, flow, rule, limit)
+        found = executor.alerts.list(None if state == "all" else cast("AlertState", state), flow, rule, limit)
         silences = executor.alerts.silences()
         known = executor.alerts.rules()
     if as_json:

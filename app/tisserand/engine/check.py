@@ -21,6 +21,7 @@ from tisserand.engine.pinned import columns
 from tisserand.engine.prepare import placed
 from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
 from tisserand.engine.run import FlowRun, Options
+from tisserand.engine.scheduled import uncalendared
 from tisserand.engine.values import typical_values
 from tisserand.model.check import check_flow
 from tisserand.model.edit_group import named
@@ -114,6 +115,7 @@ def check_text(
         *wrong_keys(resolution),
         *unwritable(resolution, workspace, environment),
         *colliding(resolution, workspace, environment),
+        *uncalendared(resolution, workspace),
     ]
     problems += placed(found, reading, file)
     return CheckResult(problems, {name: dict(node.schemas) for name, node in resolution.nodes.items()}, whole, resolution)

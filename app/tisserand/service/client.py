@@ -36,6 +36,9 @@ LONG = (5.0, 600.0)
 
 TRIES = 5
 
+RESTART = 60.0
+"""Seconds for which the stream of all events waits for an executor that is away."""
+
 
 class HttpExecutor:
     """Implements `Executor` against one executor process."""
@@ -113,20 +116,22 @@ class HttpExecutor:
                 return
 
     def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
-        failures = 0
+        away = time.monotonic()
         while True:
+            begun = time.monotonic()
             try:
                 for event in self._stream("/events", after, follow):
-                    after, failures = event.seq, 0
+                    after = event.seq
                     yield event
                 if not follow:
                     return
             except requests.RequestException as error:
-                # Before the first event nobody knows where to go on.
-                failures += 1
-                if failures >= TRIES or after is None:
+                if time.monotonic() - begun > PATIENCE[0]:
+                    away = time.monotonic()  # it was there until now
+                # Before the first event nobody knows where to go on. A restart takes a while.
+                if after is None or not follow or time.monotonic() - away > RESTART:
                     raise self._unreachable(error) from error
-                time.sleep(0.2 * failures)
+                time.sleep(0.2)
 
     def _stream(self, path: str, after: int | None, follow: bool) -> Iterator[Event]:
         params = {"after": after, "follow": str(follow).lower()}

@@ -128,7 +128,7 @@ class LocalExecutor:
     ) -> str:
         if uncertain not in (None, "repeat", "skip"):
             raise refusal("call.uncertain", msg("“{value}” is not one of repeat, skip.", value=str(uncertain)))
-        self.journal.recover(process_alive)
+        self.journal.recover(self.alive)
         found = self.run(run)
         if found.uncertain and uncertain is None:
             raise refusal(
@@ -216,7 +216,7 @@ class LocalExecutor:
 
     def follower(self, run: str, after: int = 0) -> Follower:
         """For callers that must not block while they wait."""
-        return Follower(self.journal, run, after)
+        return Follower(self.journal, run, after, self.alive)
 
     def wait(self, run: str) -> RunInfo:
         """Wait for the end of a run that this object started."""
@@ -457,6 +457,10 @@ class LocalExecutor:
         if record is None:
             raise unknown_run(run)
         return record
+
+    def alive(self, pid: int, started: float) -> bool:
+        """Whether a run's process lives, or is ours: of those the pool says how they died."""
+        return (self.line is not None and pid in self.line.pool.pids()) or process_alive(pid, started)
 
     def inside(self, file: str) -> str:
         """The path of a flow file relative to the workspace, which it may not leave."""

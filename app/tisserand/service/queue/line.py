@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tisserand.engine.launch import process_alive, run_folder
+from tisserand.engine.launch import run_folder
 from tisserand.engine.overlap import under_way as overlapping
 from tisserand.engine.pool import Pool
 from tisserand.model.problem import Problem
@@ -125,8 +125,7 @@ class Line:
         if time.monotonic() - self._recovered < RECOVER:
             return
         self._recovered = time.monotonic()
-        ours = self.pool.pids()
-        self._executor.journal.recover(lambda pid, started: pid in ours or process_alive(pid, started))
+        self._executor.journal.recover(self._executor.alive)
 
     def _holds(self, waiting: list[Asking]) -> Holds:
         return holds(self._executor, waiting)

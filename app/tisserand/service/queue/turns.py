@@ -68,7 +68,7 @@ def verdicts(line: Sequence[Asking], under_way: Iterable[Asking], runs: int, mem
     for asking in line:
         verdict = _held(asking, busy, holds, latest)
         if verdict is None and len(busy) >= runs:
-            verdict = Verdict(asking, "wait", msg("{busy} runs of {most} under way", busy=len(busy), most=runs))
+            verdict = Verdict(asking, "wait", msg("runs under way: {busy} of {most}", busy=len(busy), most=runs))
         if verdict is None:
             short = short or (bool(busy) and sum(each.memory for each in busy) + asking.memory > memory)
             if short:
