@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from tisserand.service.queue.line import Line
     from tisserand.service.retention.here import HereRetention
     from tisserand.service.schedule.here import LocalSchedules
+    from tisserand.service.telemetry.here import HereTelemetry
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -80,6 +81,12 @@ class LocalExecutor:
         from tisserand.service.alerts.here import HereAlerts
 
         return HereAlerts(self)
+
+    @cached_property
+    def telemetry(self) -> HereTelemetry:
+        from tisserand.service.telemetry.here import HereTelemetry
+
+        return HereTelemetry(self)
 
     # Runs
 
@@ -456,6 +463,7 @@ class LocalExecutor:
             self.inbox.store.close()
         if "schedules" in self.__dict__:
             self.schedules.close()
+        self.telemetry.close()
         self.alerts.close()
         self.audit.close()
         self.ledger.close()

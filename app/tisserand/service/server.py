@@ -32,6 +32,7 @@ from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertai
 from tisserand.service.queue import routes as queue_routes
 from tisserand.service.retention import routes as retention
 from tisserand.service.schedule import routes as schedule_routes
+from tisserand.service.telemetry import routes as telemetry
 from tisserand.texts import msg
 
 __all__ = ["ARROW", "LINES", "TOTAL", "Server", "build"]
@@ -129,6 +130,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     inbox_routes.add(api, executor)
     schedule_routes.add(api, executor)
     alerts.add(api, executor)
+    telemetry.add(api, executor)
     return Guard(api, token)
 
 

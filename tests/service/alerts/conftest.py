@@ -16,7 +16,7 @@ from tisserand.service.alerts.following import Following
 from tisserand.service.local import LocalExecutor
 
 SIGMA = 0.4
-COLUMNS = [{"name": "id", "type": "int64"}, {"name": "name", "type": "string"}]
+COLUMNS = {"id": "int64", "name": "string"}
 
 
 def last_day(day):
@@ -91,8 +91,8 @@ class Given:
     def scheduled(self):
         return self.told.schedules
 
-    def resting(self):
-        return self.told.rests
+    def rests(self, file, trigger):
+        return file in self.told.rests
 
 
 class Plant:
@@ -210,7 +210,7 @@ class Plant:
             return at + seconds, "failed", None, None, retries, problem("node.error"), COLUMNS
         if kind == "drift":
             return at + seconds, "failed", None, None, retries, problem("source.drift"), COLUMNS
-        columns = [*COLUMNS, {"name": "new", "type": "date"}] if kind == "columns" else COLUMNS
+        columns = COLUMNS | {"new": "date"} if kind == "columns" else COLUMNS
         return at + seconds, "done", rows, rejected, retries, None, columns
 
     def run(self, flows, days, faults=()):

@@ -267,7 +267,7 @@ class Sources:
     def inbox(self): return {}
     def missed(self, since, until): return [Missed("orders", "flows/orders.yaml", now - 5)]
     def scheduled(self): return frozenset()
-    def resting(self): return frozenset()
+    def rests(self, file, trigger): return False
 
 store = AlertStore(root / ".tisserand" / "alerts.sqlite", wrote)
 with Journal(journal_path(root)) as journal:

@@ -57,7 +57,7 @@ def facts(record: RunRecord, events: Iterable[Event]) -> Facts:
         elif event.kind == "sink.done":
             written[node] = int(data.get("rows") or 0)
         elif event.kind == "discovery.done" and data.get("columns"):
-            columns[node] = tuple(f"{column['name']}: {column['type']}" for column in data["columns"])
+            columns[node] = tuple(f"{name}: {type}" for name, type in data["columns"].items())
         elif event.kind == "node.done" and "rejected" in data:
             refused = int(data["rejected"] or 0)
             others = sum(int(count) for count in (data.get("rows") or {}).values()) - refused

@@ -169,11 +169,14 @@ class Following:
         found = self._store.rows("SELECT flow, file, last, usual FROM due WHERE due < ? AND NOT told", (now,))
         if not found:
             return
-        quiet = self._sources.scheduled() | self._sources.resting()
+        judged = self._sources.scheduled()
         with self._store.writing("alerts.late") as db:
             for flow, file, last, usual in found:
                 db.execute("UPDATE due SET told = 1 WHERE flow = ?", (flow,))
-                if file in quiet or not (self._root / file).exists() or now < self._since:
+                if file in judged or not (self._root / file).exists():
+                    continue
+                trigger = self._history.usual_trigger(db, flow, last - WINDOW) or "manual"
+                if self._sources.rests(file, trigger):
                     continue
                 message = msg("No run has begun for {since}; usually there is one within {usual}.",
                               since=span(now - last), usual=span(usual))  # fmt: skip

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import re
 from pathlib import Path
 
 from tisserand.service.alerts.normal import DAY
 from tisserand.service.alerts.settings import Settings
-from tisserand.service.alerts.sources import Sources
+from tisserand.service.alerts.sources import Sources, flow_id
 from tisserand.service.alerts.store import AlertStore, Finding
 from tisserand.texts import Message, msg
 
@@ -19,7 +18,6 @@ SHORTEST = 20
 LONGER = 1.5
 """How much longer than in the week before."""
 QUEUE = ""
-_FLOW_ID = re.compile(r"^id:[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
 class Growing:
@@ -69,13 +67,7 @@ class Growing:
 
     def _flow(self, name: str) -> str:
         """The id of the flow in a file."""
-        if not name:
-            return ""
-        try:
-            match = _FLOW_ID.search((self._root / name).read_text(encoding="utf-8", errors="replace"))
-        except OSError:
-            match = None
-        return match[1] if match else name.rpartition("/")[2].rpartition(".")[0]
+        return flow_id(self._root, name) if name else ""
 
     def _said(self, name: str, first: int, length: int, most: int) -> Message:
         if name == QUEUE:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
     from tisserand.service.local import LocalExecutor
+
+_FLOW_ID = re.compile(r"^id:[ \t]*[\"']?([^\s\"'#]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +41,12 @@ class Sources(Protocol):
     def scheduled(self) -> frozenset[str]:
         """The flow files whose due times are judged by a schedule: their rhythm is not."""
 
-    def resting(self) -> frozenset[str]:
-        """The flow files that are paused, or that start by themselves and are switched off: nothing is missed of them."""
+    def rests(self, file: str, trigger: str) -> bool:
+        """Whether nothing is missed of a flow that is usually started so: it is paused, or started by itself and is switched off."""
 
 
 class OwnSources:
-    """What journal and ledger know by themselves."""
+    """What the other areas of an executor in this process tell."""
 
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
@@ -52,14 +56,28 @@ class OwnSources:
         return int(found[0]) if found else 0
 
     def inbox(self) -> Mapping[str, int]:
-        found = self._executor.ledger.rows("SELECT file, count(*) FROM events WHERE state IS NULL GROUP BY file")
-        return {str(file): int(count) for file, count in found}
+        return {one.file: one.counts.get("waiting", 0) for one in self._executor.inbox.counts()}
 
     def missed(self, since: float, until: float) -> Sequence[Missed]:
-        return ()
+        found = self._executor.schedules.verdicts(None, since, until, "missed")
+        return [Missed(self._flow(one.file), one.file, one.due, one.reason) for one in found]
 
     def scheduled(self) -> frozenset[str]:
-        return frozenset()
+        in_force = self._executor.schedules.ledger.in_force()
+        return frozenset(file for (file, _node), segment in in_force.items() if segment.spec is not None)
 
-    def resting(self) -> frozenset[str]:
-        return frozenset(self._executor.ledger.paused())
+    def rests(self, file: str, trigger: str) -> bool:
+        ledger = self._executor.ledger
+        return file in ledger.paused() or (trigger not in ("manual", "flow") and file not in ledger.on())
+
+    def _flow(self, file: str) -> str:
+        return flow_id(self._executor.root, file)
+
+
+def flow_id(root: Path, file: str) -> str:
+    """The id of the flow in a file; the file's name where it cannot be read."""
+    try:
+        match = _FLOW_ID.search((root / file).read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        match = None
+    return match[1] if match else Path(file).stem
