@@ -212,3 +212,15 @@ def test_a_run_whose_text_cannot_be_read_holds_up_nobody(desk):
     broken = desk.executor.start(RunRequest(text="nodes: ["))
     assert desk.until(broken).state == "failed"
     assert desk.until(desk.start(desk.flow("one"))).state == "done"
+
+
+def test_a_worker_that_still_tidies_up_keeps_its_place(desk, monkeypatch):
+    """Its run is over in the journal: without this, one more process than allowed would be started."""
+    desk.settings("runs: 1")
+    desk.open(work=False)
+    run = desk.start(desk.flow("one"))
+    (verdict,) = desk.line.verdicts()[0]
+    assert verdict.what == "begin"
+    monkeypatch.setattr(desk.line.pool, "held", lambda: {"20260101-000000-abcd123": 1})
+    (verdict,) = desk.line.verdicts()[0]
+    assert (verdict.asking.run, verdict.what) == (run, "wait")

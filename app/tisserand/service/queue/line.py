@@ -68,6 +68,9 @@ class Line:
         line = self.demands.line()
         busy = {asking.run: asking for asking in self.demands.under_way()}
         busy |= {asking.run: asking for asking in line if asking.run in held}
+        # A run may be over while its worker still tidies up: that takes its place until it is free, or gone.
+        rest = self.limits.default_memory.bytes
+        busy |= {run: Asking(run, "", memory=rest, called=True) for run in held if run not in busy}
         waiting = [asking for asking in line if asking.run not in busy]
         found = verdicts(waiting, busy.values(), self.limits.runs, self.limits.most_memory(), self._holds(waiting))
         return found, busy
