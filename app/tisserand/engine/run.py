@@ -218,16 +218,18 @@ class FlowRun:
 
     def _submit(self, waiting: list[Unit], running: dict[Future[None], Unit], pool: ThreadPoolExecutor) -> None:
         """Start what can start, skip what cannot run any more, in the order of the plan."""
-        for unit in list(waiting):
-            if any(need not in self.ended for need in unit.needs):
-                continue
-            reason = self.skip_reason(unit)
-            if reason is not None:
-                waiting.remove(unit)
-                self.skip(unit, reason)
-            elif len(running) < PARALLEL:
-                waiting.remove(unit)
-                running[pool.submit(self._perform, unit)] = unit
+        # A unit has ended before the last of its nodes is told as done: whoever looks in between would skip what comes after it.
+        with self._lock:
+            for unit in list(waiting):
+                if any(need not in self.ended for need in unit.needs):
+                    continue
+                reason = self.skip_reason(unit)
+                if reason is not None:
+                    waiting.remove(unit)
+                    self.skip(unit, reason)
+                elif len(running) < PARALLEL:
+                    waiting.remove(unit)
+                    running[pool.submit(self._perform, unit)] = unit
 
     def skip_reason(self, unit: Unit) -> Message | None:
         """Why a unit whose needs have ended must not run, or None."""
