@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from tisserand import __version__
 from tisserand.engine.journal import FINAL, Journal, RunRecord, new_run_id
 from tisserand.engine.records import QUEUE
 from tisserand.files import write_text
@@ -217,6 +218,7 @@ def enter(root: Path, request: RunRequest, journal: Journal, *, queue: bool = Fa
         write_text(folder / EVENT, json.dumps(request.event, ensure_ascii=False, default=str), 0o600)
     asked = {**replace(request, event=None).to_json(), "text": None, "run": run, "workspace": str(root), "uncertain": None}
     asked["timeout"] = timeout
+    asked["tisserand"] = __version__
     write_text(folder / "request.json", json.dumps(asked, indent=1, ensure_ascii=False, default=str), 0o600)
     journal.create_run(
         RunRecord(

@@ -128,7 +128,7 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
     staged = memory is not None and memory < SMALL_MEMORY
     run.plan = make_plan(resolution, run.scans, run.sinks, run.options.keep, staged, run.options.until)
     write_text(run.folder / "plan.json", json.dumps(plan_json(run.plan), indent=1))
-    run.digests = digests(resolution, loaded.values)
+    run.digests = digests(resolution, loaded.values, run.options.version)
     about = {"nodes": list(resolution.nodes), "units": [unit.id for unit in run.plan.units], "sources": dict(run.fingerprints)}
     run.note(None, "plan.ready", about)
     try:

@@ -47,6 +47,7 @@ from tisserand.sdk.node import (
     Written,
 )
 from tisserand.sdk.timed import Moment, Timed, TimedConfig, Zone
+from tisserand.sdk.waiting import Answer, Wait
 from tisserand.texts import N_, Message, msg
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ else:
 
 __all__ = [
     "REJECTS",
+    "Answer",
     "Arrivals",
     "Arrived",
     "Code",
@@ -103,6 +105,7 @@ __all__ = [
     "Trigger",
     "Unit",
     "Url",
+    "Wait",
     "When",
     "Words",
     "Writer",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tisserand.service.figures.remote import RemoteFigures
     from tisserand.service.inbox.remote import RemoteInbox
     from tisserand.service.queue.remote import RemoteQueue
+    from tisserand.service.waits.remote import RemoteWaits
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -100,7 +101,7 @@ class HttpExecutor:
                     raise self._unreachable(error) from error
                 time.sleep(0.2 * failures)
                 continue
-            if not follow or ended or self.run(run).final:
+            if not follow or ended or (found := self.run(run)).final or found.state == "waiting":
                 return
 
     def _stream(self, run: str, after: int, follow: bool) -> Iterator[Event]:
@@ -210,6 +211,12 @@ class HttpExecutor:
         from tisserand.service.figures.remote import RemoteFigures
 
         return RemoteFigures(self)
+
+    @cached_property
+    def waits(self) -> RemoteWaits:
+        from tisserand.service.waits.remote import RemoteWaits
+
+        return RemoteWaits(self)
 
     def close(self) -> None:
         self._session.close()

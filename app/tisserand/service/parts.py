@@ -25,5 +25,7 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
     from tisserand.service.inbox.listening import Listening
     from tisserand.service.queue.line import Line
 
+    from tisserand.service.waits.waking import Waking
+
     # The queue first: what the others start is begun by it.
-    return [Line(executor), Dispatch(executor), Listening(executor)]
+    return [Line(executor), Dispatch(executor), Listening(executor), Waking(executor)]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tisserand.service.figures.calls import Figures
     from tisserand.service.inbox.calls import Inbox
     from tisserand.service.queue.calls import Queue
+    from tisserand.service.waits.calls import Waits
 
 __all__ = [
     "FINAL",
@@ -37,7 +38,8 @@ __all__ = [
     "Watch",
 ]
 
-NodeState = Literal["waiting", "running", "done", "failed", "skipped", "uncertain"]
+NodeState = Literal["waiting", "running", "suspended", "done", "failed", "skipped", "uncertain"]
+"""`waiting` has not begun; `suspended` waits for a moment, a signal or a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class NodeInfo:
     attempt: int = 1
     error: Problem | None = None
     reason: Message | None = None
-    """Why it was skipped."""
+    """Why it was skipped, or what it waits for."""
     share: float | None = None
     """While running, how much of it is done, from 0 to 1, where that is known."""
 
@@ -232,8 +234,9 @@ class Executor(Protocol):
         """Runs, the latest first; `before` is the run id to go on from."""
 
     def events(self, run: str, after: int = 0, follow: bool = False) -> Iterator[Event]:
-        """The events of a run with a number above `after`. With `follow`, wait for more until the run is over, with events of
-        the kind `progress` (without a number) in between."""
+        """The events of a run with a number above `after`. With `follow`, wait for more until the run is over, or waits for what may
+        take days (state `waiting`: follow again after the last number), with events of the kind `progress` (without a number) in
+        between."""
 
     def watch(self, file: str) -> None:
         """Switch a flow on: the executor process of the workspace listens for it and starts it for every event."""
@@ -318,6 +321,10 @@ class Executor(Protocol):
     @property
     def figures(self) -> Figures:
         """Load, success, durations; runs by filter; timelines."""
+
+    @property
+    def waits(self) -> Waits:
+        """What runs wait for: signals, decisions, moments."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

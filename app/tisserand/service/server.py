@@ -26,6 +26,7 @@ from tisserand.service.inbox import routes as inbox_routes
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
 from tisserand.service.queue import routes as queue_routes
+from tisserand.service.waits import routes as waits_routes
 from tisserand.texts import msg
 
 ARROW = "application/vnd.apache.arrow.stream"
@@ -104,6 +105,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     queue_routes.add(api, executor)
     inbox_routes.add(api, executor)
     figures.add(api, executor)
+    waits_routes.add(api, executor)
     return Guard(api, token)
 
 
