@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 from tisserand.engine import failures
 from tisserand.engine.control import Cancelled, Stop, TimedOut
 from tisserand.engine.journal import RunRecord, new_run_id
+from tisserand.engine.launch import UNDOING
 from tisserand.engine.resolve import ResolvedNode, resolve
 from tisserand.engine.suspending import Suspended
+from tisserand.engine.undo import calls_back, marked, undo
 from tisserand.engine.values import parameter_values, typical_values
 from tisserand.files import write_text
 from tisserand.model.problem import Problem
@@ -189,6 +191,8 @@ def run_child(
     error: Message | None = None
     try:
         prepare(child, loaded, file)
+        if marked(folder) and not calls_back(child):
+            raise Cancelled
         child.execute()
         problem = child.failure
     except FlowWrong as wrong:
@@ -197,7 +201,10 @@ def run_child(
         parent.journal.set_state(run_id, "waiting")
         raise
     except (Cancelled, TimedOut):
-        parent.journal.set_state(run_id, "cancelled")
+        left = undo(child) if parent.stop.reason is Cancelled and hasattr(child, "plan") else None
+        parent.journal.set_state(run_id, "cancelled", child.problem_json(left) if left is not None else None)
+        if left is None:
+            (folder / UNDOING).unlink(missing_ok=True)
         raise
     except Exception as wrong:
         told = failures.explain(wrong, loaded.flow.id, node).problem

@@ -12,7 +12,7 @@ from tisserand.engine.spool import RejectSpool
 from tisserand.model.schema import Schema
 from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.errors import NodeError
-from tisserand.sdk.waiting import Answer, Wait
+from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class NodeContext:
         given = {name: [self._run.digests.get(source), out] for name in files for source, out in self._node.inputs[inputs[name]]}
         return run_child(self._run, self._node.id, flow, parameters, files, label, self._stop, given)
 
-    def wait(self, wait: Wait) -> Answer:
+    def wait(self, wait: Awaited) -> Answer:
         from tisserand.engine.suspending import wait_for
 
         return wait_for(self._run, self._node, self._stop, wait)

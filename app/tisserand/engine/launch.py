@@ -19,6 +19,7 @@ from typing import Any, Literal
 from tisserand import __version__
 from tisserand.engine.journal import FINAL, Journal, RunRecord, new_run_id
 from tisserand.engine.records import QUEUE
+from tisserand.engine.waits import Waits
 from tisserand.files import write_text
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import Message, msg
@@ -37,6 +38,11 @@ PAUSE = "pause"
 
 POOLED = "pooled"
 """A file in the folder of a run whose worker does other runs afterwards: signals could hit one of those."""
+
+UNDOING = "undoing"
+"""In the folder of a run: it was cancelled, and undoes what it did."""
+AT_ONCE = "now"
+"""What the file `cancel` says when somebody cancels once more: undoing is to stop, too."""
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,12}")
 
@@ -193,7 +199,7 @@ def journal_death(root: Path, run: str, pid: int, code: int, before: int | None)
         if not claimed and not unclaimed:
             return
         if (run_folder(root, run) / "cancel").exists():
-            journal.set_state(run, "cancelled", expect=(record.state,))
+            gone(root, run, journal, (record.state,))
         else:
             journal.set_state(run, "failed", _death(root, run, code), expect=(record.state,))
 
@@ -274,7 +280,7 @@ def reenter(
         raise unknown_run(run)
     if record.state == "done" and not (until is not None and _ended_early(folder)):
         raise refusal("run.done", msg("The run “{run}” is done: there is nothing to resume.", run=run))
-    if record.state not in FINAL:
+    if record.state not in FINAL and record.state != "waiting":
         raise refusal("run.running", msg("The run “{run}” is still running.", run=run), msg("Wait for it, or cancel it first."))
     if not (folder / "request.json").exists():
         raise refusal(
@@ -314,10 +320,11 @@ def cancel_run(root: Path, journal: Journal, run: str, grace: float = GRACE, pid
         return
     folder = run_folder(root, run)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "cancel", "")
+    # Asked once more while the run undoes what it did: that is to stop, too.
+    write_text(folder / "cancel", AT_ONCE if (folder / UNDOING).exists() else "")
     pid = pid or record.owner_pid
     if not pid:
-        if journal.set_state(run, "cancelled", expect=("queued",)):
+        if journal.set_state(run, "cancelled", expect=("queued",)) or Waits(journal).close(run, cancel=True):
             return
         record = journal.run(run) or record  # a worker took it a moment ago
         pid = record.owner_pid
@@ -325,7 +332,7 @@ def cancel_run(root: Path, journal: Journal, run: str, grace: float = GRACE, pid
             return
     started = record.owner_started if record.owner_pid == pid and record.owner_started else process_started(pid)
     if started is None or not process_alive(pid, started):
-        journal.set_state(run, "cancelled", expect=("queued", "running"))
+        gone(root, run, journal)
         return
     finish_off = _finish_off
     if (folder / POOLED).exists():
@@ -340,6 +347,8 @@ def _finish_off(root: Path, run: str, pid: int, started: float, grace: float) ->
     while time.monotonic() < deadline:
         if not process_alive(pid, started):
             break
+        if undoes(root, run):
+            deadline = time.monotonic() + grace
         time.sleep(0.05)
     else:
         if process_alive(pid, started):
@@ -354,7 +363,42 @@ def _finish_off(root: Path, run: str, pid: int, started: float, grace: float) ->
     # Where somebody goes on with the run already, what is queued or running is no longer what was cancelled.
     if (run_folder(root, run) / "cancel").exists():
         with Journal(journal_path(root)) as journal:
-            journal.set_state(run, "cancelled", expect=("queued", "running"))
+            gone(root, run, journal)
+
+
+def undoes(root: Path, run: str) -> bool:
+    """Whether a run that was cancelled undoes what it did: that may take its time, unless somebody cancels once more."""
+    folder = run_folder(root, run)
+    try:
+        return (folder / UNDOING).exists() and (folder / "cancel").read_text(encoding="utf-8") != AT_ONCE
+    except FileNotFoundError:
+        return False
+
+
+def gone(root: Path, run: str, journal: Journal, expect: tuple[str, ...] = ("queued", "running")) -> None:
+    """Journal how a run ended that was cancelled and whose worker is gone without a word: one that had not undone everything yet is
+    not over, but broken off."""
+    if (run_folder(root, run) / UNDOING).exists():
+        message = msg("The run broke off while it undid what it had done.")
+        problem = Problem("run.undoing", message, msg("Resume it: it goes on undoing."))
+        journal.set_state(run, "interrupted", problem, expect=expect)
+    elif not journal.set_state(run, "cancelled", expect=expect):
+        _gone_waiting(root, run, journal)
+
+
+def _gone_waiting(root: Path, run: str, journal: Journal) -> None:
+    """The run came to wait for something at the moment when it was cancelled."""
+    from tisserand.engine.undo import turn_back
+
+    record = journal.run(run)
+    if record is None or record.state != "waiting":
+        return
+    if turn_back(root, run, journal):
+        message = msg("The run broke off before it undid what it had done.")
+        problem = Problem("run.undoing", message, msg("Resume it: it goes on undoing."))
+        journal.set_state(run, "interrupted", problem, expect=("waiting",))
+    else:
+        Waits(journal).close(run, cancel=True)
 
 
 def flow_text(root: Path, file: str | None, text: str | None) -> str:

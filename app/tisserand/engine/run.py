@@ -29,6 +29,7 @@ from tisserand.engine.suspending import Suspended
 from tisserand.engine.waits import Waits
 from tisserand.model import units as texts_of_units
 from tisserand.model.flow import Flow
+from tisserand.model.graph import undoing
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.scan import scan_error
@@ -131,6 +132,8 @@ class FlowRun:
     """The run that began all: this one, or the one that called it, or the one that called that."""
     woken: bool = field(init=False, default=False)
     """It goes on because what it waited for has come, and not because somebody tries again."""
+    on_way_back: bool = field(init=False, default=False)
+    """It undoes what it did."""
     suspended: dict[str, Message] = field(init=False, default_factory=dict)
     """Units that wait for what may take days, and for what."""
     pause: Path = field(init=False)
@@ -177,7 +180,8 @@ class FlowRun:
     def execute(self) -> None:
         """Do all units of the plan. Raises `Cancelled`, and `Suspended` when what is left waits for something; a failure stands in
         `failure`."""
-        waiting = list(self.plan.units)
+        back = undoing(self.flow)
+        waiting = [unit for unit in self.plan.units if unit.node not in back]
         running: dict[Future[None], Unit] = {}
         with self.progress, ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
             try:
@@ -203,6 +207,25 @@ class FlowRun:
                 raise
         if self.suspended:
             raise Suspended(next(iter(self.suspended.values())))
+        for unit in self.plan.units:
+            if unit.node in back:
+                self._pass_over(unit, msg("There is nothing to undo."))
+
+    def begin_again(self, stop: Stop) -> None:
+        """After a cancel: units are done once more, under another stop."""
+        self.stop, self.stopping, self.failure = stop, False, None
+        self.suspended.clear()
+        self.on_way_back = True
+        self.progress = Progress(self)
+
+    def do(self, unit: Unit) -> None:
+        """One unit in this thread, or why it must not run. Raises `Cancelled` only."""
+        self.stop.check()
+        reason = self.skip_reason(unit)
+        if reason is not None:
+            self.skip(unit, reason)
+        else:
+            self._perform(unit)
 
     def _give_up(self) -> list[Unit]:
         """The run was stopped by an error: nothing more is waited for, and those units are skipped like others that come later."""
@@ -233,6 +256,8 @@ class FlowRun:
                 state = self.states.get(source, "skipped")
                 if condition == "done" and state != "done":
                     return msg("“{source}” did not succeed.", source=source)
+                if condition == "undo" and state != "done":
+                    return msg("“{source}” was not done: there is nothing to undo.", source=source)
                 if condition == "failed" and state != "failed":
                     return msg("“{source}” did not fail.", source=source)
         for port in unit.bases:
@@ -249,6 +274,10 @@ class FlowRun:
     def skip(self, unit: Unit, reason: Message) -> None:
         with self._lock:
             self.ended[unit.id] = "skipped"
+            self._pass_over(unit, reason)
+
+    def _pass_over(self, unit: Unit, reason: Message) -> None:
+        with self._lock:
             for name in (*unit.covers, unit.node):
                 if name not in self.states and self._only_in(name, unit):
                     self.states[name] = "skipped"

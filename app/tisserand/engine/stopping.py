@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tisserand.engine.journal import Journal
-from tisserand.engine.launch import journal_path, kill_group, process_alive, run_folder
+from tisserand.engine.launch import gone, journal_path, kill_group, process_alive, run_folder, undoes
 
 LOOK = 0.1
 """Seconds between two looks at how the run stands."""
@@ -22,13 +22,15 @@ def finish_off(root: Path, run: str, pid: int, started: float, grace: float) -> 
     with Journal(journal_path(root)) as journal:
         deadline = time.monotonic() + grace
         while owns(journal, run, pid) and process_alive(pid, started):
+            if undoes(root, run):
+                deadline = time.monotonic() + grace
             if time.monotonic() > deadline and kill_owner(journal, run, pid, started):
                 deadline = float("inf")
             time.sleep(LOOK)
         # Where the worker is another process's child, nobody else may be there to say how it ended. Where somebody goes on with
         # the run already, it is no longer what was cancelled.
         if owns(journal, run, pid) and (run_folder(root, run) / "cancel").exists():
-            journal.set_state(run, "cancelled", expect=("running",))
+            gone(root, run, journal, ("running",))
 
 
 def owns(journal: Journal, run: str, pid: int) -> bool:

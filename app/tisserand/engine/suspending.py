@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tisserand.engine.waits import Waits, told
-from tisserand.sdk.waiting import Answer, Wait
+from tisserand.sdk.errors import NodeError
+from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ class Suspended(Exception):  # noqa: N818 - not an error: what is waited for is 
         super().__init__(reason.text("en"))
 
 
-def wait_for(run: FlowRun, node: ResolvedNode, stop: Stop, wait: Wait) -> Answer:
+def wait_for(run: FlowRun, node: ResolvedNode, stop: Stop, wait: Awaited) -> Answer:
     """The answer to what a node waits for; raises `Suspended` where it is not there yet and will not be within moments."""
     waits = Waits(run.journal)
     known = waits.of(run.id, node.id)
     near = wait.until is not None and wait.until - time.time() <= SHORT
-    if known is None and near and wait.kind == "time":
+    if run.on_way_back and wait.kind != "time":
+        raise NodeError("What undoes something cannot wait for a person or for a signal.")
+    if known is None and wait.kind == "time" and (near or run.on_way_back):
         assert wait.until is not None
         stop.wait(max(0.0, wait.until - time.time()))
         return Answer("moment", {}, "", wait.until)

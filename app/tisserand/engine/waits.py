@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tisserand.engine.records import to_json
-from tisserand.sdk.waiting import Answer, Wait
+from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import Message, msg
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Waiting:
     closed: float | None = None
 
 
-def told(wait: Wait) -> Message:
+def told(wait: Awaited) -> Message:
     """What is waited for, as a sentence."""
     match wait.kind:
         case "signal" if wait.key is not None:
@@ -84,7 +84,7 @@ class Waits:
 
     # -- the run's side
 
-    def ask(self, run: str, node: str, root: str, digest: str, wait: Wait) -> Answer | None:
+    def ask(self, run: str, node: str, root: str, digest: str, wait: Awaited) -> Answer | None:
         """Wait for something, or go on with that; gives the answer where there is one. A signal that came before is taken. What was
         asked with another `digest`, before an edit of the flow, is forgotten. An answer that was given counts as taken from now on."""
         now = time.time()
@@ -111,7 +111,7 @@ class Waits:
         self._journal.wrote(kind)
         return answer
 
-    def _enter(self, db: sqlite3.Connection, run: str, node: str, root: str, digest: str, wait: Wait, now: float) -> None:
+    def _enter(self, db: sqlite3.Connection, run: str, node: str, root: str, digest: str, wait: Awaited, now: float) -> None:
         asked = {"question": wait.question, "allowed": list(wait.allowed), "comment": wait.comment, "shown": wait.shown}
         text = json.dumps(asked if wait.kind == "decision" else {}, default=to_json)
         db.execute(
@@ -121,7 +121,7 @@ class Waits:
         )
         if wait.signal is not None:
             kept = db.execute(
-                'SELECT id, data, "by", sent FROM signals WHERE taken IS NULL AND name = ? AND (? IS NULL OR key = ?) '
+                'SELECT id, key, data, "by", sent FROM signals WHERE taken IS NULL AND name = ? AND (? IS NULL OR key = ?) '
                 "ORDER BY id LIMIT 1",
                 (wait.signal, wait.key, wait.key),
             ).fetchone()
@@ -130,11 +130,11 @@ class Waits:
 
     def _take(self, db: sqlite3.Connection, run: str, node: str, kept: tuple[Any, ...], now: float) -> None:
         """A signal is the answer of a wait."""
-        id, data, by, sent = kept
+        id, key, data, by, sent = kept
         db.execute("UPDATE signals SET run = ?, node = ?, taken = ? WHERE id = ?", (run, node, now, id))
         found = self._of(db, run, node)
         assert found is not None
-        self._put(db, found, Answer("signal", {"data": json.loads(data)}, by, sent), now)
+        self._put(db, found, Answer("signal", {"data": json.loads(data), "key": key}, by, sent), now)
 
     def close(self, root: str, cancel: bool = False) -> bool:
         """A run is over: nothing is waited for any more, and runs that it called and that wait are over with it. `cancel`: it is over
@@ -214,7 +214,7 @@ class Waits:
             ).fetchone()
             if row is not None:
                 taken = _waiting(row)
-                self._take(db, taken.run, taken.node, (sent.lastrowid, json.dumps(data, default=to_json), by, now), now)
+                self._take(db, taken.run, taken.node, (sent.lastrowid, key, json.dumps(data, default=to_json), by, now), now)
         self._journal.wrote("signal.sent")
         return taken
 
@@ -269,14 +269,19 @@ class Waits:
             'UPDATE waits SET answer = ?, "by" = ?, answered = ? WHERE run = ? AND node = ? AND answer IS NULL',
             (text, answer.by, now, found.run, found.node),
         )
-        about = {"what": answer.what, "by": answer.by, "decision": answer.data.get("decision"), "comment": answer.data.get("comment")}
+        about = {
+            "what": answer.what,
+            "by": answer.by,
+            "decision": answer.data.get("decision"),
+            "comment": answer.data.get("comment"),
+        }
         self._journal.insert_event(db, found.run, "wait.answered", found.node, about)
 
 
-def wait_of(found: Waiting) -> Wait:
+def wait_of(found: Waiting) -> Awaited:
     """As it was asked."""
     allowed: Sequence[str] = found.asked.get("allowed") or ()
-    return Wait(found.kind, found.until, found.signal, found.key, found.asked.get("question") or "", tuple(allowed),
+    return Awaited(found.kind, found.until, found.signal, found.key, found.asked.get("question") or "", tuple(allowed),
                 bool(found.asked.get("comment")), found.asked.get("shown"))  # type: ignore[arg-type]  # fmt: skip
 
 
@@ -304,4 +309,3 @@ def worked(journal: Journal, run: str) -> float:
         else:
             seconds = 0.0
     return seconds
-

@@ -18,10 +18,11 @@ from typing import Any
 from tisserand import __version__
 from tisserand.engine.control import Cancelled, Stop, TimedOut
 from tisserand.engine.journal import FINAL, Journal
-from tisserand.engine.launch import journal_path, process_started
+from tisserand.engine.launch import UNDOING, journal_path, process_started
 from tisserand.engine.overlap import Overlapping, give_way
 from tisserand.engine.run import FlowRun, Options
 from tisserand.engine.suspending import Suspended
+from tisserand.engine.undo import calls_back, marked, undo
 from tisserand.engine.waits import Waits, worked
 from tisserand.model import units
 from tisserand.model.problem import Problem
@@ -100,6 +101,8 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         try:
             with stop.deadline(left):
                 prepare(run, loaded, asked.get("file"))
+                if marked(folder) and not calls_back(run):
+                    raise Cancelled
                 run.execute()
         except TimedOut:
             raise TimedOut(units.seconds(limit or "0s")) from None
@@ -110,6 +113,8 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         _tidy(run)
         return DONE
     except Suspended as suspended:
+        if marked(folder) or (folder / "cancel").exists():
+            return _cancelled(run, folder, journal, run_id)
         journal.set_state(run_id, "waiting", data={"reason": suspended.reason.to_json()})
         return DONE
     except FlowWrong as wrong:
@@ -126,8 +131,7 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         journal.set_state(run_id, "cancelled", overlapping.problem)
         return CANCELLED
     except Cancelled:
-        journal.set_state(run_id, "cancelled")
-        return CANCELLED
+        return _cancelled(run, folder, journal, run_id)
     except TimedOut as late:
         message = msg("The run's time limit of {seconds} seconds has passed.", seconds=late.seconds)
         journal.set_state(run_id, "failed", Problem("run.timeout", message, msg("Raise “limits: timeout”, or split the flow.")))
@@ -139,6 +143,15 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         if record is not None and record.state in FINAL:
             Waits(journal).close(run_id)
         shutil.rmtree(folder / "tmp", ignore_errors=True)
+
+
+def _cancelled(run: FlowRun | None, folder: Path, journal: Journal, run_id: str) -> int:
+    """The run ends as cancelled; what it did is undone before, as far as the flow says how."""
+    left = undo(run) if run is not None and hasattr(run, "plan") else None
+    journal.set_state(run_id, "cancelled", run.problem_json(left) if run is not None and left is not None else None)
+    if left is None:
+        (folder / UNDOING).unlink(missing_ok=True)
+    return CANCELLED
 
 
 def _options(asked: dict[str, Any], limit: str | None) -> Options:

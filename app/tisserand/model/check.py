@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tisserand.model.flow import Flow, Node, Ref
-from tisserand.model.graph import cycles
+from tisserand.model.graph import cycles, undoing
 from tisserand.model.growth import growing
 from tisserand.model.nodetype import Catalog, NodeType
 from tisserand.model.problem import Place, Problem, Severity
@@ -33,8 +33,20 @@ def check_flow(
             found += (problem.at(node=node.id) for problem in _node(flow, node, kind, catalog, values or {}))
     found += _routes(flow, catalog)
     found += _cycles(flow)
+    found += _undoing(flow)
     found += _marks(flow)
     return [_placed(problem.at(flow=flow.id, file=file), positions) for problem in found]
+
+
+def _undoing(flow: Flow) -> Iterator[Problem]:
+    back = undoing(flow)
+    for node in flow.nodes.values():
+        for source, condition in node.after.items():
+            if condition == "undo" and source in back:
+                message = msg("“{source}” itself only undoes what others did: it cannot be undone.", source=source)
+                yield _problem("after.undo", message, msg("Name a node of the normal course."), f"after.{source}").at(
+                    node=node.id
+                )
 
 
 def _placed(problem: Problem, positions: Positions | None) -> Problem:

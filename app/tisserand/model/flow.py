@@ -9,7 +9,8 @@ from typing import Any, Literal
 FORMAT_VERSION = 1
 
 OnError = Literal["stop", "continue", "route"]
-After = Literal["done", "failed", "always"]
+After = Literal["done", "failed", "always", "undo"]
+"""When a node runs that comes after another: `undo` when the run is cancelled after the other was done."""
 Overlap = Literal["skip", "queue", "replace"]
 Priority = Literal["low", "normal", "high"]
 ParameterType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "choice", "file", "folder"]

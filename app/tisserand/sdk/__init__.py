@@ -47,7 +47,7 @@ from tisserand.sdk.node import (
     Written,
 )
 from tisserand.sdk.timed import Moment, Timed, TimedConfig, Zone
-from tisserand.sdk.waiting import Answer, Wait
+from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import N_, Message, msg
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ __all__ = [
     "Trigger",
     "Unit",
     "Url",
-    "Wait",
+    "Awaited",
     "When",
     "Words",
     "Writer",

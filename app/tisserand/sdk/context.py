@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from tisserand.model.schema import Schema
 from tisserand.sdk.connection import ConnectionType
-from tisserand.sdk.waiting import Answer, Wait
+from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
@@ -86,8 +86,7 @@ class ControlContext(Context, Protocol):
         "outputs": {name: Path of a Parquet file}}`. `label` tells several calls of one node apart; a call that was done
         before a resume is not made again."""
 
-
-    def wait(self, wait: Wait) -> Answer:
+    def wait(self, wait: Awaited) -> Answer:
         """What came of something that may take days. While it is not there, this call does not return: the node is suspended, and
         runs anew from its beginning, with the same answer again after a restart, when it is. Have no effect before it."""
 

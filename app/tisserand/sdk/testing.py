@@ -38,7 +38,7 @@ from tisserand.sdk.node import (
 from tisserand.sdk.scan import REJECTED_SQL, literal, scan_error, scan_sql
 from tisserand.sdk.scan_whole import too_wide
 from tisserand.sdk.templates import Templates
-from tisserand.sdk.waiting import Answer, Wait
+from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class LoneContext:
     logs: list[tuple[str, Message]] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     """The pauses asked for; `sleep` returns at once."""
-    waited: list[Wait] = field(default_factory=list)
+    waited: list[Awaited] = field(default_factory=list)
     """What was waited for."""
     answers: list[Answer] = field(default_factory=list)
     """What comes of it, in this order; where there is none, the moment or the time limit."""
@@ -180,7 +180,7 @@ class LoneContext:
             raise NodeError("There is no flow “{name}”.", name=flow)
         return self.flows[flow](parameters=parameters, inputs=inputs, label=label)
 
-    def wait(self, wait: Wait) -> Answer:
+    def wait(self, wait: Awaited) -> Answer:
         self.waited.append(wait)
         if self.answers:
             return self.answers.pop(0)

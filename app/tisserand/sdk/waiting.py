@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class Awaited:
     """`time`: until a moment. `signal`: until a signal of this name (and key) comes. `decision`: until a person has decided."""
 
     kind: Literal["time", "signal", "decision"]

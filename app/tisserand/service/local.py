@@ -148,6 +148,8 @@ class LocalExecutor:
         self._record(run)
         if by:
             self.audit.note("run.cancelled", run, by=by)
+        if self._turned_back(run):
+            return
         handle = self._handles.get(run)
         if handle is not None:
             handle.cancel(self._grace)
@@ -155,6 +157,16 @@ class LocalExecutor:
             cancel_run(self.root, self.journal, run, self._grace)
         if self.line is not None:
             self.line.look()
+
+    def _turned_back(self, run: str) -> bool:
+        """Whether the run had stopped on its way, and now undoes what it has done."""
+        from tisserand.engine.undo import turn_back
+
+        stopped = self._record(run).state in ("failed", "interrupted", "waiting")
+        if not stopped or not turn_back(self.root, run, self.journal):
+            return False
+        self.resume(run, "repeat")
+        return True
 
     def run(self, run: str) -> RunInfo:
         return info(self._record(run), self.journal.all_events(run))

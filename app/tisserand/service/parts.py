@@ -24,7 +24,6 @@ def parts(executor: LocalExecutor) -> Sequence[Part]:
     from tisserand.service.inbox.dispatch import Dispatch
     from tisserand.service.inbox.listening import Listening
     from tisserand.service.queue.line import Line
-
     from tisserand.service.waits.waking import Waking
 
     # The queue first: what the others start is begun by it.

@@ -27,7 +27,9 @@ _RUNNING = """
 SELECT id, flow, flow_file, coalesce(started, created), parent, owner_pid, owner_started FROM runs
 WHERE state = 'running' AND parent IS NULL ORDER BY id
 """
-_WAITING = "SELECT id, flow, flow_file, coalesce(started, created) FROM runs WHERE state = 'waiting' AND parent IS NULL ORDER BY id"
+_WAITING = (
+    "SELECT id, flow, flow_file, coalesce(started, created) FROM runs WHERE state = 'waiting' AND parent IS NULL ORDER BY id"
+)
 
 
 class Demands:
