@@ -76,7 +76,7 @@ def test_a_wait_of_days_sets_the_run_aside_and_it_goes_on_when_it_is_due(place):
 
 def test_a_moment_that_is_near_or_over_is_waited_for_in_the_process(place):
     nodes = (
-        TABLE + "  pause: {kind: flow.wait, inputs: {table: rows}, config: {until: \"TIMESTAMP '2020-01-01'\"}}\n" + late("pause")
+        TABLE + "  pause: {kind: flow.wait, inputs: {table: rows}, config: {until: \"to_timestamp('2020-01-01')\"}}\n" + late("pause")
     )
     found = place.run("past", nodes)
     assert found.state == "done", (found, place.log(found.id))
@@ -87,7 +87,7 @@ def test_a_moment_that_is_near_or_over_is_waited_for_in_the_process(place):
 
 
 def test_a_resume_by_hand_goes_on_when_the_moment_has_come(place):
-    soon = "TIMESTAMP '" + time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 32)) + "'"
+    soon = "to_timestamp('" + time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(time.time() + 3600)) + "')"
     nodes = TABLE + f'  pause: {{kind: flow.wait, inputs: {{table: rows}}, config: {{until: "{soon}"}}}}\n' + late("pause")
     found = place.run("hand", nodes)
     assert found.state == "waiting"

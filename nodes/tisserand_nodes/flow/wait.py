@@ -15,7 +15,7 @@ class WaitConfig(Config):
     duration: Duration | None = None
     """How long to wait: `30s`, `5min`, `2h`, `3d`."""
     until: Annotated[Formula | None, When(duration=None)] = None
-    """Wait until a moment instead (UTC): a formula for a timestamp, such as `$start` or `TIMESTAMP '2030-01-01 06:00:00'`. A
+    """Wait until a moment instead (UTC): a formula for a timestamp, such as `$start` or `to_timestamp('2030-01-01 06:00:00')`. A
     moment that is over is not waited for."""
 
     @model_validator(mode="after")
