@@ -76,7 +76,9 @@ def test_a_wait_of_days_sets_the_run_aside_and_it_goes_on_when_it_is_due(place):
 
 def test_a_moment_that_is_near_or_over_is_waited_for_in_the_process(place):
     nodes = (
-        TABLE + "  pause: {kind: flow.wait, inputs: {table: rows}, config: {until: \"to_timestamp('2020-01-01')\"}}\n" + late("pause")
+        TABLE
+        + "  pause: {kind: flow.wait, inputs: {table: rows}, config: {until: \"to_timestamp('2020-01-01')\"}}\n"
+        + late("pause")
     )
     found = place.run("past", nodes)
     assert found.state == "done", (found, place.log(found.id))
@@ -283,3 +285,26 @@ def test_cancelling_a_waiting_run_undoes_what_it_and_what_it_called_did(place):
     place.until_at_rest(found.id)
     assert [record.state for record in place.executor.journal.runs()] == ["cancelled", "cancelled"], place.log(found.id)
     assert [a for (a,) in place.ask("SELECT a FROM list ORDER BY rowid")] == [1, 2, -2, -1]
+
+
+def test_what_undoes_gets_the_rows_that_there_were(place):
+    (place.root / "in.csv").write_text("a\n5\n6\n")
+    nodes = (
+        "  rows: {kind: file.read_csv, config: {path: in.csv}}\n"
+        "  pay: {kind: sql.write, inputs: {table: rows}, config: {connection: base, table: paid, mode: append}}\n"
+        "  ask: {kind: flow.approve, after: {pay: done}, config: {question: Go on?}}\n"
+        "  back: {kind: sql.write, inputs: {table: rows}, after: {pay: undo}, config: {connection: base, table: back, mode: append}}\n"
+    )
+    found = place.run("source", nodes)
+    assert found.state == "waiting", (found, place.log(found.id))
+    (place.root / "in.csv").write_text("a\n9\n")
+    place.executor.cancel(found.id)
+    assert place.until_at_rest(found.id).state == "cancelled" and rows(place, "back") == [5, 6], place.log(found.id)
+
+
+def test_the_time_limit_of_a_node_goes_on_while_it_waits(place):
+    nodes = "  ask: {kind: flow.approve, timeout: 1h, config: {question: Now}}\n"
+    found = place.run("node", nodes)
+    assert found.state == "waiting" and place.executor.waits.open()[0].until is not None
+    again = woken(place, found.id, 3700)
+    assert (again.state, again.error.code) == ("failed", "run.timeout")

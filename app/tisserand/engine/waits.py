@@ -84,14 +84,14 @@ class Waits:
 
     # -- the run's side
 
-    def ask(self, run: str, node: str, root: str, digest: str, wait: Awaited) -> Answer | None:
+    def ask(self, run: str, node: str, root: str, digest: str, wait: Awaited, limited: bool = False) -> Answer | None:
         """Wait for something, or go on with that; gives the answer where there is one. A signal that came before is taken. What was
-        asked with another `digest`, before an edit of the flow, is forgotten. An answer that was given counts as taken from now on."""
+        asked with another `digest`, before an edit of the flow, is forgotten. An answer that was given counts as taken from now on. `limited`: until the node's own time limit."""
         now = time.time()
         with self._journal.writing() as db:
             known = self._of(db, run, node)
             if known is None or known.digest != digest:
-                self._enter(db, run, node, root, digest, wait, now)
+                self._enter(db, run, node, root, digest, wait, now, limited)
                 known = self._of(db, run, node)
                 assert known is not None
             answer = known.answer
@@ -111,9 +111,12 @@ class Waits:
         self._journal.wrote(kind)
         return answer
 
-    def _enter(self, db: sqlite3.Connection, run: str, node: str, root: str, digest: str, wait: Awaited, now: float) -> None:
+    def _enter(
+        self, db: sqlite3.Connection, run: str, node: str, root: str, digest: str, wait: Awaited, now: float, limited: bool
+    ) -> None:
         asked = {"question": wait.question, "allowed": list(wait.allowed), "comment": wait.comment, "shown": wait.shown}
-        text = json.dumps(asked if wait.kind == "decision" else {}, default=to_json)
+        asked = {**(asked if wait.kind == "decision" else {}), **({"limited": True} if limited else {})}
+        text = json.dumps(asked, default=to_json)
         db.execute(
             "INSERT OR REPLACE INTO waits (run, node, root, digest, kind, until, signal, key, asked, since) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
