@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from tisserand.engine.records import to_json
 from tisserand.sdk.waiting import Answer, Awaited
@@ -284,8 +284,9 @@ class Waits:
 def wait_of(found: Waiting) -> Awaited:
     """As it was asked."""
     allowed: Sequence[str] = found.asked.get("allowed") or ()
-    return Awaited(found.kind, found.until, found.signal, found.key, found.asked.get("question") or "", tuple(allowed),
-                bool(found.asked.get("comment")), found.asked.get("shown"))  # type: ignore[arg-type]  # fmt: skip
+    kind = cast(Literal["time", "signal", "decision"], found.kind)
+    question, comment = found.asked.get("question") or "", bool(found.asked.get("comment"))
+    return Awaited(kind, found.until, found.signal, found.key, question, tuple(allowed), comment, found.asked.get("shown"))
 
 
 def _waiting(row: Sequence[Any]) -> Waiting:
