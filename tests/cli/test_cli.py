@@ -26,6 +26,13 @@ COMMANDS = [
     "connection",
     "secret",
     "watch",
+    "inbox",
+    "ps",
+    "logs",
+    "cancel",
+    "pause",
+    "unpause",
+    "executor",
     "serve",
     "designer",
 ]

@@ -15,7 +15,8 @@ FLOW = "tisserand: 1\nid: sample\ntitle: Sample\nnodes:\n  wait:\n    kind: flow
 
 
 def workspace(folder):
-    (folder / "tisserand.yaml").write_text("id: test-workspace\n")
+    # A process for each run: what stands in for the engine in these tests does one run only.
+    (folder / "tisserand.yaml").write_text("id: test-workspace\nexecutor: {warm: false}\n")
     (folder / "flows").mkdir()
     (folder / "flows" / "sample.yaml").write_text(FLOW)
     return folder

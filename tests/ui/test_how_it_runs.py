@@ -249,6 +249,8 @@ def test_orders_are_added_changed_and_removed_in_the_form(window: Window) -> Non
     assert combo is not None
     combo.setFocus()
     QTest.keyClick(combo, Qt.Key.Key_End)
+    assert node(window, "c")["after"] == {"b": "undo"}
+    QTest.keyClick(combo, Qt.Key.Key_Up)
     assert combo.currentText() == "in any case" and node(window, "c")["after"] == {"b": "always"}
     assert ("b", "always", "c", "@after") in window.scene.wires
     remove = editor.rows[0].findChild(QToolButton)

@@ -14,6 +14,7 @@ from tisserand.engine import failures
 from tisserand.engine.control import Cancelled, Stop, TimedOut
 from tisserand.engine.journal import RunRecord, new_run_id
 from tisserand.engine.resolve import ResolvedNode, resolve
+from tisserand.engine.undo import undo
 from tisserand.engine.values import parameter_values, typical_values
 from tisserand.files import write_text
 from tisserand.model.schema import Schema
@@ -177,7 +178,7 @@ def run_child(
         run_id, loaded.flow, folder, parent.workspace, parent.environment, parent.connections, parent.registry, parent.journal,
         parent.options, values, Stop(stop), dict(inputs), depth=parent.depth + 1, owner=parent.owner, started_at=parent.started_at,
     )  # fmt: skip
-    child.options = _options(parent)
+    child.options, child.pause = _options(parent), parent.pause
     # One backend for all: the memory of the run is theirs together, and starting another takes longer than many a called flow.
     child.backend, child.query_lock = parent.backend, parent.query_lock
     error: Message | None = None
@@ -188,7 +189,8 @@ def run_child(
     except FlowWrong as wrong:
         problem = wrong.problems[0]
     except (Cancelled, TimedOut):
-        parent.journal.set_state(run_id, "cancelled")
+        left = undo(child) if parent.stop.reason is Cancelled and hasattr(child, "plan") else None
+        parent.journal.set_state(run_id, "cancelled", child.problem_json(left) if left is not None else None)
         raise
     except Exception as wrong:
         told = failures.explain(wrong, loaded.flow.id, node).problem

@@ -9,7 +9,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar, cast
 
 from tisserand.engine.counted import COUNTED
-from tisserand.engine.records import COLUMNS, FINAL, SELECT, Event, RunRecord, State, new_run_id, record, to_column, to_json
+from tisserand.engine.records import (
+    COLUMNS,
+    FINAL,
+    QUEUE,
+    SELECT,
+    Event,
+    RunRecord,
+    State,
+    new_run_id,
+    record,
+    to_column,
+    to_json,
+)
 from tisserand.store import Store, StoreError
 from tisserand.texts import msg
 
@@ -103,17 +115,19 @@ class Journal(Store):
             rows = self._quick.execute(f"{SELECT}{where} ORDER BY id DESC LIMIT ?", (*given.values(), limit)).fetchall()
         return [record(row) for row in rows]
 
-    def claim(self, run: str, pid: int, started: float) -> bool:
+    def claim(self, run: str, pid: int, started: float, only_queued: bool = False) -> bool:
         """Become the owner of a run that nobody works on and that is not done; says whether that worked.
 
-        `started` is the start time of process `pid`. The run is then `running`, with the event `run.started`.
+        `started` is the start time of process `pid`. The run is then `running`, with the event `run.started`. With `only_queued`
+        a run that somebody else took since it was queued is left alone, however it ended: it is done once for each time it is queued.
         """
         now = time.time()
+        others = "state = 'queued'" if only_queued else "state NOT IN ('running', 'done')"
         with self.writing() as db:
             changed = db.execute(
                 "UPDATE runs SET state = 'running', owner_pid = ?, owner_started = ?, heartbeat = ?, "
                 "started = coalesce(started, ?), finished = NULL, error = NULL "
-                "WHERE id = ? AND state NOT IN ('running', 'done')",
+                f"WHERE id = ? AND {others}",
                 (pid, started, now, now, run),
             ).rowcount
             if changed:
@@ -135,10 +149,12 @@ class Journal(Store):
         error: Any = None,
         data: Mapping[str, Any] | None = None,
         expect: Iterable[str] | None = None,
+        queue: bool = False,
     ) -> bool:
         """Change a run's state and append `run.<state>` (`run.started` for running). Says whether something changed.
 
-        Nothing happens when the run is in that state already, or in none of `expect`. `error` is a Problem or its JSON.
+        Nothing happens when the run is in that state already, or in none of `expect`. `error` is a Problem or its JSON. `queue`
+        leaves a run that becomes queued to the executor process.
         """
         now = time.time()
         kind = "run.started" if state == "running" else f"run.{state}"
@@ -154,7 +170,8 @@ class Journal(Store):
             )
             if state in ("queued", "waiting"):
                 # Without an owner until the next one; the heartbeat says since when.
-                db.execute("UPDATE runs SET owner_pid = NULL, owner_started = NULL, heartbeat = ? WHERE id = ?", (now, run))
+                owner = QUEUE if queue and state == "queued" else None
+                db.execute("UPDATE runs SET owner_pid = ?, owner_started = NULL, heartbeat = ? WHERE id = ?", (owner, now, run))
             extra = {"error": json.loads(failure)} if failure else {}
             self._insert_event(db, run, kind, None, {**extra, **(data or {})})
         self._wrote(kind)
@@ -167,12 +184,13 @@ class Journal(Store):
     def recover(self, alive: Callable[[int, float], bool], patience: float = 300.0) -> list[str]:
         """Mark runs whose owner is dead as interrupted; `alive(pid, start time)` tells. Gives their ids.
 
-        A queued run that nobody claimed for `patience` seconds lost its starter, and is interrupted too.
+        A queued run that nobody claimed for `patience` seconds lost its starter, and is interrupted too; one that waits for the
+        executor process is not.
         """
         with self._lock:
             found = self._quick.execute(
                 "SELECT id, state, owner_pid, owner_started FROM runs "
-                "WHERE state = 'running' OR (state = 'queued' AND coalesce(heartbeat, created) < ?) ORDER BY id",
+                "WHERE state = 'running' OR (state = 'queued' AND owner_pid IS NULL AND coalesce(heartbeat, created) < ?) ORDER BY id",
                 (time.time() - patience,),
             ).fetchall()
         dead = [(id, state, pid) for id, state, pid, started in found if pid is None or not alive(pid, started)]

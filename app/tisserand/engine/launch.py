@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from tisserand.engine.journal import FINAL, Journal, RunRecord, new_run_id
+from tisserand.engine.records import QUEUE
 from tisserand.files import write_text
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import Message, msg
@@ -29,6 +30,17 @@ GRACE = 10.0
 
 EVENT = "event.json"
 """In the folder of a run: what its trigger brought."""
+
+PAUSE = "pause"
+"""A file in the folder of a run that is paused: no further unit of it begins while it is there."""
+
+POOLED = "pooled"
+"""A file in the folder of a run whose worker does other runs afterwards: signals could hit one of those."""
+
+UNDOING = "undoing"
+"""In the folder of a run: it was cancelled, and undoes what it did."""
+AT_ONCE = "now"
+"""What the file `cancel` says when somebody cancels once more: undoing is to stop, too."""
 
 _RUN_ID = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4,12}")
 
@@ -135,11 +147,14 @@ def process_alive(pid: int, started: float) -> bool:
 class RunHandle:
     """A run whose worker this process started. A thread watches the worker and journals its death."""
 
-    def __init__(self, root: Path, run: str, journal: Journal, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, root: Path, run: str, journal: Journal, ended: Callable[[str], None] | None = None) -> None:
+        """Starts the process. `ended` is called when it is gone and the journal says how the run ended."""
         self.root = root
         self.run = run
         self._journal = journal
-        self._process = process
+        self._ended = ended
+        self._before = journal.begun(run)
+        self._process = _spawn(run_folder(root, run))
         self._watcher = threading.Thread(target=self._watch, name=f"run {run}", daemon=True)
         self._watcher.start()
 
@@ -162,19 +177,40 @@ class RunHandle:
         if hasattr(os, "waitid"):
             # The worker is still a zombie here, so its group id cannot belong to anybody else: what it left behind goes too.
             os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-            _kill_group(self._process.pid)
+            kill_group(self._process.pid)
         code = self._process.wait()
-        # A journal of its own: whoever started the run may have closed theirs.
-        with Journal(journal_path(self.root)) as journal:
-            if (run_folder(self.root, self.run) / "cancel").exists():
-                journal.set_state(self.run, "cancelled", expect=("queued", "running"))
-            else:
-                journal.set_state(self.run, "failed", _death(self.root, self.run, code), expect=("queued", "running"))
+        journal_death(self.root, self.run, self._process.pid, code, self._before)
+        if self._ended is not None:
+            self._ended(self.run)
+
+
+def journal_death(root: Path, run: str, pid: int, code: int, before: int | None) -> None:
+    """Say how a run ended whose worker is gone, unless the worker has said so, or somebody else works on the run by now. `before`
+    is when the run was last begun before this worker got it (`Journal.begun`): it then ends even if the worker never claimed it."""
+    # A journal of its own: whoever started the run may have closed theirs.
+    with Journal(journal_path(root)) as journal:
+        record = journal.run(run)
+        if record is None:
+            return
+        claimed = record.state == "running" and record.owner_pid == pid
+        unclaimed = record.state == "queued" and journal.begun(run) == before
+        if not claimed and not unclaimed:
+            return
+        if (run_folder(root, run) / "cancel").exists():
+            gone(root, run, journal, (record.state,))
+        else:
+            journal.set_state(run, "failed", _death(root, run, code), expect=(record.state,))
 
 
 def launch(root: Path, request: RunRequest, journal: Journal | None = None) -> RunHandle:
     """Start a run in a process of its own: its folder is written and it is journalled as queued before the process starts."""
     journal = journal or Journal(journal_path(root))
+    return RunHandle(root, enter(root, request, journal), journal)
+
+
+def enter(root: Path, request: RunRequest, journal: Journal, *, queue: bool = False, timeout: str | None = None) -> str:
+    """Write the folder of a new run and journal it as queued; gives its id. With `queue` the executor process begins it when its turn
+    has come; else whoever calls this. `timeout` is the time limit of a flow that has none of its own."""
     text = flow_text(root, request.file, request.text)
     flow = flow_id(text, request.file)
     state_folder(root)
@@ -185,6 +221,7 @@ def launch(root: Path, request: RunRequest, journal: Journal | None = None) -> R
     if request.event is not None:
         write_text(folder / EVENT, json.dumps(request.event, ensure_ascii=False, default=str), 0o600)
     asked = {**replace(request, event=None).to_json(), "text": None, "run": run, "workspace": str(root), "uncertain": None}
+    asked["timeout"] = timeout
     write_text(folder / "request.json", json.dumps(asked, indent=1, ensure_ascii=False, default=str), 0o600)
     journal.create_run(
         RunRecord(
@@ -199,11 +236,12 @@ def launch(root: Path, request: RunRequest, journal: Journal | None = None) -> R
             request.parent,
             request.label,
             created=time.time(),
+            owner_pid=QUEUE if queue else None,
             priority=request.priority or 0,
             cause=request.cause,
         )
     )
-    return RunHandle(root, run, journal, _spawn(folder))
+    return run
 
 
 def relaunch(
@@ -218,19 +256,35 @@ def relaunch(
     tells what to do with uncertain sinks. `text` is the flow after an edit; the one of before stays beside it. `until` is where
     to stop this time: "" for the end, None for where it was to stop before."""
     journal = journal or Journal(journal_path(root))
+    reenter(root, run, journal, uncertain, text, until)
+    return RunHandle(root, run, journal)
+
+
+def reenter(
+    root: Path,
+    run: str,
+    journal: Journal,
+    uncertain: Uncertain | None = None,
+    text: str | None = None,
+    until: str | None = None,
+    *,
+    queue: bool = False,
+) -> None:
+    """Journal a run that is over as queued again, as `relaunch`; with `queue` for the executor process, else for whoever calls this."""
     folder = run_folder(root, run)
     record = journal.run(run)
     if record is None:
         raise unknown_run(run)
     if record.state == "done" and not (until is not None and _ended_early(folder)):
         raise refusal("run.done", msg("The run “{run}” is done: there is nothing to resume.", run=run))
-    if record.state not in FINAL:
+    if record.state not in FINAL and record.state != "waiting":
         raise refusal("run.running", msg("The run “{run}” is still running.", run=run), msg("Wait for it, or cancel it first."))
     if not (folder / "request.json").exists():
         raise refusal(
             "run.gone", msg("The files of the run “{run}” were removed; it cannot be resumed.", run=run), msg("Run it anew.")
         )
-    (folder / "cancel").unlink(missing_ok=True)
+    for mark in ("cancel", PAUSE, POOLED):
+        (folder / mark).unlink(missing_ok=True)
     asked = json.loads((folder / "request.json").read_text(encoding="utf-8"))
     asked["uncertain"] = uncertain
     if until is not None:
@@ -242,9 +296,8 @@ def relaunch(
         write_text(folder / "flow.yaml", text)
         journal.append(run, "flow.edited", None, {"before": digest, "hash": hashlib.sha256(text.encode()).hexdigest()})
     # Queued again, not still failed: whoever follows the run must not take it for over before the worker claims it.
-    if not journal.set_state(run, "queued", expect=(record.state,)):
+    if not journal.set_state(run, "queued", expect=(record.state,), queue=queue):
         raise refusal("run.running", msg("The run “{run}” is still running.", run=run), msg("Wait for it, or cancel it first."))
-    return RunHandle(root, run, journal, _spawn(folder))
 
 
 def _ended_early(folder: Path) -> bool:
@@ -264,18 +317,26 @@ def cancel_run(root: Path, journal: Journal, run: str, grace: float = GRACE, pid
         return
     folder = run_folder(root, run)
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "cancel", "")
+    # Asked once more while the run undoes what it did: that is to stop, too.
+    write_text(folder / "cancel", AT_ONCE if (folder / UNDOING).exists() else "")
     pid = pid or record.owner_pid
-    if pid is None:
-        journal.set_state(run, "cancelled", expect=("queued",))
-        return
+    if not pid:
+        if journal.set_state(run, "cancelled", expect=("queued", "waiting")):
+            return
+        record = journal.run(run) or record  # a worker took it a moment ago
+        pid = record.owner_pid
+        if not pid:
+            return
     started = record.owner_started if record.owner_pid == pid and record.owner_started else process_started(pid)
     if started is None or not process_alive(pid, started):
-        journal.set_state(run, "cancelled", expect=("queued", "running"))
+        gone(root, run, journal)
         return
-    if os.name != "nt":
+    finish_off = _finish_off
+    if (folder / POOLED).exists():
+        from tisserand.engine.stopping import finish_off  # the file alone asks; what is killed is surely at this run
+    elif os.name != "nt":
         _signal(pid, signal.SIGTERM)
-    threading.Thread(target=_finish_off, args=(root, run, pid, started, grace), name=f"cancel {run}", daemon=True).start()
+    threading.Thread(target=finish_off, args=(root, run, pid, started, grace), name=f"cancel {run}", daemon=True).start()
 
 
 def _finish_off(root: Path, run: str, pid: int, started: float, grace: float) -> None:
@@ -283,13 +344,15 @@ def _finish_off(root: Path, run: str, pid: int, started: float, grace: float) ->
     while time.monotonic() < deadline:
         if not process_alive(pid, started):
             break
+        if undoes(root, run):
+            deadline = time.monotonic() + grace
         time.sleep(0.05)
     else:
         if process_alive(pid, started):
             if os.name == "nt":
                 _signal(pid, signal.SIGTERM)
             else:
-                _kill_group(pid)
+                kill_group(pid)
                 _signal(pid, signal.SIGKILL)
     # Where the worker is another process's child, nobody else may be there to say how it ended.
     while process_alive(pid, started):
@@ -297,7 +360,27 @@ def _finish_off(root: Path, run: str, pid: int, started: float, grace: float) ->
     # Where somebody goes on with the run already, what is queued or running is no longer what was cancelled.
     if (run_folder(root, run) / "cancel").exists():
         with Journal(journal_path(root)) as journal:
-            journal.set_state(run, "cancelled", expect=("queued", "running"))
+            gone(root, run, journal)
+
+
+def undoes(root: Path, run: str) -> bool:
+    """Whether a run that was cancelled undoes what it did: that may take its time, unless somebody cancels once more."""
+    folder = run_folder(root, run)
+    try:
+        return (folder / UNDOING).exists() and (folder / "cancel").read_text(encoding="utf-8") != AT_ONCE
+    except FileNotFoundError:
+        return False
+
+
+def gone(root: Path, run: str, journal: Journal, expect: tuple[str, ...] = ("queued", "running")) -> None:
+    """Journal how a run ended that was cancelled and whose worker is gone without a word: one that had not undone everything yet is
+    not over, but broken off."""
+    if (run_folder(root, run) / UNDOING).exists():
+        message = msg("The run broke off while it undid what it had done.")
+        problem = Problem("run.undoing", message, msg("Resume it: it goes on undoing."))
+        journal.set_state(run, "interrupted", problem, expect=expect)
+    else:
+        journal.set_state(run, "cancelled", expect=expect)
 
 
 def flow_text(root: Path, file: str | None, text: str | None) -> str:
@@ -306,7 +389,7 @@ def flow_text(root: Path, file: str | None, text: str | None) -> str:
         return text
     if file is None:
         raise refusal("call.no_flow", msg("Neither a flow file nor the text of a flow was given."))
-    path = (root / file).resolve()
+    path = resolved(root, file)
     if not path.is_relative_to(root.resolve()):
         raise refusal("call.outside", msg("“{path}” lies outside the workspace.", path=file), file=file)
     try:
@@ -318,6 +401,14 @@ def flow_text(root: Path, file: str | None, text: str | None) -> str:
     except OSError as error:
         reason = error.strerror or str(error)
         raise refusal("call.unreadable", msg("“{path}” cannot be read: {reason}.", path=file, reason=reason)) from None
+
+
+def resolved(root: Path, file: str) -> Path:
+    """Where the path of a flow file leads, behind all links; refuses what cannot be a path (it may come from the network)."""
+    try:
+        return (root / file).resolve()
+    except (OSError, ValueError, RuntimeError):  # too long, with a NUL, a circle of links
+        raise refusal("call.path", msg("“{path}” cannot be the path of a file.", path=file[:200]), missing=True) from None
 
 
 def flow_id(text: str, file: str | None) -> str:
@@ -355,7 +446,7 @@ def _death(root: Path, run: str, code: int) -> Problem:
     return Problem("worker.died", msg("The process of the run ended with the code {code} and no result.", code=code), fix)
 
 
-def _kill_group(pid: int) -> None:
+def kill_group(pid: int) -> None:
     try:
         os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

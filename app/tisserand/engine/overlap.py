@@ -23,6 +23,13 @@ class Overlapping(Exception):  # noqa: N818 - the answer "not now", with its rea
         super().__init__(problem.line())
 
 
+def under_way(earlier: str, flow: str) -> Problem:
+    """Why a run does not run while an earlier one of its flow does."""
+    message = msg("The run “{run}” of this flow is still under way, and the flow must not run twice at a time.", run=earlier)
+    fix = msg("Wait for it or cancel it; “limits: overlap: queue” would let this run wait by itself.")
+    return Problem("run.overlap", message, fix, Place(flow=flow, field="limits.overlap"))
+
+
 def give_way(root: Path, journal: Journal, run: str, flow: str, rule: Overlap | None, stop: Stop) -> None:
     """Wait for the earlier runs of the flow, cancel them, or raise `Overlapping`, as `limits: overlap` says. The run must be claimed already: of
     two that start at the same moment, the journal then tells which was first."""
@@ -31,11 +38,7 @@ def give_way(root: Path, journal: Journal, run: str, flow: str, rule: Overlap | 
     told = ""
     while (earlier := _earlier(journal, run, flow)) is not None:
         if rule == "skip":
-            message = msg(
-                "The run “{run}” of this flow is still under way, and the flow must not run twice at a time.", run=earlier
-            )
-            fix = msg("Wait for it or cancel it; “limits: overlap: queue” would let this run wait by itself.")
-            raise Overlapping(Problem("run.overlap", message, fix, Place(flow=flow, field="limits.overlap")))
+            raise Overlapping(under_way(earlier, flow))
         if told != earlier:
             told = earlier
             if rule == "replace":

@@ -16,6 +16,10 @@ FINAL: frozenset[str] = frozenset({"done", "failed", "cancelled", "interrupted"}
 goes on by itself when what it waits for has come."""
 
 
+QUEUE = 0
+"""The owner of a run that is queued for the executor process: it waits there for as long as it takes, and nobody may call it lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class RunRecord:
     """One run as it stands in the journal. Times are seconds since 1970, UTC."""

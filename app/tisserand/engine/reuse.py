@@ -14,6 +14,8 @@ from tisserand import __version__
 from tisserand.engine.journal import Event
 from tisserand.engine.plan import Unit
 from tisserand.engine.resolve import Resolution, ResolvedNode
+from tisserand.engine.undo import marked
+from tisserand.model.graph import undoing
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import Message, msg
 
@@ -124,9 +126,14 @@ def clear(events: Iterable[Event]) -> None:
             Path(str(name)).unlink(missing_ok=True)
 
 
+def _comes(run: FlowRun, unit: Unit) -> bool:
+    """Whether the run may still come to a unit: on its way back it does only what undoes."""
+    return not marked(run.folder) or unit.node in undoing(run.flow)
+
+
 def _mixed(run: FlowRun, read: Mapping[str, str]) -> list[Problem]:
     """Files of which one part of the run has taken other rows than the rest would."""
-    left = {name for unit in run.plan.units if unit.id not in run.ended for name in unit.covers}
+    left = {name for unit in run.plan.units if unit.id not in run.ended and _comes(run, unit) for name in unit.covers}
     found = []
     for name in sorted(left & read.keys()):
         scan = run.scans.get(name)
@@ -142,7 +149,7 @@ def _repeated(run: FlowRun) -> list[Problem]:
     found = []
     for unit in run.plan.units:
         node = run.resolution.nodes[unit.node]
-        if unit.id in run.ended:
+        if unit.id in run.ended or not _comes(run, unit):
             continue
         if unit.kind in ("step", "control") and run.options.uncertain == "skip" and (repeats(run, node) or unfinished(run, node)):
             run.left_alone[node.id] = msg("It may have taken effect already and was not to be repeated.")

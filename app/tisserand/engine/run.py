@@ -13,19 +13,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tisserand.engine import failures
+from tisserand.engine import failures, tracing
 from tisserand.engine.backends.base import Base
 from tisserand.engine.blame import guilty
 from tisserand.engine.control import Cancelled, Stop
 from tisserand.engine.failures import Failure
 from tisserand.engine.journal import Event, Journal
-from tisserand.engine.launch import EVENT
+from tisserand.engine.keyed import Keyed
+from tisserand.engine.launch import EVENT, PAUSE
 from tisserand.engine.plan import Keep, Plan, Unit
 from tisserand.engine.progress import Progress
 from tisserand.engine.resolve import Port, Resolution, ResolvedNode
 from tisserand.engine.spool import Spools
 from tisserand.model import units as texts_of_units
 from tisserand.model.flow import Flow
+from tisserand.model.graph import undoing
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.scan import scan_error
@@ -42,6 +44,9 @@ NodeState = Literal["done", "failed", "skipped"]
 
 PARALLEL = 4
 """Units under way at the same time; at most one of them is a query of the backend, which uses all cores by itself."""
+
+PAUSED = 0.2
+"""Seconds between two looks whether a paused run goes on."""
 
 
 @dataclass
@@ -83,6 +88,7 @@ class FlowRun:
     plan: Plan = field(init=False)
     spools: Spools = field(init=False)
     progress: Progress = field(init=False)
+    keyed: Keyed = field(init=False)
     backend: DuckDB = field(init=False)
     bases: dict[Port, Base] = field(init=False, default_factory=dict)
     """Where the rows of ports stand: spools, and files that the backend scans."""
@@ -118,10 +124,16 @@ class FlowRun:
     query_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
     _started: dict[str, float] = field(init=False, default_factory=dict)
+    _traced: tracing.Place | None = field(init=False, default=None)
+
+    pause: Path = field(init=False)
+    """Nothing begins while this file exists; a called flow has that of the run that began all."""
 
     def __post_init__(self) -> None:
+        self.pause = self.folder / PAUSE
         self.spools = Spools(self.folder / "spool")
         self.progress = Progress(self)
+        self.keyed = Keyed(self)
 
     # -- journal
 
@@ -132,6 +144,14 @@ class FlowRun:
 
     def log(self, message: Message, level: str = "info", node: str | None = None) -> None:
         self.note(node, "log", {"message": message.to_json(), "level": level})
+
+    def traced(self) -> tracing.Place:
+        """Where this run stands in its trace."""
+        if self._traced is None:
+            record = self.journal.run(self.id)
+            assert record is not None, self.id
+            self._traced = tracing.place(record, self.journal.run, lambda run: None)
+        return self._traced
 
     def problem_json(self, problem: Problem) -> dict[str, Any]:
         cleaned: dict[str, Any] = self.connections.know_secrets().clean(problem.to_json())
@@ -157,12 +177,17 @@ class FlowRun:
 
     def execute(self) -> None:
         """Do all units of the plan. Raises `Cancelled`; a failure stands in `failure`."""
-        waiting = list(self.plan.units)
+        back = undoing(self.flow)
+        waiting = [unit for unit in self.plan.units if unit.node not in back]
         running: dict[Future[None], Unit] = {}
+        self.keyed.begin()
         with self.progress, ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
             try:
                 while waiting or running:
-                    self._submit(waiting, running, pool)
+                    if not self.pause.exists():
+                        self._submit(waiting, running, pool)
+                    elif not running:
+                        self.stop.wait(PAUSED)
                     if not running:
                         continue
                     finished, _ = wait(running, timeout=0.25, return_when=FIRST_COMPLETED)
@@ -173,19 +198,38 @@ class FlowRun:
             except BaseException:
                 self.stop.pull()
                 raise
+        for unit in self.plan.units:
+            if unit.node in back:
+                self._pass_over(unit, msg("There is nothing to undo."))
+
+    def begin_again(self, stop: Stop) -> None:
+        """After a cancel: units are done once more, under another stop."""
+        self.stop, self.stopping, self.failure = stop, False, None
+        self.progress = Progress(self)
+
+    def do(self, unit: Unit) -> None:
+        """One unit in this thread, or why it must not run. Raises `Cancelled` only."""
+        self.stop.check()
+        reason = self.skip_reason(unit)
+        if reason is not None:
+            self.skip(unit, reason)
+        else:
+            self._perform(unit)
 
     def _submit(self, waiting: list[Unit], running: dict[Future[None], Unit], pool: ThreadPoolExecutor) -> None:
         """Start what can start, skip what cannot run any more, in the order of the plan."""
-        for unit in list(waiting):
-            if any(need not in self.ended for need in unit.needs):
-                continue
-            reason = self.skip_reason(unit)
-            if reason is not None:
-                waiting.remove(unit)
-                self.skip(unit, reason)
-            elif len(running) < PARALLEL:
-                waiting.remove(unit)
-                running[pool.submit(self._perform, unit)] = unit
+        # A unit has ended before the last of its nodes is told as done: whoever looks in between would skip what comes after it.
+        with self._lock:
+            for unit in list(waiting):
+                if any(need not in self.ended for need in unit.needs):
+                    continue
+                reason = self.skip_reason(unit)
+                if reason is not None:
+                    waiting.remove(unit)
+                    self.skip(unit, reason)
+                elif len(running) < PARALLEL:
+                    waiting.remove(unit)
+                    running[pool.submit(self._perform, unit)] = unit
 
     def skip_reason(self, unit: Unit) -> Message | None:
         """Why a unit whose needs have ended must not run, or None."""
@@ -196,6 +240,8 @@ class FlowRun:
                 state = self.states.get(source, "skipped")
                 if condition == "done" and state != "done":
                     return msg("“{source}” did not succeed.", source=source)
+                if condition == "undo" and state != "done":
+                    return msg("“{source}” was not done: there is nothing to undo.", source=source)
                 if condition == "failed" and state != "failed":
                     return msg("“{source}” did not fail.", source=source)
         for port in unit.bases:
@@ -212,6 +258,10 @@ class FlowRun:
     def skip(self, unit: Unit, reason: Message) -> None:
         with self._lock:
             self.ended[unit.id] = "skipped"
+            self._pass_over(unit, reason)
+
+    def _pass_over(self, unit: Unit, reason: Message) -> None:
+        with self._lock:
             for name in (*unit.covers, unit.node):
                 if name not in self.states and self._only_in(name, unit):
                     self.states[name] = "skipped"
@@ -238,6 +288,7 @@ class FlowRun:
                 limit = texts_of_units.seconds(node.spec.timeout) if node.spec.timeout else None
                 with stop.deadline(limit), self.progress.of(unit, stop):
                     rows = perform(self, unit, stop, attempt)
+                    self.keyed.behind(unit)
                 self._done(unit, rows)
                 return
             except Cancelled:
@@ -312,7 +363,11 @@ class FlowRun:
                     continue
                 self.states[name] = "done"
                 seconds = round(time.monotonic() - self._started.get(name, time.monotonic()), 3)
-                self.note(name, "node.done", {"rows": known, "bytes": self._size(name), "seconds": seconds, "unit": unit.id})
+                done = {"rows": known, "bytes": self._size(name), "seconds": seconds, "unit": unit.id}
+                rejects = self.resolution.nodes[name].rejects_port()
+                if rejects in known:
+                    done["rejected"] = known[rejects]
+                self.note(name, "node.done", done)
 
     def _size(self, name: str) -> int | None:
         """The bytes that a node wrote: of its result, or of its rows where they are written down."""

@@ -8,6 +8,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,15 +17,19 @@ from typing import Any
 
 from tisserand.engine.control import Cancelled, Stop, TimedOut
 from tisserand.engine.journal import Journal
-from tisserand.engine.launch import journal_path, process_started
+from tisserand.engine.launch import UNDOING, journal_path, process_started
 from tisserand.engine.overlap import Overlapping, give_way
 from tisserand.engine.run import FlowRun, Options
+from tisserand.engine.undo import marked, undo
 from tisserand.model import units
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.texts import msg
 
 HEARTBEAT = 2.0
+
+LOOK = 0.2
+"""Seconds between two looks whether the run was cancelled."""
 
 DONE, FAILED, WRONG, CANCELLED = 0, 1, 2, 130
 
@@ -37,9 +42,11 @@ def main(folder: Path, on_write: Callable[[str], None] | None = None) -> int:
         stop = Stop()
         _obey_signals(stop)
         owner = (os.getpid(), process_started(os.getpid()) or 0.0)
-        if not journal.claim(asked["run"], *owner):
+        if not journal.claim(asked["run"], *owner, only_queued=True):
             return CANCELLED
-        threading.Thread(target=_beat, args=(journal, asked["run"], folder, stop), name="heartbeat", daemon=True).start()
+        over = threading.Event()
+        beat = threading.Thread(target=_beat, args=(journal, asked["run"], folder, stop, over), name="heartbeat", daemon=True)
+        beat.start()
         try:
             return _run(folder, asked, root, journal, stop, owner)
         except Exception as error:  # noqa: BLE001 - the last line: a mistake of ours must end as a failed run, with its trace in the log
@@ -48,6 +55,9 @@ def main(folder: Path, on_write: Callable[[str], None] | None = None) -> int:
             fix = msg("The details stand in “{log}”.", log=str(folder / "worker.log"))
             journal.set_state(asked["run"], "failed", Problem("run.unexpected", message, fix))
             return FAILED
+        finally:
+            over.set()
+            beat.join()
 
 
 def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop: Stop, owner: tuple[int, float]) -> int:
@@ -81,9 +91,11 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         )  # fmt: skip
         if not asked.get("parent"):
             give_way(root, journal, run_id, loaded.flow.id, loaded.flow.limits.overlap, stop)
-        limit = loaded.flow.limits.timeout
+        limit = loaded.flow.limits.timeout or asked.get("timeout")
         with stop.deadline(units.seconds(limit) if limit else None):
             prepare(run, loaded, asked.get("file"))
+            if marked(folder):
+                raise Cancelled
             run.execute()
         if run.failure is not None:
             journal.set_state(run_id, "failed", run.problem_json(run.failure))
@@ -105,7 +117,10 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         journal.set_state(run_id, "cancelled", overlapping.problem)
         return CANCELLED
     except Cancelled:
-        journal.set_state(run_id, "cancelled")
+        left = undo(run) if run is not None and hasattr(run, "plan") else None
+        journal.set_state(run_id, "cancelled", run.problem_json(left) if run is not None and left is not None else None)
+        if left is None:
+            (folder / UNDOING).unlink(missing_ok=True)
         return CANCELLED
     except TimedOut as late:
         message = msg("The run's time limit of {seconds} seconds has passed.", seconds=late.seconds)
@@ -143,13 +158,16 @@ def _obey_signals(stop: Stop) -> None:
             signal.signal(number, lambda *_: threading.Thread(target=stop.pull, daemon=True).start())
 
 
-def _beat(journal: Journal, run: str, folder: Path, stop: Stop) -> None:
-    while not stop.pulled():
-        journal.heartbeat(run)
+def _beat(journal: Journal, run: str, folder: Path, stop: Stop, over: threading.Event) -> None:
+    beaten = 0.0
+    while not stop.pulled() and not over.is_set():
+        if time.monotonic() - beaten >= HEARTBEAT:
+            journal.heartbeat(run)
+            beaten = time.monotonic()
         if (folder / "cancel").exists():
             stop.pull()
             return
-        threading.Event().wait(HEARTBEAT)
+        over.wait(LOOK)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tisserand.model.flow import Flow, Node, Ref
-from tisserand.model.graph import cycles
+from tisserand.model.graph import cycles, undoing
 from tisserand.model.growth import growing
 from tisserand.model.nodetype import Catalog, NodeType
 from tisserand.model.problem import Place, Problem, Severity
 from tisserand.model.yamltext import Positions
 from tisserand.texts import Message, msg
+
+PARAMETERS = "parameters"
+"""In a business key, the place of a node: `parameters.order` is the value of the parameter `order`."""
 
 
 @growing()
@@ -33,8 +36,20 @@ def check_flow(
             found += (problem.at(node=node.id) for problem in _node(flow, node, kind, catalog, values or {}))
     found += _routes(flow, catalog)
     found += _cycles(flow)
+    found += _undoing(flow)
     found += _marks(flow)
     return [_placed(problem.at(flow=flow.id, file=file), positions) for problem in found]
+
+
+def _undoing(flow: Flow) -> Iterator[Problem]:
+    back = undoing(flow)
+    for node in flow.nodes.values():
+        for source, condition in node.after.items():
+            if condition == "undo" and source in back:
+                message = msg("“{source}” itself only undoes what others did: it cannot be undone.", source=source)
+                yield _problem("after.undo", message, msg("Name a node of the normal course."), f"after.{source}").at(
+                    node=node.id
+                )
 
 
 def _placed(problem: Problem, positions: Positions | None) -> Problem:
@@ -158,9 +173,12 @@ def _cycles(flow: Flow) -> Iterator[Problem]:
 def _marks(flow: Flow) -> Iterator[Problem]:
     """Business keys, frames, notes and the layout name what is not there."""
     for name, target in flow.keys.items():
-        if target.partition(".")[0] not in flow.nodes:
+        at, _dot, column = target.partition(".")
+        if at == PARAMETERS and at not in flow.nodes and column in flow.parameters:
+            continue
+        if at not in flow.nodes:
             message = msg("The business key “{key}” names “{target}”, but there is no such node.", key=name, target=target)
-            yield Problem("key.unknown", message, _near(target.partition(".")[0], flow.nodes), Place(field=f"keys.{name}"))
+            yield Problem("key.unknown", message, _near(at, flow.nodes), Place(field=f"keys.{name}"))
     named = [(held, f"frames.{frame.id}") for frame in flow.frames.values() for held in frame.holds]
     named += [(note.near, f"notes.{note.id}") for note in flow.notes.values() if note.near]
     known = {*flow.nodes, *flow.frames, *flow.notes}

@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from tisserand.model import units
 from tisserand.model.command import Changes, Command, EditError, coordinates, demand_new, refuse_secret, refuse_unwritable
-from tisserand.model.flow import Flow, Frame, Limits, Note, Overlap, Parameter, ParameterType
+from tisserand.model.flow import Flow, Frame, Limits, Note, Overlap, Parameter, ParameterType, Priority
 from tisserand.model.yamlread import FLOW_ID, NODE_ID
 from tisserand.texts import Message, msg
 
@@ -214,6 +214,8 @@ def _limits(value: Any) -> Limits:
         raise EditError(error.message) from error
     if value.overlap is not None and value.overlap not in get_args(Overlap):
         raise EditError(msg("“{value}” does not fit “{field}”.", value=str(value.overlap), field="overlap"))
+    if value.priority is not None and value.priority not in get_args(Priority):
+        raise EditError(msg("“{value}” does not fit “{field}”.", value=str(value.priority), field="priority"))
     return value
 
 

@@ -9,8 +9,10 @@ from typing import Any, Literal
 FORMAT_VERSION = 1
 
 OnError = Literal["stop", "continue", "route"]
-After = Literal["done", "failed", "always"]
+After = Literal["done", "failed", "always", "undo"]
+"""When a node runs that comes after another: `undo` when the run is cancelled after the other was done."""
 Overlap = Literal["skip", "queue", "replace"]
+Priority = Literal["low", "normal", "high"]
 ParameterType = Literal["text", "integer", "number", "boolean", "date", "timestamp", "choice", "file", "folder"]
 
 
@@ -93,6 +95,8 @@ class Limits:
     overlap: Overlap | None = None
     """What happens to a run that begins while another of the flow is under way; it does not run, waits,
     or takes its place. Where nothing is said, they run side by side."""
+    priority: Priority | None = None
+    """Which of the runs that are queued begins first."""
 
 
 @dataclass(frozen=True, slots=True)

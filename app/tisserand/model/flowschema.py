@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any, get_args
 
-from tisserand.model.flow import FORMAT_VERSION, After, OnError, Overlap, ParameterType
+from tisserand.model.flow import FORMAT_VERSION, After, OnError, Overlap, ParameterType, Priority
 from tisserand.model.nodetype import Catalog, NodeType
 from tisserand.model.yamlread import FLOW_ID, NODE_ID
 
@@ -114,7 +114,8 @@ def _flow() -> dict[str, Any]:
             "maximum": {"type": "number"},
         }
     )
-    limits = _closed({"memory": _SIZE, "timeout": _DURATION, "overlap": {"enum": list(get_args(Overlap))}})
+    limits = _closed({"memory": _SIZE, "timeout": _DURATION, "overlap": {"enum": list(get_args(Overlap))},
+                      "priority": {"enum": list(get_args(Priority))}})  # fmt: skip
     place = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
     return _closed(
         {

@@ -137,3 +137,18 @@ def _reach(edges: dict[str, Any], start: str | Iterable[str]) -> frozenset[str]:
                 seen.add(other)
                 waiting.append(other)
     return frozenset(seen - set(starts))
+
+
+def undoing(flow: Flow) -> frozenset[str]:
+    """The nodes that only undo what others did (`after: {other: undo}`), and all that depend on them: no part of the normal course."""
+    found = {node.id for node in flow.nodes.values() if "undo" in node.after.values()}
+    while found:
+        behind = {
+            node.id
+            for node in flow.nodes.values()
+            if node.id not in found and (found & node.after.keys() or any(ref.node in found for _port, ref in node.refs()))
+        }
+        if not behind:
+            break
+        found |= behind
+    return frozenset(found)

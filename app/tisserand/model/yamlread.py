@@ -8,7 +8,21 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
 from tisserand.model import units
-from tisserand.model.flow import After, Flow, Frame, Limits, Node, Note, OnError, Overlap, Parameter, ParameterType, Ref, Retry
+from tisserand.model.flow import (
+    After,
+    Flow,
+    Frame,
+    Limits,
+    Node,
+    Note,
+    OnError,
+    Overlap,
+    Parameter,
+    ParameterType,
+    Priority,
+    Ref,
+    Retry,
+)
 from tisserand.model.problem import Problem
 from tisserand.model.yamltext import Path, place_of
 from tisserand.texts import Message, msg
@@ -83,11 +97,12 @@ class _Reader:
 
     def limits(self, data: Mapping[str, Any]) -> Limits:
         limits = self.mapping(data, "limits", ())
-        self.known_keys(limits, ("memory", "timeout", "overlap"), ("limits",))
+        self.known_keys(limits, ("memory", "timeout", "overlap", "priority"), ("limits",))
         return Limits(
             memory=self.unit(limits, "memory", ("limits",), units.size),
             timeout=self.unit(limits, "timeout", ("limits",), units.seconds),
             overlap=self.choice(limits, "overlap", ("limits",), get_args(Overlap)),
+            priority=self.choice(limits, "priority", ("limits",), get_args(Priority)),
         )
 
     def parameter(self, name: str, value: Any) -> Parameter:

@@ -119,7 +119,7 @@ def retry_data(retry: Retry) -> dict[str, Any]:
 
 
 def limits_data(limits: Limits) -> dict[str, Any]:
-    return _filled(memory=limits.memory, timeout=limits.timeout, overlap=limits.overlap)
+    return _filled(memory=limits.memory, timeout=limits.timeout, overlap=limits.overlap, priority=limits.priority)
 
 
 def parameter_data(parameter: Parameter) -> dict[str, Any]:

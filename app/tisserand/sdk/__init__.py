@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.model.flow import In, Out
 from tisserand.model.schema import Column, Schema
+from tisserand.sdk.called import Call, CalledTrigger, Fault, NotAllowed, NotTaken, Receiver
 from tisserand.sdk.config import Config, PerColumn, Picks, Unit, When, Words
 from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.context import Context, ControlContext, ListenContext
@@ -26,11 +27,13 @@ from tisserand.sdk.fields import (
     TargetPath,
     Url,
 )
+from tisserand.sdk.following import EndedRun, FollowingTrigger, RunsContext
 from tisserand.sdk.node import (
     REJECTS,
     Arrivals,
     Arrived,
     Control,
+    Dataset,
     Discovery,
     Effect,
     FileSink,
@@ -46,6 +49,7 @@ from tisserand.sdk.node import (
     Writer,
     Written,
 )
+from tisserand.sdk.timed import Moment, Timed, TimedConfig, Zone
 from tisserand.texts import N_, Message, msg
 
 if TYPE_CHECKING:
@@ -57,6 +61,8 @@ __all__ = [
     "REJECTS",
     "Arrivals",
     "Arrived",
+    "Call",
+    "CalledTrigger",
     "Code",
     "Column",
     "ColumnName",
@@ -67,27 +73,36 @@ __all__ = [
     "Context",
     "Control",
     "ControlContext",
+    "Dataset",
     "Discovery",
     "Duration",
     "Effect",
+    "EndedRun",
+    "Fault",
     "FilePath",
     "FileSink",
     "FolderPath",
+    "FollowingTrigger",
     "Formula",
     "Grouping",
     "In",
     "Isolated",
     "ListenContext",
     "Message",
+    "Moment",
     "N_",
     "Node",
     "NodeError",
+    "NotAllowed",
+    "NotTaken",
     "Out",
     "Outcome",
     "PerColumn",
     "Picks",
     "Reader",
+    "Receiver",
     "Relation",
+    "RunsContext",
     "Scan",
     "Schema",
     "Secret",
@@ -95,6 +110,8 @@ __all__ = [
     "SqlText",
     "Step",
     "TargetPath",
+    "Timed",
+    "TimedConfig",
     "Transform",
     "Trigger",
     "Unit",
@@ -103,5 +120,6 @@ __all__ = [
     "Words",
     "Writer",
     "Written",
+    "Zone",
     "msg",
 ]

@@ -21,7 +21,14 @@ from tisserand.texts import Message, msg
 if TYPE_CHECKING:
     from requests import Response
 
+    from tisserand.service.alerts.remote import RemoteAlerts
+    from tisserand.service.audit.remote import RemoteAudit
     from tisserand.service.figures.remote import RemoteFigures
+    from tisserand.service.inbox.remote import RemoteInbox
+    from tisserand.service.keys.remote import RemoteKeys
+    from tisserand.service.queue.remote import RemoteQueue
+    from tisserand.service.retention.remote import RemoteRetention
+    from tisserand.service.schedule.remote import HttpSchedules
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -30,6 +37,9 @@ LONG = (5.0, 600.0)
 """The same for calls that look at data before they answer."""
 
 TRIES = 5
+
+RESTART = 60.0
+"""Seconds for which the stream of all events waits for an executor that is away."""
 
 
 class HttpExecutor:
@@ -41,6 +51,12 @@ class HttpExecutor:
         # Neither a proxy of the environment nor a .netrc may get to see the token.
         self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {token}"
+
+    @cached_property
+    def alerts(self) -> RemoteAlerts:
+        from tisserand.service.alerts.remote import RemoteAlerts
+
+        return RemoteAlerts(self)
 
     def health(self) -> dict[str, Any]:
         return cast(dict[str, Any], self.call("GET", "/health").json())
@@ -55,12 +71,19 @@ class HttpExecutor:
         edited: bool = False,
         text: str | None = None,
         until: str | None = None,
+        by: str = "",
     ) -> str:
-        asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until}
+        asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until, "by": by}
         return str(self.call("POST", f"/runs/{_part(run)}/resume", asked).json()["id"])
 
-    def cancel(self, run: str) -> None:
-        self.call("POST", f"/runs/{_part(run)}/cancel")
+    def cancel(self, run: str, by: str = "") -> None:
+        self.call("POST", f"/runs/{_part(run)}/cancel", params={"by": by})
+
+    @cached_property
+    def queue(self) -> RemoteQueue:
+        from tisserand.service.queue.remote import RemoteQueue
+
+        return RemoteQueue(self)
 
     def run(self, run: str) -> RunInfo:
         return RunInfo.from_json(self.call("GET", f"/runs/{_part(run)}").json())
@@ -83,7 +106,7 @@ class HttpExecutor:
         while True:
             ended = False
             try:
-                for event in self._stream(run, after, follow):
+                for event in self._stream(f"/runs/{_part(run)}/events", after, follow):
                     if event.seq is not None:
                         after, failures = event.seq, 0
                         ended = event.kind.removeprefix("run.") in FINAL
@@ -98,23 +121,46 @@ class HttpExecutor:
             if not follow or ended or self.run(run).final:
                 return
 
-    def _stream(self, run: str, after: int, follow: bool) -> Iterator[Event]:
-        path = f"/runs/{_part(run)}/events"
-        params = {"after": str(after), "follow": str(follow).lower()}
+    def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
+        away = time.monotonic()
+        while True:
+            begun = time.monotonic()
+            try:
+                for event in self._stream("/events", after, follow):
+                    after = event.seq
+                    yield event
+                if not follow:
+                    return
+            except requests.RequestException as error:
+                if time.monotonic() - begun > PATIENCE[0]:
+                    away = time.monotonic()  # it was there until now
+                # Before the first event nobody knows where to go on. A restart takes a while.
+                if after is None or not follow or time.monotonic() - away > RESTART:
+                    raise self._unreachable(error) from error
+                time.sleep(0.2)
+
+    def _stream(self, path: str, after: int | None, follow: bool) -> Iterator[Event]:
+        params = {"after": after, "follow": str(follow).lower()}
         with self._session.get(self.url + path, params=params, stream=True, timeout=PATIENCE) as answer:
             _check(answer)
             for line in answer.iter_lines(chunk_size=None):
                 if line:
                     yield Event.from_json(json.loads(line))
 
-    def watch(self, file: str) -> None:
-        self.call("POST", "/watches", {"file": file, "on": True})
+    def watch(self, file: str, by: str = "") -> None:
+        self.call("POST", "/watches", {"file": file, "on": True, "by": by})
 
-    def unwatch(self, file: str) -> None:
-        self.call("POST", "/watches", {"file": file, "on": False})
+    def unwatch(self, file: str, by: str = "") -> None:
+        self.call("POST", "/watches", {"file": file, "on": False, "by": by})
 
     def watches(self) -> list[Watch]:
         return [Watch.from_json(watch) for watch in self.call("GET", "/watches").json()]
+
+    @cached_property
+    def schedules(self) -> HttpSchedules:
+        from tisserand.service.schedule.remote import HttpSchedules
+
+        return HttpSchedules(self)
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
         found = self.call("POST", "/check", {"file": file, "text": text, "env": env}, timeout=LONG).json()
@@ -199,6 +245,30 @@ class HttpExecutor:
         from tisserand.service.figures.remote import RemoteFigures
 
         return RemoteFigures(self)
+
+    @cached_property
+    def inbox(self) -> RemoteInbox:
+        from tisserand.service.inbox.remote import RemoteInbox
+
+        return RemoteInbox(self)
+
+    @cached_property
+    def audit(self) -> RemoteAudit:
+        from tisserand.service.audit.remote import RemoteAudit
+
+        return RemoteAudit(self)
+
+    @cached_property
+    def retention(self) -> RemoteRetention:
+        from tisserand.service.retention.remote import RemoteRetention
+
+        return RemoteRetention(self)
+
+    @cached_property
+    def keys(self) -> RemoteKeys:
+        from tisserand.service.keys.remote import RemoteKeys
+
+        return RemoteKeys(self)
 
     def close(self) -> None:
         self._session.close()

@@ -1,4 +1,4 @@
-"""The ledger of what watched flows were started for: each event once, whatever is killed when."""
+"""The ledger of the flows that start by themselves: which are on, what is wrong with them, and which are paused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from tisserand.model.problem import Problem
 from tisserand.store import Store
@@ -23,6 +23,36 @@ CREATE INDEX IF NOT EXISTS events_open ON events (file, seen) WHERE state IS NUL
 _SECOND = """
 CREATE TABLE paused (file TEXT PRIMARY KEY, "by" TEXT NOT NULL, since REAL NOT NULL) WITHOUT ROWID;
 """
+
+_FORCE = """
+CREATE TABLE force (
+  id INTEGER PRIMARY KEY, file TEXT NOT NULL, what TEXT NOT NULL, "by" TEXT NOT NULL, time REAL NOT NULL
+);
+CREATE INDEX force_of_file ON force (file, id);
+INSERT INTO force (file, what, "by", time) SELECT file, 'on', '', since FROM watches;
+INSERT INTO force (file, what, "by", time) SELECT file, 'paused', "by", since FROM paused;
+CREATE TRIGGER switched_on AFTER INSERT ON watches BEGIN
+  INSERT INTO force (file, what, "by", time) VALUES (new.file, 'on', '', new.since);
+END;
+CREATE TRIGGER switched_off AFTER DELETE ON watches BEGIN
+  INSERT INTO force (file, what, "by", time) VALUES (old.file, 'off', '', (julianday('now') - 2440587.5) * 86400.0);
+END;
+CREATE TRIGGER was_paused AFTER INSERT ON paused BEGIN
+  INSERT INTO force (file, what, "by", time) VALUES (new.file, 'paused', new."by", new.since);
+END;
+CREATE TRIGGER was_unpaused AFTER DELETE ON paused BEGIN
+  INSERT INTO force (file, what, "by", time) VALUES (old.file, 'unpaused', '', (julianday('now') - 2440587.5) * 86400.0);
+END;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """When a flow was switched on or off, paused or let go on. In the order in which it was done, whatever the clock said."""
+
+    what: Literal["on", "off", "paused", "unpaused"]
+    by: str
+    time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +87,10 @@ class Paused:
     since: float
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
-    """An event that is in the ledger and whose run is not known to be over."""
-
-    key: str
-    data: Mapping[str, Any]
-    run: str | None
-
-
 class Ledger(Store):
     """One SQLite file for all threads and processes of a workspace. What a method wrote is on the disk when it returns."""
 
-    migrations: ClassVar[tuple[str, ...]] = (_FIRST, _SECOND)
+    migrations: ClassVar[tuple[str, ...]] = (_FIRST, _SECOND, _FORCE)
 
     # -- which flows are on --------------------------------------------------------------------------------------------
     def switch_on(self, file: str) -> None:
@@ -100,46 +121,32 @@ class Ledger(Store):
         """The flows that are paused, by file."""
         return {file: Paused(by, since) for file, by, since in self.rows('SELECT file, "by", since FROM paused ORDER BY file')}
 
+    def changes(self, file: str) -> list[Change]:
+        """Everything that was done to let a flow start by itself or keep it from it."""
+        found = self.rows('SELECT what, "by", time FROM force WHERE file = ? ORDER BY id', (file,))
+        return [Change(what, by, time) for what, by, time in found]
+
     def watches(self) -> list[Watch]:
-        with self.writing() as db:
-            found = db.execute("SELECT file, since, problem FROM watches ORDER BY file").fetchall()
-            made = []
-            for file, since, problem in found:
-                counts = dict(
-                    db.execute("SELECT coalesce(state, 'waiting'), count(*) FROM events WHERE file = ? GROUP BY 1", (file,))
-                )
-                last = db.execute(
-                    "SELECT run FROM events WHERE file = ? AND run IS NOT NULL ORDER BY seen DESC LIMIT 1", (file,)
-                ).fetchone()
-                told = Problem.from_json(json.loads(problem)) if problem else None
-                made.append(Watch(file, since, told, counts, last[0] if last else None))
-            return made
+        """The flows that are on; what became of their events stands in the inbox."""
+        found = self.rows("SELECT file, since, problem FROM watches ORDER BY file")
+        return [Watch(file, since, Problem.from_json(json.loads(text)) if text else None) for file, since, text in found]
 
     def tell(self, file: str, problem: Problem | None) -> None:
         text = json.dumps(problem.to_json()) if problem is not None else None
         with self.writing() as db:
             db.execute("UPDATE watches SET problem = ? WHERE file = ? AND problem IS NOT ?", (text, file, text))
 
-    # -- events --------------------------------------------------------------------------------------------------------
-    def claim(self, file: str, key: str, data: Mapping[str, Any]) -> bool:
-        """Enter an event before anything is done for it; whether it is a new one."""
-        with self.writing() as db:
-            done = db.execute(
-                "INSERT OR IGNORE INTO events (file, key, data, seen) VALUES (?, ?, ?, ?)",
-                (file, key, json.dumps(dict(data)), time.time()),
+    # -- events of before there was an inbox ---------------------------------------------------------------------------
+    def old_events(self, file: str) -> list[tuple[str, str, float, str | None, str | None]]:
+        """Those that were not moved to the inbox yet: key, row as JSON, when seen, run, how it ended."""
+        return [
+            (str(key), str(data), float(seen), run, state)
+            for key, data, seen, run, state in self.rows(
+                "SELECT key, data, seen, run, state FROM events WHERE file = ? ORDER BY seen, key", (file,)
             )
-            return done.rowcount == 1
+        ]
 
-    def open_events(self, file: str) -> list[Claimed]:
-        """The events of a flow whose run is not known to be over, the oldest first."""
+    def forget_events(self, file: str) -> None:
+        """The inbox has them."""
         with self.writing() as db:
-            found = db.execute("SELECT key, data, run FROM events WHERE file = ? AND state IS NULL ORDER BY seen, key", (file,))
-            return [Claimed(key, json.loads(data), run) for key, data, run in found]
-
-    def started(self, file: str, key: str, run: str) -> None:
-        with self.writing() as db:
-            db.execute("UPDATE events SET run = ? WHERE file = ? AND key = ?", (run, file, key))
-
-    def ended(self, file: str, key: str, state: str) -> None:
-        with self.writing() as db:
-            db.execute("UPDATE events SET state = ? WHERE file = ? AND key = ?", (state, file, key))
+            db.execute("DELETE FROM events WHERE file = ?", (file,))

@@ -13,18 +13,24 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tisserand.engine.journal import Event, Journal, RunRecord
 from tisserand.engine.launch import (
     GRACE,
+    UNDOING,
     RunHandle,
     cancel_run,
+    enter,
     flow_text,
     journal_path,
     launch,
     process_alive,
+    reenter,
     refusal,
     relaunch,
+    resolved,
     run_folder,
     state_folder,
     unknown_run,
 )
+from tisserand.files import write_text
+from tisserand.model import units
 from tisserand.sdk.errors import NodeError
 from tisserand.service.audit.store import Audit
 from tisserand.service.ledger import Ledger, Watch
@@ -37,7 +43,15 @@ if TYPE_CHECKING:
 
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
+    from tisserand.service.alerts.here import HereAlerts
     from tisserand.service.figures.here import HereFigures
+    from tisserand.service.inbox.here import LocalInbox
+    from tisserand.service.keys.here import HereKeys
+    from tisserand.service.queue.here import HereQueue
+    from tisserand.service.queue.line import Line
+    from tisserand.service.retention.here import HereRetention
+    from tisserand.service.schedule.here import LocalSchedules
+    from tisserand.service.telemetry.here import HereTelemetry
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -58,17 +72,56 @@ class LocalExecutor:
         self.ledger = Ledger(self.root / ".tisserand" / "ledger.sqlite")
         self.audit = Audit(self.root / ".tisserand" / "audit.sqlite")
         self._handles: dict[str, RunHandle] = {}
+        self.line: Line | None = None
+        """In the executor process: where runs are queued until their turn has come. Without it they begin at once."""
         self.journal.recover(process_alive)
+
+    @cached_property
+    def alerts(self) -> HereAlerts:
+        from tisserand.service.alerts.here import HereAlerts
+
+        return HereAlerts(self)
+
+    @cached_property
+    def telemetry(self) -> HereTelemetry:
+        from tisserand.service.telemetry.here import HereTelemetry
+
+        return HereTelemetry(self)
 
     # Runs
 
     def start(self, request: RunRequest) -> str:
         if request.keep not in ("none", "cuts", "all"):
             raise refusal("call.keep", msg("“{value}” is not one of none, cuts, all.", value=str(request.keep)))
-        file = self._inside(request.file) if request.file else None
-        handle = launch(self.root, replace(request, file=file), self.journal)
+        if request.memory is not None:
+            try:
+                units.size(request.memory)
+            except units.UnitError as error:
+                raise refusal("call.memory", error.message) from None
+        file = self.inside(request.file) if request.file else None
+        request = replace(request, file=file)
+        if request.trigger == "manual" and request.parent is None:
+            # Names of parameters only: a value may be personal, and nothing is ever taken out of the log.
+            about = {"env": request.env, "parameters": sorted(request.parameters), "until": request.until}
+            self.audit.note("run.started", request.file or "–", about, by=request.by)
+        if self.line is not None:
+            return self._queue(self.line, request)
+        handle = launch(self.root, request, self.journal)
         self._handles[handle.run] = handle
         return handle.run
+
+    def _queue(self, line: Line, request: RunRequest) -> str:
+        text = flow_text(self.root, request.file, request.text)
+        priority = request.priority
+        if priority is None:
+            from tisserand.service.queue.turns import PRIORITY
+
+            priority = PRIORITY[line.demands.limits(text).priority or "normal"]
+        run = enter(
+            self.root, replace(request, text=text, priority=priority), self.journal, queue=True, timeout=line.limits.timeout
+        )
+        line.look()
+        return run
 
     def resume(
         self,
@@ -77,10 +130,11 @@ class LocalExecutor:
         edited: bool = False,
         text: str | None = None,
         until: str | None = None,
+        by: str = "",
     ) -> str:
         if uncertain not in (None, "repeat", "skip"):
             raise refusal("call.uncertain", msg("“{value}” is not one of repeat, skip.", value=str(uncertain)))
-        self.journal.recover(process_alive)
+        self.journal.recover(self.alive)
         found = self.run(run)
         if found.uncertain and uncertain is None:
             raise refusal(
@@ -92,9 +146,14 @@ class LocalExecutor:
         if handle is not None and found.final:
             # The worker has said how the run ended, and is still about to go: two of them must not be at one run.
             handle.wait(self._grace)
-        self._handles[run] = relaunch(
-            self.root, run, uncertain, self.journal, self._edited(found) if edited and text is None else text, until
-        )
+        text = self._edited(found) if edited and text is None else text
+        if by:
+            self.audit.note("run.resumed", run, {"uncertain": uncertain, "edited": text is not None}, by=by)
+        if self.line is not None:
+            reenter(self.root, run, self.journal, uncertain, text, until, queue=True)
+            self.line.look()
+        else:
+            self._handles[run] = relaunch(self.root, run, uncertain, self.journal, text, until)
         return run
 
     def _edited(self, found: RunInfo) -> str:
@@ -105,13 +164,30 @@ class LocalExecutor:
             )
         return flow_text(self.root, found.file, None)
 
-    def cancel(self, run: str) -> None:
+    def cancel(self, run: str, by: str = "") -> None:
         self._record(run)
+        if by:
+            self.audit.note("run.cancelled", run, by=by)
+        if self._turned_back(run):
+            return
         handle = self._handles.get(run)
         if handle is not None:
             handle.cancel(self._grace)
         else:
             cancel_run(self.root, self.journal, run, self._grace)
+        if self.line is not None:
+            self.line.look()
+
+    def _turned_back(self, run: str) -> bool:
+        """Whether the run had stopped on its way, and now undoes what it has done."""
+        from tisserand.engine.undo import pending
+
+        stopped = self._record(run).state in ("failed", "interrupted", "waiting")
+        if not stopped or not pending(self.root, run, self.journal):
+            return False
+        write_text(run_folder(self.root, run) / UNDOING, "")
+        self.resume(run, "repeat")
+        return True
 
     def run(self, run: str) -> RunInfo:
         return info(self._record(run), self.journal.all_events(run))
@@ -140,27 +216,65 @@ class LocalExecutor:
             if not news and not follower.over:
                 time.sleep(follower.PAUSE)
 
+    PAUSE = 0.2
+    """Seconds between two looks at what happens in all runs."""
+
+    def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
+        seen = self.journal.last() if after is None else after
+        while True:
+            while news := self.journal.tail(seen):
+                yield from news
+                seen = news[-1].seq or seen
+            if not follow:
+                return
+            time.sleep(self.PAUSE)
+
     def follower(self, run: str, after: int = 0) -> Follower:
         """For callers that must not block while they wait."""
-        return Follower(self.journal, run, after)
+        return Follower(self.journal, run, after, self.alive)
 
     def wait(self, run: str) -> RunInfo:
         """Wait for the end of a run that this object started."""
         handle = self._handles.get(run)
         if handle is not None:
             handle.wait()
+        elif self.line is not None:
+            while not self.run(run).final or run in self.line.pool.held():
+                time.sleep(0.05)
         return self.run(run)
+
+    @cached_property
+    def queue(self) -> HereQueue:
+        from tisserand.service.queue.here import HereQueue
+
+        return HereQueue(self)
 
     # Flows that start by themselves
 
-    def watch(self, file: str) -> None:
-        self.ledger.switch_on(self._inside(file))
+    def watch(self, file: str, by: str = "") -> None:
+        file = self.inside(file)
+        self.audit.note("flow.switched_on", file, by=by)
+        self.ledger.switch_on(file)
 
-    def unwatch(self, file: str) -> None:
-        self.ledger.switch_off(self._inside(file))
+    def unwatch(self, file: str, by: str = "") -> None:
+        file = self.inside(file)
+        self.audit.note("flow.switched_off", file, by=by)
+        self.ledger.switch_off(file)
 
     def watches(self) -> list[Watch]:
-        return self.ledger.watches()
+        return self.inbox.watches(self.ledger.watches())
+
+    @cached_property
+    def inbox(self) -> LocalInbox:
+        from tisserand.service.inbox.here import LocalInbox
+
+        return LocalInbox(self)
+
+    @cached_property
+    def schedules(self) -> LocalSchedules:
+        from tisserand.service.schedule.here import LocalSchedules
+
+        return LocalSchedules(self)
 
     # Flows
 
@@ -183,7 +297,7 @@ class LocalExecutor:
 
         if relock and file is None:
             raise refusal("call.relock", msg("Only a saved flow has a lock file."), msg("Save the flow first."))
-        where = self._inside(file) if file is not None else None
+        where = self.inside(file) if file is not None else None
         content = flow_text(self.root, file, text)
         result = self._asked(lambda: check_text(self._workspace(), content, env, file=where, relock=relock))
         schemas = {name: dict(ports) for name, ports in result.schemas.items() if node is None or name == node}
@@ -326,11 +440,31 @@ class LocalExecutor:
 
         return HereFigures(self)
 
+    @cached_property
+    def keys(self) -> HereKeys:
+        from tisserand.service.keys.here import HereKeys
+
+        return HereKeys(self)
+
+    @cached_property
+    def retention(self) -> HereRetention:
+        from tisserand.service.retention.here import HereRetention
+
+        return HereRetention(self)
+
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         if "figures" in self.__dict__:
             self.figures.close()
+        if "keys" in self.__dict__:
+            self.keys.close()
         self._handles.clear()
+        if "inbox" in self.__dict__:
+            self.inbox.store.close()
+        if "schedules" in self.__dict__:
+            self.schedules.close()
+        self.telemetry.close()
+        self.alerts.close()
         self.audit.close()
         self.ledger.close()
         self.journal.close()
@@ -349,9 +483,13 @@ class LocalExecutor:
             raise unknown_run(run)
         return record
 
-    def _inside(self, file: str) -> str:
+    def alive(self, pid: int, started: float) -> bool:
+        """Whether a run's process lives, or is ours: of those the pool says how they died."""
+        return (self.line is not None and pid in self.line.pool.pids()) or process_alive(pid, started)
+
+    def inside(self, file: str) -> str:
         """The path of a flow file relative to the workspace, which it may not leave."""
-        path = (self.root / file).resolve()
+        path = resolved(self.root, file)
         if not path.is_relative_to(self.root):
             raise refusal("call.outside", msg("“{path}” lies outside the workspace.", path=file), file=file)
         return path.relative_to(self.root).as_posix()

@@ -25,6 +25,7 @@ _AFTER = {
     "done": N_("Runs when “{node}” is done"),
     "failed": N_("Runs when “{node}” has failed"),
     "always": N_("Runs after “{node}”, however it ends"),
+    "undo": N_("Undoes “{node}” when the run is cancelled"),
 }
 
 

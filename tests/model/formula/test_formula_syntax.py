@@ -38,6 +38,7 @@ def test_literals_and_case() -> None:
         ("sum(x) OVER ()", "“OVER” at position 8 is not allowed in a formula."),
         ("a.b", "“.” at position 2 is not allowed in a formula."),
         ("a; b", "“;” at position 2 is not allowed in a formula."),
+        (";", "“;” at position 1 is not allowed in a formula."),
         ("'abc", "The formula cannot be read: a quote or comment is opened and not closed."),
         ("a b", "The formula cannot be read at position 3, near “b”."),
         ("99999999999999999999", "The number 99999999999999999999 is too large."),

@@ -128,7 +128,8 @@ def parse(text: str) -> Tree:
     parser = DIALECT.parser()
     try:
         # The public ways into the parser read statements. A `;` splits: more than one part is none of ours.
-        found, *more = parser._parse(lambda self: self._parse_disjunction(), tokens, text)
+        # Nothing at all stands between semicolons.
+        found, *more = parser._parse(lambda self: self._parse_disjunction(), tokens, text) or [None]
         if more or found is None:
             raise _syntax_error(tokens, next((t.start for t in tokens if t.token_type is TokenType.SEMICOLON), tokens[0].start))
         tree = _tree(found)

@@ -201,7 +201,7 @@ class Wire(QGraphicsItem):
         painter.drawText(box, Qt.AlignmentFlag.AlignCenter, text)
 
 
-_WHEN = {"done": N_("when it is done"), "failed": N_("when it failed"), "always": N_("in any case")}
+_WHEN = {"done": N_("when it is done"), "failed": N_("when it failed"), "always": N_("in any case"), "undo": N_("to undo it")}
 
 
 def spoken(wire: Wire) -> tuple[str, str, str]:

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 from tisserand.model import units
 from tisserand.model.command import Command
 from tisserand.model.edit_marks import SetFlow, SetParameter
-from tisserand.model.flow import Overlap
+from tisserand.model.flow import Overlap, Priority
 from tisserand.model.schema import Schema
 from tisserand.sdk.config import Picks
 from tisserand.sdk.form import FormField
@@ -31,6 +31,11 @@ OVERLAP_WORDS = (
     ("skip", N_("Leave the new one out")),
     ("queue", N_("Let the new one wait")),
     ("replace", N_("Stop the old one")),
+)
+PRIORITY_WORDS = (
+    ("low", N_("Low")),
+    ("normal", N_("Normal")),
+    ("high", N_("High")),
 )
 
 
@@ -133,6 +138,9 @@ class FlowForm(Parts):
         )
         overlap = FormField("overlap", N_("Overlapping runs"), help, "choice", choices=get_args(Overlap), words=OVERLAP_WORDS)
         self.field(overlap, lambda: self.flow.limits.overlap, lambda value: self._limit("overlap", value, None))
+        help = N_("Of the runs that wait for their turn, those of a higher priority begin first. Normal where nothing is said.")
+        priority = FormField("priority", N_("Priority"), help, "choice", choices=get_args(Priority), words=PRIORITY_WORDS)
+        self.field(priority, lambda: self.flow.limits.priority, lambda value: self._limit("priority", value, None))
 
     def refresh(self) -> None:
         super().refresh()

@@ -24,6 +24,7 @@ WHEN: tuple[tuple[str, str], ...] = (
     ("done", N_("when it is done")),
     ("failed", N_("when it failed")),
     ("always", N_("in any case")),
+    ("undo", N_("to undo it when the run is cancelled")),
 )
 
 _END = FormField("end", "", widget="choice", required=True, choices=tuple(key for key, _words in WHEN), words=WHEN)

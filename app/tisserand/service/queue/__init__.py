@@ -1,0 +1,1 @@
+"""The queue of runs: whose turn it is, what is under way, and what is paused."""
