@@ -244,11 +244,11 @@ class FlowsView(View):
             from tisserand.service.serve import ensure
 
             if on:
-                executor.watch(file)
+                executor.watch(file, "designer")
                 if root is not None:
                     ensure(root)
             else:
-                executor.unwatch(file)
+                executor.unwatch(file, "designer")
 
         self._do(work, _("The flow is on: it starts by itself.") if on else _("The flow is off."))
 
@@ -258,7 +258,7 @@ class FlowsView(View):
             return
         file, paused = flow.file, flow.paused is not None
 
-        def work(executor: Any) -> None:
+        def work(executor: Executor) -> None:
             if paused:
                 executor.queue.unpause(file, "designer")
             else:
