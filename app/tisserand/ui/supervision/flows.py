@@ -94,6 +94,8 @@ class FlowsView(View):
         box.addWidget(self.split, 1)
         self._wanted: str | None = None
         """The flow that was chosen, while the rows are laid anew."""
+        self._arrives = True
+        """Nothing has come yet: the keyboard waits in the search, and goes to the table with the first rows."""
         self.empty.say(_("Looking …"), "")
         self.stack.setCurrentWidget(self.empty)
         self.search.textChanged.connect(self._looked_for)
@@ -159,6 +161,10 @@ class FlowsView(View):
         self._say()
         if self.model.rowCount() and not self.table.currentIndex().isValid():
             self.table.setCurrentIndex(self.model.index(0, 0))
+        if self._arrives and self.model.rowCount():
+            self._arrives = False
+            if self.search.hasFocus() and not self.search.text():
+                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
         self._allow()
 
     def _say(self) -> None:
@@ -238,11 +244,11 @@ class FlowsView(View):
             from tisserand.service.serve import ensure
 
             if on:
-                executor.watch(file)
+                executor.watch(file, "designer")
                 if root is not None:
                     ensure(root)
             else:
-                executor.unwatch(file)
+                executor.unwatch(file, "designer")
 
         self._do(work, _("The flow is on: it starts by itself.") if on else _("The flow is off."))
 
@@ -252,7 +258,7 @@ class FlowsView(View):
             return
         file, paused = flow.file, flow.paused is not None
 
-        def work(executor: Any) -> None:
+        def work(executor: Executor) -> None:
             if paused:
                 executor.queue.unpause(file, "designer")
             else:
