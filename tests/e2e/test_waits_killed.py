@@ -148,7 +148,7 @@ def launch_and_wait(place):
     return handle.run, handle.wait(60)
 
 
-@pytest.mark.parametrize("what", ["answer", "due"])
+@pytest.mark.parametrize("what", ["answer", pytest.param("due", marks=pytest.mark.soak)])
 def test_the_executor_is_killed_at_each_write_of_answering_and_waking(place, what):
     nodes = (
         NODES if what == "answer" else NODES.replace("{question: Go on?}", "{question: Go on?, timeout: 1h, on_timeout: approve}")

@@ -7,10 +7,10 @@ import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 from tisserand.engine.records import to_json
-from tisserand.sdk.waiting import Answer, Awaited
+from tisserand.sdk.waiting import Answer, Awaited, Kind
 from tisserand.texts import Message, msg
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Waiting:
     node: str
     root: str
     digest: str
-    kind: str
+    kind: Kind
     until: float | None = None
     signal: str | None = None
     key: str | None = None
@@ -86,7 +86,8 @@ class Waits:
 
     def ask(self, run: str, node: str, root: str, digest: str, wait: Awaited, limited: bool = False) -> Answer | None:
         """Wait for something, or go on with that; gives the answer where there is one. A signal that came before is taken. What was
-        asked with another `digest`, before an edit of the flow, is forgotten. An answer that was given counts as taken from now on. `limited`: until the node's own time limit."""
+        asked with another `digest`, before an edit of the flow, is forgotten. An answer that was given counts as taken from now on.
+        `limited`: until the node's own time limit."""
         now = time.time()
         with self._journal.writing() as db:
             known = self._of(db, run, node)
@@ -284,9 +285,16 @@ class Waits:
 def wait_of(found: Waiting) -> Awaited:
     """As it was asked."""
     allowed: Sequence[str] = found.asked.get("allowed") or ()
-    kind = cast(Literal["time", "signal", "decision"], found.kind)
-    question, comment = found.asked.get("question") or "", bool(found.asked.get("comment"))
-    return Awaited(kind, found.until, found.signal, found.key, question, tuple(allowed), comment, found.asked.get("shown"))
+    return Awaited(
+        found.kind,
+        found.until,
+        found.signal,
+        found.key,
+        found.asked.get("question") or "",
+        tuple(allowed),
+        bool(found.asked.get("comment")),
+        found.asked.get("shown"),
+    )
 
 
 def _waiting(row: Sequence[Any]) -> Waiting:

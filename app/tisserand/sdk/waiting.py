@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+Kind = Literal["time", "signal", "decision"]
+
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
     """`time`: until a moment. `signal`: until a signal of this name (and key) comes. `decision`: until a person has decided."""
 
-    kind: Literal["time", "signal", "decision"]
+    kind: Kind
     until: float | None = None
     """Seconds since 1970, UTC: the moment, or the time limit of the others."""
     signal: str | None = None
