@@ -54,7 +54,11 @@ class Store:
     def _open(self, synchronous: str) -> sqlite3.Connection:
         db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
         try:
+            # Counts for a file that is new: what is taken out of it can be given back to the system bit by bit.
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
             db.execute(f"PRAGMA synchronous = {synchronous}")
+            # What is erased later must not be left over from rows that were written anew before.
+            db.execute("PRAGMA secure_delete = ON")
             _set_wal(db)
         except sqlite3.DatabaseError as error:
             db.close()

@@ -87,6 +87,8 @@ def _plain(value: Any) -> Any:
         return value
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Mapping) and value.keys() == {"id", "args"}:
+        return Message.from_json(value).to_json()  # a message inside one that was read from JSON
     return str(value)
 
 

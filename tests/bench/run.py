@@ -28,7 +28,7 @@ import psutil
 HERE = Path(__file__).resolve().parent
 REPORTS = HERE / "reports"
 
-BENCHES = ("model", "plan", "canvas", "peers", "grid", "window", "batch", "memory")
+BENCHES = ("model", "plan", "canvas", "peers", "grid", "window", "batch", "memory", "queue", "schedules", "mqtt", "journal")
 """`bench_<name>.py`, each with `main(...)` that gives `{"title", "text", …}`, or prints, and gives the number of misses."""
 
 QUICK: dict[str, dict[str, Any]] = {
@@ -38,7 +38,11 @@ QUICK: dict[str, dict[str, Any]] = {
     "grid": {"rows": 50_000, "rounds": 4},
     "window": {"rows": 50_000, "rounds": 1, "idle": 1.0, "runs": 1},
     "batch": {"rows": 50_000, "rounds": 1},
+    "queue": {"runs": 6, "rounds": 1},
+    "journal": {"runs": 20_000, "rounds": 2},
     "memory": {"rows": 400_000, "memories": ("600MB",), "double": False},
+    "schedules": {"flows": 100},
+    "mqtt": {"messages": 5_000},
 }
 
 TITLES = {"canvas": "Canvas"}

@@ -27,6 +27,12 @@ COMMANDS = [
     "secret",
     "watch",
     "inbox",
+    "ps",
+    "logs",
+    "cancel",
+    "pause",
+    "unpause",
+    "executor",
     "serve",
     "designer",
 ]

@@ -15,6 +15,7 @@ import pytest
 from tisserand.sdk import Arrivals, Arrived, Config, Grouping, Schema, Trigger
 from tisserand.sdk.registry import RegisteredNode, registry
 from tisserand.service.inbox.dispatch import Dispatch
+from tisserand.service.inbox.hooks import Hooks
 from tisserand.service.inbox.listening import Listening
 from tisserand.service.local import LocalExecutor
 
@@ -97,7 +98,7 @@ class Serving:
 
     def __init__(self, root: Path, listen: bool = False) -> None:
         self.executor = LocalExecutor(root, grace=2)
-        self.parts = [Dispatch(self.executor), *([Listening(self.executor)] if listen else [])]
+        self.parts = [Dispatch(self.executor), *([Listening(self.executor, Hooks(self.executor))] if listen else [])]
         for part in self.parts:
             part.start()
 

@@ -11,6 +11,7 @@ import pytest
 
 from tisserand.engine.journal import Event, Journal
 from tisserand.engine.launch import journal_path
+from tisserand.sdk.node import Arrived
 from tisserand.service.figures.calls import Asked
 from tisserand.service.figures.timeline import spans
 from tisserand.service.local import LocalExecutor
@@ -142,7 +143,7 @@ QUESTIONS = [
     {}, {"flow": "orders"}, {"states": ("failed",)}, {"states": ("failed", "interrupted")}, {"trigger": "schedule"}, {"by": "ann"},
     {"flow": "Stock", "states": ("done",), "by": ""}, {"since": BEGIN + DAY, "until": BEGIN + 2.5 * DAY},
     {"text": "OLD"}, {"text": "o"}, {"text": "ANNÉ"}, {"text": "märz"}, {"text": "été"}, {"text": "killed"}, {"text": "read_all"},
-    {"text": "SIGTERM", "states": ("failed",), "since": BEGIN + DAY, "until": BEGIN + 4 * DAY}, {"text": "bob", "flow": "invoices"},
+    {"text": "SIGTERM", "states": ("failed",), "since": BEGIN + DAY, "until": BEGIN + 4 * DAY}, {"text": "bob", "flow": "invoices"}, {"text": "märz", "flow": "invoices"}, {"text": "SIGTERM", "flow": "Stock", "states": ("failed",)},
     {"text": "20251114-"}, {"text": "2025"}, {"text": "%"}, {"text": '"'}, {"text": "a\"b'c"}, {"text": "  ann "},
     {"text": "no such thing"}, {"text": "in", "trigger": "manual"},
 ]  # fmt: skip
@@ -251,6 +252,13 @@ def test_what_is_on_paused_or_waits_is_told(root):
     executor.ledger.pause("flows/sample.yaml", "ann")
     found = executor.figures.flows(0)[0]
     assert (found.flow, found.on, found.paused, found.inbox) == ("sample", True, "ann", 0)
-    executor.ledger.claim("flows/sample.yaml", "k", {})
-    assert executor.figures.flows(0)[0].inbox == 1
+    executor.inbox.store.keep("flows/sample.yaml", "start", [Arrived({"a": n}, f"k{n}") for n in range(3)])
+    assert executor.figures.flows(0)[0].inbox == 3
+    executor.inbox.discard([1])
+    assert executor.figures.flows(0)[0].inbox == 2
+    (root / "flows" / "sample.yaml").write_text(
+        "tisserand: 1\nid: sample\nnodes:\n  due: {kind: trigger.cron, config: {cron: '0 12 * * *'}}\n"
+    )
+    due = executor.figures.flows(0)[0].next_due
+    assert due is not None and due % 900 == 0
     executor.close()

@@ -38,7 +38,7 @@ def test_what_arrives_again_is_known_and_marks_stand_with_their_events(store: In
     assert store.keep("a.yaml", "t", [Arrived({}, None), Arrived({}, None)]) == 2, "what has no key is never the same"
     assert store.mark("a.yaml", "t") == {"at": 3}
     assert store.mark("a.yaml", "u") is None
-    assert store.known("a.yaml", "t", ["k1", "nobody"]) == {"k1"}
+    assert (store.number("a.yaml", "t", "k1"), store.number("a.yaml", "t", "nobody")) == (1, None)
     first, new = store.keep_one("a.yaml", "t", Arrived({"n": 1}, "k4"))
     assert (first, new) != (0, False)
     assert store.keep_one("a.yaml", "t", Arrived({"n": 1}, "k4")) == (first, False)

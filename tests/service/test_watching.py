@@ -192,6 +192,31 @@ def test_a_file_that_is_still_written_waits(place: Path) -> None:
     assert until(lambda: runs_of(place) == {"slow.csv": ["done"]}), runs_of(place)
 
 
+def test_files_are_put_away_when_their_run_is_over(place: Path) -> None:
+    text = (place / "flows" / "copy.yaml").read_text()
+    put = "when_done: move, done_folder: done, failed_folder: failed, settle"
+    (place / "flows" / "copy.yaml").write_text(text.replace("settle", put))
+    arrive(place, "good.csv", 3)
+    (place / "in" / "bad.csv").write_bytes(b'id,name\n1,"\xff\xfe\n')
+    with Connected(place) as executor:
+        executor.watch("flows/copy.yaml")
+    ensure(place)
+    assert until(lambda: (place / "done" / "good.csv").exists() and (place / "failed" / "bad.csv").exists())
+    with Connected(place) as remote:
+        assert until(lambda: dict(remote.watches()[0].counts) == {"done": 1, "failed": 1})
+        dead = remote.inbox.events(state="dead")
+        assert [Path(event.row["file"]).name for event in dead] == ["bad.csv"]
+        assert dead[0].error is not None
+        # Mended where it lies now, and sent again.
+        (place / "failed" / "bad.csv").write_text("id,name\n1,x\n")
+        row = {**dead[0].row, "file": str(place / "failed" / "bad.csv")}
+        remote.inbox.edit(dead[0].id, row, "ann")
+        remote.inbox.resubmit([dead[0].id], "ann")
+        assert until(lambda: dict(remote.watches()[0].counts) == {"done": 2})
+    assert len(cells(place / "out" / "bad.xlsx")) == 2
+    assert list((place / "in").iterdir()) == []
+
+
 def test_the_command_line_shows_and_switches(place: Path) -> None:
     def call(*words: str) -> str:
         done = subprocess.run(

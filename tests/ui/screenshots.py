@@ -300,6 +300,13 @@ def others(window: Window, shooter: Shooter, flow: Path) -> None:
     screens.small_dialogs(window, shooter, until, flow)
 
 
+def supervised(window: Window, shooter: Shooter, flow: Path) -> None:
+    import screens_supervision
+
+    window.desk.sheets.abandon()
+    screens_supervision.supervision(window, shooter, until, flow)
+
+
 def scenario(window: Window, shooter: Shooter, flow: Path) -> None:
     window.desk.sheets.abandon()
     form = ScenarioForm(window, window.welcome.cards[0].scenario, flow.parent, lambda _values: None)
@@ -337,7 +344,7 @@ def main(folder: Path, languages: Sequence[str] = ("en", "fr"), sizes: Sequence[
             window = Window()
             window.show()
             furnish(window, None)
-            for screens in (empty, scenario, edited, ran, drawn, asked_data, others, failed, asked):
+            for screens in (empty, scenario, edited, ran, drawn, asked_data, others, supervised, failed, asked):
                 screens(window, shooter, flow)
             window.retire()
 

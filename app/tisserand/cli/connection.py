@@ -10,6 +10,7 @@ import click
 import yaml
 
 from tisserand.cli import session
+from tisserand.cli.audit import note
 from tisserand.cli.words import Group, env_option, json_option, option, workspace_option
 from tisserand.texts import N_, msg, translate
 
@@ -62,11 +63,14 @@ def test_connection(name: str, env: str | None, workspace: str | None, as_json: 
 def add_connection(
     name: str, type_: str, settings: tuple[str, ...], secrets: tuple[str, ...], workspace: str | None, as_json: bool
 ) -> int:
-    known = _connections(session.workspace(workspace))
+    place = session.workspace(workspace)
+    known = _connections(place)
     fields: dict[str, Any] = dict(_field(text) for text in settings)
     asked = {field: f"{name}.{field}" for field in secrets}
+    note(place, "connection.set", name)
     known.save(name, type_, fields | {field: f"secret:{reference}" for field, reference in asked.items()})
     for reference in asked.values():
+        note(place, "secret.set", reference)
         known.store.set(reference, _value(reference))
     if as_json:
         session.print_json({"connection": name, "type": type_, "secrets": sorted(asked.values())})
@@ -83,12 +87,14 @@ def add_connection(
 def remove_connection(name: str, force: bool, workspace: str | None, as_json: bool) -> int:
     from tisserand.engine.launch import refusal
 
-    known = _connections(session.workspace(workspace))
+    place = session.workspace(workspace)
+    known = _connections(place)
     uses = known.used_by(name)
     if uses and not force:
         places = [f"{use.flow}: {use.node}" for use in uses]
         message = msg("The connection “{name}” is used by {places}.", name=name, places=places)
         raise refusal("connection.used", message, msg("Change these flows first, or give --force."))
+    note(place, "connection.removed", name)
     if not known.remove(name):
         raise refusal("connection.unknown", msg("There is no connection “{name}”.", name=name), missing=True)
     _done({"removed": name}, msg("The connection “{name}” is removed.", name=name).text(), as_json)
@@ -100,8 +106,11 @@ def remove_connection(name: str, force: bool, workspace: str | None, as_json: bo
 @workspace_option
 @json_option
 def set_secret(name: str, workspace: str | None, as_json: bool) -> int:
-    store = _connections(session.workspace(workspace)).store
-    store.set(name, _value(name))
+    place = session.workspace(workspace)
+    store = _connections(place).store
+    value = _value(name)
+    note(place, "secret.set", name)
+    store.set(name, value)
     _done({"set": name, "where": store.where}, msg("The secret “{name}” is set.", name=name).text(), as_json)
     return 0
 
@@ -123,7 +132,9 @@ def list_secrets(workspace: str | None, as_json: bool) -> int:
 def remove_secret(name: str, workspace: str | None, as_json: bool) -> int:
     from tisserand.engine.launch import refusal
 
-    if not _connections(session.workspace(workspace)).store.delete(name):
+    place = session.workspace(workspace)
+    note(place, "secret.removed", name)
+    if not _connections(place).store.delete(name):
         raise refusal("secret.unknown", msg("There is no secret “{name}”.", name=name), missing=True)
     _done({"removed": name}, msg("The secret “{name}” is removed.", name=name).text(), as_json)
     return 0

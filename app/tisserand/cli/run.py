@@ -74,7 +74,7 @@ def resume(run: str, uncertain: Any, edited: bool, workspace: str | None, as_jso
     with session.executor(place) as executor:
         run = session.run_id(executor, run)
         seen = max((event.seq or 0 for event in executor.events(run)), default=0)
-        return _to_the_end(executor, executor.resume(run, uncertain, edited), seen, as_json)
+        return _to_the_end(executor, executor.resume(run, uncertain, edited, by=session.user()), seen, as_json)
 
 
 def _to_the_end(executor: Executor, run: str, after: int, as_json: bool) -> int:

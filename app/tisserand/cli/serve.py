@@ -16,9 +16,10 @@ from tisserand.texts import N_, msg
     cls=Command, help=N_("Serve the workspace on this machine until Ctrl+C; other programs need the token of the workspace.")
 )
 @option("--port", type=click.IntRange(0, 65535), default=0, help=N_("The port; a free one otherwise."))
+@option("--log", type=click.Choice(["text", "json"]), help=N_("Say on standard error what happens: in words, or in JSON."))
 @workspace_option
 @json_option
-def serve(port: int, workspace: str | None, as_json: bool) -> int:
+def serve(port: int, log: str | None, workspace: str | None, as_json: bool) -> int:
     from tisserand.service import serve as serving
 
     place = session.workspace(workspace)
@@ -27,7 +28,7 @@ def serve(port: int, workspace: str | None, as_json: bool) -> int:
         text = msg("Serving {workspace} at {url}", workspace=str(place.root), url=url).text()
         click.echo(json.dumps({"url": url, "workspace": str(place.root)}) if as_json else text)
 
-    serving.serve(place.root, port, ready)
+    serving.serve(place.root, port, ready, log=log)
     return 0
 
 

@@ -25,9 +25,9 @@ def watch(flow: str | None, off: bool, workspace: str | None, as_json: bool) -> 
         if flow is not None:
             file = place.find_flow(flow).relative_to(place.root).as_posix()
             if off:
-                executor.unwatch(file)
+                executor.unwatch(file, session.user())
             else:
-                executor.watch(file)
+                executor.watch(file, session.user())
                 ensure(place.root)
         found = executor.watches()
     finally:

@@ -13,6 +13,7 @@ from tisserand.engine.connected import unconnected
 from tisserand.engine.context import NodeContext
 from tisserand.engine.control import Stop
 from tisserand.engine.journal import Journal
+from tisserand.engine.keyed import wrong_keys
 from tisserand.engine.locking import SourceLock, open_parameters
 from tisserand.engine.native import unwritable
 from tisserand.engine.orders import colliding, undeclared
@@ -20,6 +21,7 @@ from tisserand.engine.pinned import columns
 from tisserand.engine.prepare import placed
 from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
 from tisserand.engine.run import FlowRun, Options
+from tisserand.engine.scheduled import uncalendared
 from tisserand.engine.values import typical_values
 from tisserand.model.check import check_flow
 from tisserand.model.edit_group import named
@@ -110,8 +112,10 @@ def check_text(
         *left,
         *loose,
         *undeclared(resolution),
+        *wrong_keys(resolution),
         *unwritable(resolution, workspace, environment),
         *colliding(resolution, workspace, environment),
+        *uncalendared(resolution, workspace),
     ]
     problems += placed(found, reading, file)
     return CheckResult(problems, {name: dict(node.schemas) for name, node in resolution.nodes.items()}, whole, resolution)

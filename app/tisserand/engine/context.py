@@ -72,6 +72,13 @@ class NodeContext:
         return f"{self._run.id}/{self._node.id}" + (f"/{generation}" if generation > 1 else "")
 
     @property
+    def traceparent(self) -> str:
+        from tisserand.engine import tracing
+
+        found = self._run.traced()
+        return tracing.traceparent(found.trace, tracing.node_span(self._run.id, self._node.id))
+
+    @property
     def parameters(self) -> Mapping[str, Any]:
         return self._run.parameters
 

@@ -59,6 +59,7 @@ class ChildContext:
         self.run_id: str = header["run_id"]
         self.key: str = header["key"]
         self.attempt: int = header["attempt"]
+        self.traceparent = ""
         self.parameters: Mapping[str, Any] = header["parameters"]
         self._out = out
 

@@ -407,7 +407,7 @@ def flow_text(root: Path, file: str | None, text: str | None) -> str:
         return text
     if file is None:
         raise refusal("call.no_flow", msg("Neither a flow file nor the text of a flow was given."))
-    path = (root / file).resolve()
+    path = resolved(root, file)
     if not path.is_relative_to(root.resolve()):
         raise refusal("call.outside", msg("“{path}” lies outside the workspace.", path=file), file=file)
     try:
@@ -419,6 +419,14 @@ def flow_text(root: Path, file: str | None, text: str | None) -> str:
     except OSError as error:
         reason = error.strerror or str(error)
         raise refusal("call.unreadable", msg("“{path}” cannot be read: {reason}.", path=file, reason=reason)) from None
+
+
+def resolved(root: Path, file: str) -> Path:
+    """Where the path of a flow file leads, behind all links; refuses what cannot be a path (it may come from the network)."""
+    try:
+        return (root / file).resolve()
+    except (OSError, ValueError, RuntimeError):  # too long, with a NUL, a circle of links
+        raise refusal("call.path", msg("“{path}” cannot be the path of a file.", path=file[:200]), missing=True) from None
 
 
 def flow_id(text: str, file: str | None) -> str:

@@ -76,7 +76,9 @@ class SourceLock:
         `clean` takes secrets out of what was detected. Raises `OSError`."""
         if self.path is None or (self.problems and not anew):
             return
-        readers = {id for id, node in flow.nodes.items() if (kind := registry.get(node.kind)) and kind.role == "reader"}
+        readers = {
+            id for id, node in flow.nodes.items() if (kind := registry.get(node.kind)) and kind.role in ("reader", "trigger")
+        }
         learned = {name: Locked(one.settings, one.schema, clean(dict(one.detected))) for name, one in self._learned.items()}
         kept = {} if anew else self.known
         lock = {name: one for name, one in {**kept, **learned}.items() if name in readers}
@@ -93,4 +95,5 @@ def open_parameters(flow: Flow) -> set[str]:
 
 def locks(node: ResolvedNode) -> bool:
     """Whether the columns of a reader come from outside, and not from its settings alone."""
-    return node.role == "reader" and not getattr(node.node, "columns_in_settings", False) and node.spec.pinned is None
+    looks = node.role == "reader" or (node.role == "trigger" and getattr(node.node, "looks", False))
+    return looks and not getattr(node.node, "columns_in_settings", False) and node.spec.pinned is None

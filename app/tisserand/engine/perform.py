@@ -43,6 +43,7 @@ def perform(run: FlowRun, unit: Unit, stop: Stop, attempt: int) -> Rows:
     stop.on_pull(lambda: run.backend.interrupt(thread))
     try:
         look_again(run, unit, stop)
+        run.keyed.ahead(unit)
         rows = _UNITS[unit.kind](run, unit, node, context)
         if context.rejects is not None or (node.rejects_port() and unit.kind in ("read", "sink", "step")):
             _finish_rejects(run, node, context, rows)

@@ -127,7 +127,14 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
         raise FlowWrong(placed(refused, loaded.reading, file))
     staged = memory is not None and memory < SMALL_MEMORY
     run.plan = make_plan(resolution, run.scans, run.sinks, run.options.keep, staged, run.options.until)
-    write_text(run.folder / "plan.json", json.dumps(plan_json(run.plan), indent=1))
+    written = {
+        node.id: resolution.nodes[source[0]].schemas.get(source[1], Schema()).types()
+        for node in resolution.nodes.values()
+        if node.role == "writer"
+        for source in next(iter(node.inputs.values()), ())[:1]
+        if source[0] in resolution.nodes
+    }
+    write_text(run.folder / "plan.json", json.dumps(plan_json(run.plan) | {"written": written}, indent=1))
     run.digests = digests(resolution, loaded.values, run.options.version)
     about = {"nodes": list(resolution.nodes), "units": [unit.id for unit in run.plan.units], "sources": dict(run.fingerprints)}
     run.note(None, "plan.ready", about)
@@ -188,7 +195,8 @@ class _Discoveries:
             "rows": found.rows,
         }
         write_text(self.path, json.dumps(self.known, indent=1, default=str))
-        run.note(node.id, "discovery.done", {"detected": json.loads(json.dumps(dict(found.detected), default=str))})
+        detected = json.loads(json.dumps(dict(found.detected), default=str))
+        run.note(node.id, "discovery.done", {"detected": detected, "columns": found.schema.types()})
         return found
 
 

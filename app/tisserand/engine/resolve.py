@@ -197,7 +197,7 @@ def _settle(
     instance: Any = node.node
     if role == "transform":
         _transformed(node, schemas)
-    elif role == "reader":
+    elif role == "reader" or (role == "trigger" and instance.looks):
         if discover is not None:
             try:
                 node.found = discover(node)

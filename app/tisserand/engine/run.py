@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tisserand import __version__
-from tisserand.engine import failures
+from tisserand.engine import failures, tracing
 from tisserand.engine.backends.base import Base
 from tisserand.engine.blame import guilty
 from tisserand.engine.control import Cancelled, Stop
 from tisserand.engine.failures import Failure
 from tisserand.engine.journal import Event, Journal
+from tisserand.engine.keyed import Keyed
 from tisserand.engine.launch import EVENT, PAUSE
 from tisserand.engine.plan import Keep, Plan, Unit
 from tisserand.engine.progress import Progress
@@ -92,6 +93,7 @@ class FlowRun:
     plan: Plan = field(init=False)
     spools: Spools = field(init=False)
     progress: Progress = field(init=False)
+    keyed: Keyed = field(init=False)
     backend: DuckDB = field(init=False)
     bases: dict[Port, Base] = field(init=False, default_factory=dict)
     """Where the rows of ports stand: spools, and files that the backend scans."""
@@ -127,6 +129,7 @@ class FlowRun:
     query_lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _lock: threading.RLock = field(init=False, default_factory=threading.RLock)
     _started: dict[str, float] = field(init=False, default_factory=dict)
+    _traced: tracing.Place | None = field(init=False, default=None)
 
     root: str = ""
     """The run that began all: this one, or the one that called it, or the one that called that."""
@@ -144,6 +147,7 @@ class FlowRun:
         self.root = self.root or self.id
         self.spools = Spools(self.folder / "spool")
         self.progress = Progress(self)
+        self.keyed = Keyed(self)
 
     # -- journal
 
@@ -154,6 +158,14 @@ class FlowRun:
 
     def log(self, message: Message, level: str = "info", node: str | None = None) -> None:
         self.note(node, "log", {"message": message.to_json(), "level": level})
+
+    def traced(self) -> tracing.Place:
+        """Where this run stands in its trace."""
+        if self._traced is None:
+            record = self.journal.run(self.id)
+            assert record is not None, self.id
+            self._traced = tracing.place(record, self.journal.run, lambda run: None)
+        return self._traced
 
     def problem_json(self, problem: Problem) -> dict[str, Any]:
         cleaned: dict[str, Any] = self.connections.know_secrets().clean(problem.to_json())
@@ -183,6 +195,7 @@ class FlowRun:
         back = undoing(self.flow)
         waiting = [unit for unit in self.plan.units if unit.node not in back]
         running: dict[Future[None], Unit] = {}
+        self.keyed.begin()
         with self.progress, ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
             try:
                 while waiting or running or (self.suspended and self.stopping):
@@ -236,16 +249,18 @@ class FlowRun:
 
     def _submit(self, waiting: list[Unit], running: dict[Future[None], Unit], pool: ThreadPoolExecutor) -> None:
         """Start what can start, skip what cannot run any more, in the order of the plan."""
-        for unit in list(waiting):
-            if any(need not in self.ended for need in unit.needs):
-                continue
-            reason = self.skip_reason(unit)
-            if reason is not None:
-                waiting.remove(unit)
-                self.skip(unit, reason)
-            elif len(running) < PARALLEL:
-                waiting.remove(unit)
-                running[pool.submit(self._perform, unit)] = unit
+        # A unit has ended before the last of its nodes is told as done: whoever looks in between would skip what comes after it.
+        with self._lock:
+            for unit in list(waiting):
+                if any(need not in self.ended for need in unit.needs):
+                    continue
+                reason = self.skip_reason(unit)
+                if reason is not None:
+                    waiting.remove(unit)
+                    self.skip(unit, reason)
+                elif len(running) < PARALLEL:
+                    waiting.remove(unit)
+                    running[pool.submit(self._perform, unit)] = unit
 
     def skip_reason(self, unit: Unit) -> Message | None:
         """Why a unit whose needs have ended must not run, or None."""
@@ -304,6 +319,7 @@ class FlowRun:
                 limit = texts_of_units.seconds(node.spec.timeout) if node.spec.timeout else None
                 with stop.deadline(limit), self.progress.of(unit, stop):
                     rows = perform(self, unit, stop, attempt)
+                    self.keyed.behind(unit)
                 self._done(unit, rows)
                 return
             except Cancelled:
@@ -384,7 +400,11 @@ class FlowRun:
                     continue
                 self.states[name] = "done"
                 seconds = round(time.monotonic() - self._started.get(name, time.monotonic()), 3)
-                self.note(name, "node.done", {"rows": known, "bytes": self._size(name), "seconds": seconds, "unit": unit.id})
+                done = {"rows": known, "bytes": self._size(name), "seconds": seconds, "unit": unit.id}
+                rejects = self.resolution.nodes[name].rejects_port()
+                if rejects in known:
+                    done["rejected"] = known[rejects]
+                self.note(name, "node.done", done)
 
     def _size(self, name: str) -> int | None:
         """The bytes that a node wrote: of its result, or of its rows where they are written down."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64decode
 from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
@@ -89,10 +89,12 @@ def _fitting(value: Any, column: Column) -> Any:
                 return moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
             case "date":
                 return date.fromisoformat(value)
+            case "time":
+                return time.fromisoformat(value)
             case "decimal":
                 return Decimal(str(value))
             case "int8" | "int16" | "int32" | "int64":
-                return _whole(value)
+                return _within(_whole(value), int(kind.removeprefix("int")))
             case "float64" | "float32":
                 return float(value)
             case "boolean":
@@ -119,6 +121,12 @@ def _whole(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise ValueError(value)
     return int(value)
+
+
+def _within(value: int, bits: int) -> int:
+    if not -(1 << bits - 1) <= value < 1 << bits - 1:
+        raise ValueError(value)
+    return value
 
 
 def _typed(parameter: Parameter, value: Any) -> Any:

@@ -14,6 +14,9 @@ from tisserand.model.problem import Place, Problem, Severity
 from tisserand.model.yamltext import Positions
 from tisserand.texts import Message, msg
 
+PARAMETERS = "parameters"
+"""In a business key, the place of a node: `parameters.order` is the value of the parameter `order`."""
+
 
 @growing()
 def check_flow(
@@ -170,9 +173,12 @@ def _cycles(flow: Flow) -> Iterator[Problem]:
 def _marks(flow: Flow) -> Iterator[Problem]:
     """Business keys, frames, notes and the layout name what is not there."""
     for name, target in flow.keys.items():
-        if target.partition(".")[0] not in flow.nodes:
+        at, _dot, column = target.partition(".")
+        if at == PARAMETERS and at not in flow.nodes and column in flow.parameters:
+            continue
+        if at not in flow.nodes:
             message = msg("The business key “{key}” names “{target}”, but there is no such node.", key=name, target=target)
-            yield Problem("key.unknown", message, _near(target.partition(".")[0], flow.nodes), Place(field=f"keys.{name}"))
+            yield Problem("key.unknown", message, _near(at, flow.nodes), Place(field=f"keys.{name}"))
     named = [(held, f"frames.{frame.id}") for frame in flow.frames.values() for held in frame.holds]
     named += [(note.near, f"notes.{note.id}") for note in flow.notes.values() if note.near]
     known = {*flow.nodes, *flow.frames, *flow.notes}

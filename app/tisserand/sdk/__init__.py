@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.model.flow import In, Out
 from tisserand.model.schema import Column, Schema
+from tisserand.sdk.called import Call, CalledTrigger, Fault, NotAllowed, NotTaken, Receiver
 from tisserand.sdk.config import Config, PerColumn, Picks, Unit, When, Words
 from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.context import Context, ControlContext, ListenContext
@@ -26,11 +27,13 @@ from tisserand.sdk.fields import (
     TargetPath,
     Url,
 )
+from tisserand.sdk.following import EndedRun, FollowingTrigger, RunsContext
 from tisserand.sdk.node import (
     REJECTS,
     Arrivals,
     Arrived,
     Control,
+    Dataset,
     Discovery,
     Effect,
     FileSink,
@@ -60,6 +63,8 @@ __all__ = [
     "Answer",
     "Arrivals",
     "Arrived",
+    "Call",
+    "CalledTrigger",
     "Code",
     "Column",
     "ColumnName",
@@ -70,12 +75,16 @@ __all__ = [
     "Context",
     "Control",
     "ControlContext",
+    "Dataset",
     "Discovery",
     "Duration",
     "Effect",
+    "EndedRun",
+    "Fault",
     "FilePath",
     "FileSink",
     "FolderPath",
+    "FollowingTrigger",
     "Formula",
     "Grouping",
     "In",
@@ -86,12 +95,16 @@ __all__ = [
     "N_",
     "Node",
     "NodeError",
+    "NotAllowed",
+    "NotTaken",
     "Out",
     "Outcome",
     "PerColumn",
     "Picks",
     "Reader",
+    "Receiver",
     "Relation",
+    "RunsContext",
     "Scan",
     "Schema",
     "Secret",

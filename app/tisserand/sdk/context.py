@@ -35,6 +35,10 @@ class Context(Protocol):
         """1 for the first attempt."""
 
     @property
+    def traceparent(self) -> str:
+        """The `traceparent` (W3C Trace Context) of what this node does, to be sent along with its requests; empty for none."""
+
+    @property
     def parameters(self) -> Mapping[str, Any]: ...
 
     def path(self, text: str) -> Path:

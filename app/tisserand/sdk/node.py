@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 from tisserand.model.flow import In, Out
 from tisserand.model.schema import Schema
 from tisserand.sdk.config import Config
+from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.context import Context, ControlContext, ListenContext
 
 if TYPE_CHECKING:
@@ -25,6 +26,15 @@ C = TypeVar("C", bound=Config)
 
 REJECTS = Schema.of({"row": "string", "error": "string", "place": "string"})
 """The columns of every rejects port: the row (JSON, or the raw text), why, and where it stood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """Where data stands, for lineage, in the words of OpenLineage's naming conventions: `postgres://host:5432` and `db.schema.table`,
+    `file` and an absolute path."""
+
+    namespace: str
+    name: str
 
 
 class Node(Generic[C]):
@@ -68,6 +78,11 @@ class Node(Generic[C]):
     def lift(self, raw: dict[str, Any], version: int) -> dict[str, Any]:
         """Rewrite a raw config of an older `version` into today's. Called only for older versions."""
         return raw
+
+    def datasets(self, config: C, connection: Callable[[str], ConnectionType]) -> Sequence[Dataset]:
+        """What it reads or writes outside, for lineage. A node with a field `path` need not say so: that file is it. `connection`
+        gives a connection by its name, without its secrets."""
+        return ()
 
     def check(self, config: C, schemas: Mapping[str, Schema]) -> Iterable[Exception]:
         """Problems beyond the config's types, as `NodeError`s with `field`; `schemas` are the inputs' columns."""
@@ -327,10 +342,20 @@ class Trigger(Node[C]):
 
     role = "trigger"
     outputs: ClassVar[tuple[Out, ...]] = (Out("event"),)
+    looks: ClassVar[bool] = False
+    """The columns of the event are learnt outside, by `discover`, as those of a reader are; `event` is then not asked."""
 
     def event(self, config: C) -> Schema:
         """The columns of the event. Parameters of the flow that are named as a column get its value, where a run takes one event."""
         raise NotImplementedError
+
+    def discover(self, ctx: Context, config: C) -> Discovery:
+        """As `Reader.discover`, where it `looks`."""
+        raise NotImplementedError
+
+    def harmless(self, config: C) -> bool:
+        """As `Reader.harmless`."""
+        return True
 
     def listen(self, ctx: ListenContext, config: C) -> Iterator[Arrivals]:
         """Yield what happens for as long as the flow is on. When the generator is asked for the next arrivals, those before are in

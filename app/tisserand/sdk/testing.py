@@ -89,6 +89,7 @@ class LoneContext:
     run_id: str = "run-1"
     key: str = "run-1/node"
     attempt: int = 1
+    traceparent: str = ""
     inputs: Mapping[str, pa.Table] = field(default_factory=dict)
     flows: Mapping[str, Callable[..., Mapping[str, Any]]] = field(default_factory=dict)
     """For control nodes: what stands for the other flows of the workspace."""
@@ -104,6 +105,8 @@ class LoneContext:
     """Those that were sent."""
     rows_counted: int = 0
     stopped: bool = False
+    mark: Any = None
+    """For triggers: where to go on from."""
     targets: dict[Path, Path] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -140,6 +143,9 @@ class LoneContext:
 
     def cancelled(self) -> bool:
         return self.stopped
+
+    def room(self) -> bool:
+        return not self.stopped
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -21,9 +21,14 @@ from tisserand.texts import Message, msg
 if TYPE_CHECKING:
     from requests import Response
 
+    from tisserand.service.alerts.remote import RemoteAlerts
+    from tisserand.service.audit.remote import RemoteAudit
     from tisserand.service.figures.remote import RemoteFigures
     from tisserand.service.inbox.remote import RemoteInbox
+    from tisserand.service.keys.remote import RemoteKeys
     from tisserand.service.queue.remote import RemoteQueue
+    from tisserand.service.retention.remote import RemoteRetention
+    from tisserand.service.schedule.remote import HttpSchedules
     from tisserand.service.waits.remote import RemoteWaits
 
 PATIENCE = (5.0, 30.0)
@@ -33,6 +38,9 @@ LONG = (5.0, 600.0)
 """The same for calls that look at data before they answer."""
 
 TRIES = 5
+
+RESTART = 60.0
+"""Seconds for which the stream of all events waits for an executor that is away."""
 
 
 class HttpExecutor:
@@ -44,6 +52,12 @@ class HttpExecutor:
         # Neither a proxy of the environment nor a .netrc may get to see the token.
         self._session.trust_env = False
         self._session.headers["Authorization"] = f"Bearer {token}"
+
+    @cached_property
+    def alerts(self) -> RemoteAlerts:
+        from tisserand.service.alerts.remote import RemoteAlerts
+
+        return RemoteAlerts(self)
 
     def health(self) -> dict[str, Any]:
         return cast(dict[str, Any], self.call("GET", "/health").json())
@@ -58,8 +72,9 @@ class HttpExecutor:
         edited: bool = False,
         text: str | None = None,
         until: str | None = None,
+        by: str = "",
     ) -> str:
-        asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until}
+        asked = {"uncertain": uncertain, "edited": edited, "text": text, "until": until, "by": by}
         return str(self.call("POST", f"/runs/{_part(run)}/resume", asked).json()["id"])
 
     def cancel(self, run: str, by: str = "") -> None:
@@ -73,6 +88,9 @@ class HttpExecutor:
 
     def run(self, run: str) -> RunInfo:
         return RunInfo.from_json(self.call("GET", f"/runs/{_part(run)}").json())
+
+    def flow_text(self, run: str) -> str:
+        return str(self.call("GET", f"/runs/{_part(run)}/flow").json()["text"])
 
     def runs(
         self, flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None
@@ -89,7 +107,7 @@ class HttpExecutor:
         while True:
             ended = False
             try:
-                for event in self._stream(run, after, follow):
+                for event in self._stream(f"/runs/{_part(run)}/events", after, follow):
                     if event.seq is not None:
                         after, failures = event.seq, 0
                         ended = event.kind.removeprefix("run.") in FINAL
@@ -104,23 +122,46 @@ class HttpExecutor:
             if not follow or ended or (found := self.run(run)).final or found.state == "waiting":
                 return
 
-    def _stream(self, run: str, after: int, follow: bool) -> Iterator[Event]:
-        path = f"/runs/{_part(run)}/events"
-        params = {"after": str(after), "follow": str(follow).lower()}
+    def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
+        away = time.monotonic()
+        while True:
+            begun = time.monotonic()
+            try:
+                for event in self._stream("/events", after, follow):
+                    after = event.seq
+                    yield event
+                if not follow:
+                    return
+            except requests.RequestException as error:
+                if time.monotonic() - begun > PATIENCE[0]:
+                    away = time.monotonic()  # it was there until now
+                # Before the first event nobody knows where to go on. A restart takes a while.
+                if after is None or not follow or time.monotonic() - away > RESTART:
+                    raise self._unreachable(error) from error
+                time.sleep(0.2)
+
+    def _stream(self, path: str, after: int | None, follow: bool) -> Iterator[Event]:
+        params = {"after": after, "follow": str(follow).lower()}
         with self._session.get(self.url + path, params=params, stream=True, timeout=PATIENCE) as answer:
             _check(answer)
             for line in answer.iter_lines(chunk_size=None):
                 if line:
                     yield Event.from_json(json.loads(line))
 
-    def watch(self, file: str) -> None:
-        self.call("POST", "/watches", {"file": file, "on": True})
+    def watch(self, file: str, by: str = "") -> None:
+        self.call("POST", "/watches", {"file": file, "on": True, "by": by})
 
-    def unwatch(self, file: str) -> None:
-        self.call("POST", "/watches", {"file": file, "on": False})
+    def unwatch(self, file: str, by: str = "") -> None:
+        self.call("POST", "/watches", {"file": file, "on": False, "by": by})
 
     def watches(self) -> list[Watch]:
         return [Watch.from_json(watch) for watch in self.call("GET", "/watches").json()]
+
+    @cached_property
+    def schedules(self) -> HttpSchedules:
+        from tisserand.service.schedule.remote import HttpSchedules
+
+        return HttpSchedules(self)
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
         found = self.call("POST", "/check", {"file": file, "text": text, "env": env}, timeout=LONG).json()
@@ -201,16 +242,34 @@ class HttpExecutor:
         return Tested(answer["ok"], Message.from_json(answer["message"]), answer["seconds"])
 
     @cached_property
+    def figures(self) -> RemoteFigures:
+        from tisserand.service.figures.remote import RemoteFigures
+
+        return RemoteFigures(self)
+
+    @cached_property
     def inbox(self) -> RemoteInbox:
         from tisserand.service.inbox.remote import RemoteInbox
 
         return RemoteInbox(self)
 
     @cached_property
-    def figures(self) -> RemoteFigures:
-        from tisserand.service.figures.remote import RemoteFigures
+    def audit(self) -> RemoteAudit:
+        from tisserand.service.audit.remote import RemoteAudit
 
-        return RemoteFigures(self)
+        return RemoteAudit(self)
+
+    @cached_property
+    def retention(self) -> RemoteRetention:
+        from tisserand.service.retention.remote import RemoteRetention
+
+        return RemoteRetention(self)
+
+    @cached_property
+    def keys(self) -> RemoteKeys:
+        from tisserand.service.keys.remote import RemoteKeys
+
+        return RemoteKeys(self)
 
     @cached_property
     def waits(self) -> RemoteWaits:

@@ -72,13 +72,13 @@ class Guard:
         await self._app(scope, _replayed(body, receive), send)
 
     async def _body(self, receive: Receive) -> bytes | None:
-        """The whole body, or None when it is too large (a length may be missing, or a lie)."""
+        """The whole body, or None when it is too large (a length may be missing, or a lie) or never came."""
         parts: list[bytes] = []
         size = 0
         while True:
             message = await receive()
             if message["type"] != "http.request":
-                return b"".join(parts)
+                return None  # the client hung up: half of what it asks for is not done
             parts.append(message.get("body", b""))
             size += len(parts[-1])
             if size > self._largest:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from tisserand.model.problem import Problem
 from tisserand.store import Store
@@ -23,6 +23,36 @@ CREATE INDEX IF NOT EXISTS events_open ON events (file, seen) WHERE state IS NUL
 _SECOND = """
 CREATE TABLE paused (file TEXT PRIMARY KEY, "by" TEXT NOT NULL, since REAL NOT NULL) WITHOUT ROWID;
 """
+
+_FORCE = """
+CREATE TABLE force (
+  id INTEGER PRIMARY KEY, file TEXT NOT NULL, what TEXT NOT NULL, "by" TEXT NOT NULL, time REAL NOT NULL
+);
+CREATE INDEX force_of_file ON force (file, id);
+INSERT INTO force (file, what, "by", time) SELECT file, 'on', '', since FROM watches;
+INSERT INTO force (file, what, "by", time) SELECT file, 'paused', "by", since FROM paused;
+CREATE TRIGGER switched_on AFTER INSERT ON watches BEGIN
+  INSERT INTO force (file, what, "by", time) VALUES (new.file, 'on', '', new.since);
+END;
+CREATE TRIGGER switched_off AFTER DELETE ON watches BEGIN
+  INSERT INTO force (file, what, "by", time) VALUES (old.file, 'off', '', (julianday('now') - 2440587.5) * 86400.0);
+END;
+CREATE TRIGGER was_paused AFTER INSERT ON paused BEGIN
+  INSERT INTO force (file, what, "by", time) VALUES (new.file, 'paused', new."by", new.since);
+END;
+CREATE TRIGGER was_unpaused AFTER DELETE ON paused BEGIN
+  INSERT INTO force (file, what, "by", time) VALUES (old.file, 'unpaused', '', (julianday('now') - 2440587.5) * 86400.0);
+END;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """When a flow was switched on or off, paused or let go on. In the order in which it was done, whatever the clock said."""
+
+    what: Literal["on", "off", "paused", "unpaused"]
+    by: str
+    time: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +90,7 @@ class Paused:
 class Ledger(Store):
     """One SQLite file for all threads and processes of a workspace. What a method wrote is on the disk when it returns."""
 
-    migrations: ClassVar[tuple[str, ...]] = (_FIRST, _SECOND)
+    migrations: ClassVar[tuple[str, ...]] = (_FIRST, _SECOND, _FORCE)
 
     # -- which flows are on --------------------------------------------------------------------------------------------
     def switch_on(self, file: str) -> None:
@@ -90,6 +120,11 @@ class Ledger(Store):
     def paused(self) -> dict[str, Paused]:
         """The flows that are paused, by file."""
         return {file: Paused(by, since) for file, by, since in self.rows('SELECT file, "by", since FROM paused ORDER BY file')}
+
+    def changes(self, file: str) -> list[Change]:
+        """Everything that was done to let a flow start by itself or keep it from it."""
+        found = self.rows('SELECT what, "by", time FROM force WHERE file = ? ORDER BY id', (file,))
+        return [Change(what, by, time) for what, by, time in found]
 
     def watches(self) -> list[Watch]:
         """The flows that are on; what became of their events stands in the inbox."""

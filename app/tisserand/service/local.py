@@ -23,10 +23,12 @@ from tisserand.engine.launch import (
     reenter,
     refusal,
     relaunch,
+    resolved,
     run_folder,
     state_folder,
     unknown_run,
 )
+from tisserand.model import units
 from tisserand.sdk.errors import NodeError
 from tisserand.service.audit.store import Audit
 from tisserand.service.ledger import Ledger, Watch
@@ -39,10 +41,15 @@ if TYPE_CHECKING:
 
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
+    from tisserand.service.alerts.here import HereAlerts
     from tisserand.service.figures.here import HereFigures
     from tisserand.service.inbox.here import LocalInbox
+    from tisserand.service.keys.here import HereKeys
     from tisserand.service.queue.here import HereQueue
     from tisserand.service.queue.line import Line
+    from tisserand.service.retention.here import HereRetention
+    from tisserand.service.schedule.here import LocalSchedules
+    from tisserand.service.telemetry.here import HereTelemetry
     from tisserand.service.waits.here import HereWaits
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
@@ -68,13 +75,34 @@ class LocalExecutor:
         """In the executor process: where runs are queued until their turn has come. Without it they begin at once."""
         self.journal.recover(process_alive)
 
+    @cached_property
+    def alerts(self) -> HereAlerts:
+        from tisserand.service.alerts.here import HereAlerts
+
+        return HereAlerts(self)
+
+    @cached_property
+    def telemetry(self) -> HereTelemetry:
+        from tisserand.service.telemetry.here import HereTelemetry
+
+        return HereTelemetry(self)
+
     # Runs
 
     def start(self, request: RunRequest) -> str:
         if request.keep not in ("none", "cuts", "all"):
             raise refusal("call.keep", msg("“{value}” is not one of none, cuts, all.", value=str(request.keep)))
+        if request.memory is not None:
+            try:
+                units.size(request.memory)
+            except units.UnitError as error:
+                raise refusal("call.memory", error.message) from None
         file = self.inside(request.file) if request.file else None
         request = replace(request, file=file)
+        if request.trigger == "manual" and request.parent is None:
+            # Names of parameters only: a value may be personal, and nothing is ever taken out of the log.
+            about = {"env": request.env, "parameters": sorted(request.parameters), "until": request.until}
+            self.audit.note("run.started", request.file or "–", about, by=request.by)
         if self.line is not None:
             return self._queue(self.line, request)
         handle = launch(self.root, request, self.journal)
@@ -101,10 +129,11 @@ class LocalExecutor:
         edited: bool = False,
         text: str | None = None,
         until: str | None = None,
+        by: str = "",
     ) -> str:
         if uncertain not in (None, "repeat", "skip"):
             raise refusal("call.uncertain", msg("“{value}” is not one of repeat, skip.", value=str(uncertain)))
-        self.journal.recover(process_alive)
+        self.journal.recover(self.alive)
         found = self.run(run)
         if found.uncertain and uncertain is None:
             raise refusal(
@@ -119,6 +148,8 @@ class LocalExecutor:
             # The worker has said how the run ended, and is still about to go: two of them must not be at one run.
             handle.wait(self._grace)
         text = self._edited(found) if edited and text is None else text
+        if by:
+            self.audit.note("run.resumed", run, {"uncertain": uncertain, "edited": text is not None}, by=by)
         if self.line is not None:
             reenter(self.root, run, self.journal, uncertain, text, until, queue=True)
             self.line.look()
@@ -171,6 +202,13 @@ class LocalExecutor:
     def run(self, run: str) -> RunInfo:
         return info(self._record(run), self.journal.all_events(run))
 
+    def flow_text(self, run: str) -> str:
+        self._record(run)
+        try:
+            return (run_folder(self.root, run) / "flow.yaml").read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise refusal("run.flow_gone", msg("The files of the run “{run}” are gone.", run=run), missing=True) from None
+
     def runs(
         self, flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None
     ) -> list[RunInfo]:
@@ -188,9 +226,22 @@ class LocalExecutor:
             if not news and not follower.over:
                 time.sleep(follower.PAUSE)
 
+    PAUSE = 0.2
+    """Seconds between two looks at what happens in all runs."""
+
+    def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
+        seen = self.journal.last() if after is None else after
+        while True:
+            while news := self.journal.tail(seen):
+                yield from news
+                seen = news[-1].seq or seen
+            if not follow:
+                return
+            time.sleep(self.PAUSE)
+
     def follower(self, run: str, after: int = 0) -> Follower:
         """For callers that must not block while they wait."""
-        return Follower(self.journal, run, after)
+        return Follower(self.journal, run, after, self.alive)
 
     def wait(self, run: str) -> RunInfo:
         """Wait for the end of a run that this object started."""
@@ -210,11 +261,15 @@ class LocalExecutor:
 
     # Flows that start by themselves
 
-    def watch(self, file: str) -> None:
-        self.ledger.switch_on(self.inside(file))
+    def watch(self, file: str, by: str = "") -> None:
+        file = self.inside(file)
+        self.audit.note("flow.switched_on", file, by=by)
+        self.ledger.switch_on(file)
 
-    def unwatch(self, file: str) -> None:
-        self.ledger.switch_off(self.inside(file))
+    def unwatch(self, file: str, by: str = "") -> None:
+        file = self.inside(file)
+        self.audit.note("flow.switched_off", file, by=by)
+        self.ledger.switch_off(file)
 
     def watches(self) -> list[Watch]:
         return self.inbox.watches(self.ledger.watches())
@@ -224,6 +279,12 @@ class LocalExecutor:
         from tisserand.service.inbox.here import LocalInbox
 
         return LocalInbox(self)
+
+    @cached_property
+    def schedules(self) -> LocalSchedules:
+        from tisserand.service.schedule.here import LocalSchedules
+
+        return LocalSchedules(self)
 
     # Flows
 
@@ -390,6 +451,18 @@ class LocalExecutor:
         return HereFigures(self)
 
     @cached_property
+    def keys(self) -> HereKeys:
+        from tisserand.service.keys.here import HereKeys
+
+        return HereKeys(self)
+
+    @cached_property
+    def retention(self) -> HereRetention:
+        from tisserand.service.retention.here import HereRetention
+
+        return HereRetention(self)
+
+    @cached_property
     def waits(self) -> HereWaits:
         from tisserand.service.waits.here import HereWaits
 
@@ -399,9 +472,15 @@ class LocalExecutor:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
         if "figures" in self.__dict__:
             self.figures.close()
+        if "keys" in self.__dict__:
+            self.keys.close()
         self._handles.clear()
         if "inbox" in self.__dict__:
             self.inbox.store.close()
+        if "schedules" in self.__dict__:
+            self.schedules.close()
+        self.telemetry.close()
+        self.alerts.close()
         self.audit.close()
         self.ledger.close()
         self.journal.close()
@@ -420,9 +499,13 @@ class LocalExecutor:
             raise unknown_run(run)
         return record
 
+    def alive(self, pid: int, started: float) -> bool:
+        """Whether a run's process lives, or is ours: of those the pool says how they died."""
+        return (self.line is not None and pid in self.line.pool.pids()) or process_alive(pid, started)
+
     def inside(self, file: str) -> str:
         """The path of a flow file relative to the workspace, which it may not leave."""
-        path = (self.root / file).resolve()
+        path = resolved(self.root, file)
         if not path.is_relative_to(self.root):
             raise refusal("call.outside", msg("“{path}” lies outside the workspace.", path=file), file=file)
         return path.relative_to(self.root).as_posix()

@@ -19,12 +19,34 @@ class Part(Protocol):
         """Begin nothing new and let go of everything, within a few seconds. Runs under way go on."""
 
 
-def parts(executor: LocalExecutor) -> Sequence[Part]:
-    """The parts of one workspace's executor process, of which there is one."""
+def parts(executor: LocalExecutor, log: str | None = None) -> Sequence[Part]:
+    """The parts of one workspace's executor process, of which there is one. `log` is the form of its log, as `Logging` takes it."""
+    from tisserand.service.alerts.part import Alerting
+    from tisserand.service.figures.ahead import Ahead
     from tisserand.service.inbox.dispatch import Dispatch
+    from tisserand.service.inbox.hooks import Hooks
     from tisserand.service.inbox.listening import Listening
+    from tisserand.service.keys.finishing import Finishing
     from tisserand.service.queue.line import Line
+    from tisserand.service.retention.part import Keeping
+    from tisserand.service.schedule.clock import Clock
+    from tisserand.service.telemetry.logs import Logging
+    from tisserand.service.telemetry.part import Exporting
     from tisserand.service.waits.waking import Waking
 
+    hooks = Hooks(executor)
     # The queue first: what the others start is begun by it.
-    return [Line(executor), Dispatch(executor), Listening(executor), Waking(executor)]
+    return [
+        Line(executor),
+        Dispatch(executor),
+        hooks,
+        Listening(executor, hooks),
+        Clock(executor),
+        Waking(executor),
+        Finishing(executor),
+        Ahead(executor),
+        Keeping(executor),
+        Alerting(executor),
+        Exporting(executor),
+        Logging(executor, log),
+    ]

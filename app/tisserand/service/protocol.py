@@ -11,12 +11,17 @@ from tisserand.engine.launch import Keep, Refused, RunRequest, Uncertain
 from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
 from tisserand.service.ledger import Watch
+from tisserand.service.schedule.calls import Schedules
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
+    from tisserand.service.alerts.calls import Alerts
+    from tisserand.service.audit.calls import AuditLog
     from tisserand.service.figures.calls import Figures
     from tisserand.service.inbox.calls import Inbox
+    from tisserand.service.keys.calls import Keys
     from tisserand.service.queue.calls import Queue
+    from tisserand.service.retention.calls import Retention
     from tisserand.service.waits.calls import Waits
 
 __all__ = [
@@ -214,6 +219,7 @@ class Executor(Protocol):
         edited: bool = False,
         text: str | None = None,
         until: str | None = None,
+        by: str = "",
     ) -> str:
         """Go on with a run that did not end well, or that was to run up to some node only. With uncertain sinks, `uncertain` must
         say what to do with them. `edited` takes the flow as its file now has it, `text` this one: what was completed and does not
@@ -228,6 +234,9 @@ class Executor(Protocol):
 
     def run(self, run: str) -> RunInfo: ...
 
+    def flow_text(self, run: str) -> str:
+        """The flow that a run did, as YAML: what stood in its file, or on the screen, at that time."""
+
     def runs(
         self, flow: str | None = None, state: str | None = None, limit: int = 100, before: str | None = None
     ) -> list[RunInfo]:
@@ -238,14 +247,22 @@ class Executor(Protocol):
         take days (state `waiting`: follow again after the last number), with events of the kind `progress` (without a number) in
         between."""
 
-    def watch(self, file: str) -> None:
+    def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
+        """The events of all runs with a number above `after`, or from now on. With `follow`, wait for more until the iterator is
+        closed; whoever lost the connection goes on after the last number it saw, and misses nothing."""
+
+    def watch(self, file: str, by: str = "") -> None:
         """Switch a flow on: the executor process of the workspace listens for it and starts it for every event."""
 
-    def unwatch(self, file: str) -> None:
+    def unwatch(self, file: str, by: str = "") -> None:
         """Switch a flow off; runs under way go on."""
 
     def watches(self) -> list[Watch]:
         """The flows that are on."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """Due times: those to come, those judged, and why."""
 
     def check(self, *, file: str | None = None, text: str | None = None, env: str | None = None) -> list[Problem]:
         """All problems of a flow at once."""
@@ -321,6 +338,22 @@ class Executor(Protocol):
     @property
     def figures(self) -> Figures:
         """Load, success, durations; runs by filter; timelines."""
+
+    @property
+    def audit(self) -> AuditLog:
+        """Who had the executor do what."""
+
+    @property
+    def retention(self) -> Retention:
+        """What is not kept for ever."""
+
+    @property
+    def keys(self) -> Keys:
+        """Business keys: where a value went, and its erasure."""
+
+    @property
+    def alerts(self) -> Alerts:
+        """What is unusual."""
 
     @property
     def waits(self) -> Waits:

@@ -23,8 +23,11 @@ from tisserand.texts import msg
 HOST = "127.0.0.1"
 
 
-def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None, grace: float = GRACE) -> None:
-    """Serve the workspace until SIGTERM or Ctrl+C; `ready(url)` is called once calls are answered. One per workspace."""
+def serve(
+    root: Path, port: int = 0, ready: Callable[[str], None] | None = None, grace: float = GRACE, log: str | None = None
+) -> None:
+    """Serve the workspace until SIGTERM or Ctrl+C; `ready(url)` is called once calls are answered. One per workspace. `log` is `text` or
+    `json`; what the settings say where None."""
     from tisserand.service.guard import token
     from tisserand.service.local import LocalExecutor
     from tisserand.service.parts import parts
@@ -34,7 +37,7 @@ def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None,
     state = state_folder(root)
     with closing(_lock(state / "executor.lock")), _listen(port) as listening:
         executor = LocalExecutor(root, grace)
-        working = parts(executor)
+        working = parts(executor, log)
         for part in working:
             part.start()
         server = Server(build(executor, token(root)), lambda: _announce(root, listening, ready))
@@ -50,12 +53,12 @@ def serve(root: Path, port: int = 0, ready: Callable[[str], None] | None = None,
             executor.close()
 
 
-def ensure(root: Path, seconds: float = 60) -> str:
-    """The address of the workspace's executor process; where none runs, one is started that outlives this process."""
+def ensure(root: Path, seconds: float = 60, port: int = 0) -> str:
+    """The address of the workspace's executor process; where none runs, one is started (at `port`) that outlives this process."""
     found = running(root)
     if found is not None:
         return found
-    command = [sys.executable, "-m", "tisserand.cli.main", "serve", "--workspace", str(root)]
+    command = [sys.executable, "-m", "tisserand.cli.main", "serve", "--workspace", str(root), "--port", str(port)]
     with (state_folder(root) / "serve.log").open("ab") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=root)
     end = time.monotonic() + seconds

@@ -4,37 +4,48 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
-import uvicorn
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.security import HTTPBearer
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field
 from starlette.concurrency import run_in_threadpool
 
 from tisserand import __version__
 from tisserand.engine.journal import Event
 from tisserand.model.problem import Place, Problem
-from tisserand.service import crash
+from tisserand.service import crash, documented
+from tisserand.service.alerts import routes as alerts
+from tisserand.service.audit import routes as audit
+from tisserand.service.documented import ARROW, LINES
 from tisserand.service.figures import routes as figures
 from tisserand.service.guard import App, Guard
 from tisserand.service.inbox import routes as inbox_routes
+from tisserand.service.keys import routes as keys
+from tisserand.service.listening import Server
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
 from tisserand.service.queue import routes as queue_routes
+from tisserand.service.retention import routes as retention
+from tisserand.service.schedule import routes as schedule_routes
+from tisserand.service.telemetry import routes as telemetry
 from tisserand.service.waits import routes as waits_routes
 from tisserand.texts import msg
 
-ARROW = "application/vnd.apache.arrow.stream"
-LINES = "application/x-ndjson"
+__all__ = ["ARROW", "LINES", "TOTAL", "Server", "build"]
+
 TOTAL = "X-Total-Rows"
 
 QUIET = 10.0
 """Seconds without an event after which an empty line tells the client that the executor is still there."""
+
+
+_BIGGEST = 2**62
+"""Of what SQLite counts with."""
 
 
 class _Body(BaseModel):
@@ -64,6 +75,7 @@ class ResumeBody(_Body):
     edited: bool = False
     text: str | None = None
     until: str | None = None
+    by: Annotated[str, Field(max_length=200)] = ""
 
 
 class FlowBody(_Body):
@@ -83,6 +95,7 @@ class EvaluateBody(_Body):
 class WatchBody(_Body):
     file: str
     on: bool = True
+    by: Annotated[str, Field(max_length=200)] = ""
 
 
 class PreviewBody(_Body):
@@ -97,14 +110,28 @@ class PreviewBody(_Body):
 def build(executor: LocalExecutor, token: str) -> App:
     """The ASGI application of one workspace, guarded."""
     # The documentation pages would load scripts from elsewhere; the document itself is served, to who has the token.
-    api = FastAPI(title="Tisserand executor", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
+    api = FastAPI(
+        title="Tisserand executor",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=documented.REFUSALS,
+        dependencies=[Depends(HTTPBearer(auto_error=False))],  # said only: the guard has asked for the token before
+    )
     _answer_errors(api, executor)
     _add_runs(api, executor)
     _add_flows(api, executor)
     _add_watches(api, executor)
     queue_routes.add(api, executor)
-    inbox_routes.add(api, executor)
     figures.add(api, executor)
+    keys.add(api, executor)
+    audit.add(api, executor)
+    retention.add(api, executor)
+    inbox_routes.add(api, executor)
+    schedule_routes.add(api, executor)
+    alerts.add(api, executor)
+    telemetry.add(api, executor)
     waits_routes.add(api, executor)
     return Guard(api, token)
 
@@ -149,6 +176,10 @@ def _add_runs(api: FastAPI, executor: LocalExecutor) -> None:
     def run(run: str) -> dict[str, Any]:
         return executor.run(run).to_json()
 
+    @api.get("/runs/{run}/flow")
+    def flow_text(run: str) -> dict[str, str]:
+        return {"text": executor.flow_text(run)}
+
     @api.post("/runs/{run}/resume")
     def resume(run: str, body: ResumeBody) -> dict[str, str]:
         return {"id": executor.resume(run, **body.model_dump())}
@@ -158,19 +189,25 @@ def _add_runs(api: FastAPI, executor: LocalExecutor) -> None:
         executor.cancel(run, by)
         return {"id": run}
 
-    @api.get("/runs/{run}/events")
-    def events(run: str, after: Annotated[int, Query(ge=0)] = 0, follow: bool = False) -> StreamingResponse:
+    @api.get("/runs/{run}/events", response_class=Response, responses=documented.of(LINES, "One event a line"))
+    def events(run: str, after: Annotated[int, Query(ge=0, le=_BIGGEST)] = 0, follow: bool = False) -> StreamingResponse:
         if not follow:
             found = executor.events(run, after)
             return StreamingResponse((_line(event) for event in found), media_type=LINES)
         executor.run(run)
         return StreamingResponse(_followed(executor, run, after), media_type=LINES)
 
+    @api.get("/events", response_class=Response, responses=documented.of(LINES, "One event of any run a line"))
+    def tail(after: Annotated[int, Query(ge=0, le=_BIGGEST)] | None = None, follow: bool = False) -> StreamingResponse:
+        if not follow:
+            return StreamingResponse((_line(event) for event in executor.tail(after)), media_type=LINES)
+        return StreamingResponse(_tailed(executor, after), media_type=LINES)
+
     _add_data(api, executor)
 
 
 def _add_data(api: FastAPI, executor: LocalExecutor) -> None:
-    @api.get("/runs/{run}/data/{node}")
+    @api.get("/runs/{run}/data/{node}", response_class=Response, responses=documented.of(ARROW, "Some rows"))
     def page(
         run: str,
         node: str,
@@ -214,7 +251,7 @@ def _add_flows(api: FastAPI, executor: LocalExecutor) -> None:
     def explain(body: FlowBody) -> dict[str, Any]:
         return executor.explain(file=body.file, text=body.text, env=body.env)
 
-    @api.post("/preview")
+    @api.post("/preview", response_class=Response, responses=documented.of(ARROW, "The first rows"))
     def preview(body: PreviewBody) -> Response:
         return _arrow(executor.preview(**body.model_dump()))
 
@@ -240,7 +277,7 @@ def _add_watches(api: FastAPI, executor: LocalExecutor) -> None:
 
     @api.post("/watches")
     def watch(body: WatchBody) -> list[Any]:
-        (executor.watch if body.on else executor.unwatch)(body.file)
+        (executor.watch if body.on else executor.unwatch)(body.file, body.by)
         return [watch.to_json() for watch in executor.watches()]
 
 
@@ -262,6 +299,24 @@ async def _followed(executor: LocalExecutor, run: str, after: int) -> AsyncItera
                 yield b"\n"
 
 
+async def _tailed(executor: LocalExecutor, after: int | None) -> AsyncIterator[bytes]:
+    """All that happens, without holding a thread either."""
+    seen = await run_in_threadpool(executor.journal.last) if after is None else after
+    quiet = 0.0
+    while True:
+        news = await run_in_threadpool(executor.journal.tail, seen)
+        if news:
+            quiet = 0.0
+            seen = news[-1].seq or seen
+            yield b"".join(_line(event) for event in news)
+        else:
+            await asyncio.sleep(executor.PAUSE)
+            quiet += executor.PAUSE
+            if quiet >= QUIET:
+                quiet = 0.0
+                yield b"\n"
+
+
 def _line(event: Event) -> bytes:
     return json.dumps(event.to_json(), separators=(",", ":")).encode() + b"\n"
 
@@ -272,25 +327,3 @@ def _arrow(page: Page) -> Response:
 
 def _problems(status: int, problems: list[Problem], missing: bool = False) -> JSONResponse:
     return JSONResponse({"problems": [problem.to_json() for problem in problems], "missing": missing}, status)
-
-
-class Server(uvicorn.Server):
-    """Uvicorn that says when it answers."""
-
-    def __init__(self, app: App, started: Callable[[], None]) -> None:
-        super().__init__(
-            uvicorn.Config(
-                cast(Any, app),
-                log_level="critical",  # what goes wrong is written to a crash report, once
-                access_log=False,
-                server_header=False,
-                ws="none",
-                timeout_graceful_shutdown=3,
-            )
-        )
-        self._announce = started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self._announce()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -117,8 +117,9 @@ class Follower:
     PAUSE = 0.1
     """Seconds between two polls."""
 
-    def __init__(self, journal: Journal, run: str, after: int = 0) -> None:
+    def __init__(self, journal: Journal, run: str, after: int = 0, alive: Callable[[int, float], bool] = process_alive) -> None:
         self._journal = journal
+        self._alive = alive
         self._run = run
         self._after = after
         self._shown: dict[str, dict[str, Any]] = {}
@@ -140,7 +141,7 @@ class Follower:
         elif time.monotonic() - self._looked > 2:
             # Where a run's owner died with nobody watching, following it would never end.
             self._looked = time.monotonic()
-            self._journal.recover(process_alive)
+            self._journal.recover(self._alive)
         return found if final else found + self._progress()
 
     def _progress(self) -> list[Event]:

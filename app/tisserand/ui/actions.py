@@ -33,11 +33,13 @@ class Entry:
     """It is about rows: its keys belong to the panes that show some."""
     grid: bool = False
     """About rows too, but its keys belong to the table itself: beside it they are text, or another's."""
+    overseen: bool = False
+    """It acts on what the supervision shows: its keys belong to that view."""
 
 
 FILE, EDIT, ARRANGE, VIEW, RUN, HELP = N_("File"), N_("Edit"), N_("Arrange"), N_("View"), N_("Run menu"), N_("Help")
-DATA = N_("Data")
-MENUS = (FILE, EDIT, ARRANGE, VIEW, RUN, DATA, HELP)
+DATA, SUPERVISION = N_("Data"), N_("Supervision")
+MENUS = (FILE, EDIT, ARRANGE, VIEW, RUN, DATA, SUPERVISION, HELP)
 
 # fmt: off
 ENTRIES: tuple[Entry, ...] = (
@@ -122,6 +124,43 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("copy_csv", N_("Copy as CSV"), "Ctrl+Shift+C", "file-text", DATA, N_("clipboard comma text"), grid=True),
     Entry("copy_markdown", N_("Copy as Markdown"), "Ctrl+Shift+M", "hash", DATA, N_("clipboard table text wiki"), grid=True),
     Entry("export", N_("Export…"), "Ctrl+E", "download", DATA, N_("write file CSV Excel Parquet JSON rows"), data=True),
+    Entry(
+        "supervision", N_("Supervision"), "F4", "activity", SUPERVISION, N_("monitor runs watch what happened editor back"),
+        N_("Supervision"), checkable=True,
+    ),
+    Entry("runs_page", N_("Runs"), "Ctrl+7", "list", SUPERVISION, N_("list past live history executions")),
+    Entry("flows_page", N_("Flows"), "Ctrl+8", "workflow", SUPERVISION, N_("load success rate figures plots on off")),
+    Entry("history", N_("Runs of this flow"), "Ctrl+H", "history", SUPERVISION, N_("history past earlier executions")),
+    Entry("refresh", N_("Look anew"), "Ctrl+R", "rotate-cw", SUPERVISION, N_("refresh reload update"), overseen=True),
+    Entry("search_runs", N_("Search the runs"), "Alt+Shift+F", "search", SUPERVISION, N_("filter find text"), overseen=True),
+    Entry("back", N_("Back to the list"), "Alt+Left", "chevron-left", SUPERVISION, N_("return up leave run"), overseen=True),
+    Entry(
+        "run_repair", N_("Open in the canvas where it failed"), "Alt+Shift+E", "wrench", SUPERVISION,
+        N_("repair fix failed node continue"), N_("Repair"), overseen=True,
+    ),
+    Entry(
+        "run_resume", N_("Resume the chosen run"), "Alt+Shift+R", "fast-forward", SUPERVISION, N_("continue go on"),
+        N_("Resume"), overseen=True,
+    ),
+    Entry(
+        "run_again", N_("Run again with the same parameters"), "Alt+Shift+A", "repeat", SUPERVISION, N_("restart repeat once more"),
+        N_("Run again"), overseen=True,
+    ),
+    Entry(
+        "run_stop", N_("Cancel the chosen run"), "Alt+Shift+C", "square", SUPERVISION, N_("stop abort end"),
+        N_("Cancel"), overseen=True,
+    ),
+    Entry("run_flow", N_("Open its flow"), "Alt+Shift+O", "workflow", SUPERVISION, N_("edit file canvas"), N_("Flow"), overseen=True),
+    Entry(
+        "run_version", N_("Open the flow as it was then"), "Alt+Shift+V", "file-text", SUPERVISION, N_("version earlier copy"),
+        overseen=True,
+    ),
+    Entry(
+        "flow_runs", N_("Runs of the chosen flow"), "Alt+Shift+H", "history", SUPERVISION, N_("history list past"),
+        N_("Runs"), overseen=True,
+    ),
+    Entry("flow_switch", N_("Switch the chosen flow on or off"), "Alt+Shift+W", "radio", SUPERVISION, N_("watch listen"), overseen=True),
+    Entry("flow_pause", N_("Pause or go on with the chosen flow"), "Alt+Shift+P", "pause", SUPERVISION, N_("hold stop"), overseen=True),
     Entry("menu", N_("All actions"), "Alt+F", "ellipsis", HELP, N_("menu open list")),
     Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
     Entry("about", N_("About Tisserand"), "Shift+F1", "info", HELP, N_("version licence libraries")),
@@ -129,7 +168,22 @@ ENTRIES: tuple[Entry, ...] = (
 )
 # fmt: on
 
-TOOLBAR: tuple[str, ...] = ("run", "cancel", "watch", "|", "open", "save", "|", "undo", "redo", "|", "tidy", "fit")
+TOOLBAR: tuple[str, ...] = (
+    "run",
+    "cancel",
+    "watch",
+    "|",
+    "open",
+    "save",
+    "|",
+    "undo",
+    "redo",
+    "|",
+    "tidy",
+    "fit",
+    "|",
+    "supervision",
+)
 
 
 def _keys(shortcut: str) -> list[QKeySequence]:
@@ -157,7 +211,7 @@ class Actions(QObject):
             action.setShortcuts(_keys(entry.shortcut))
             action.setCheckable(entry.checkable)
             action.setIconText(translate(entry.bar or entry.text))
-            if not entry.data and not entry.grid:
+            if not entry.data and not entry.grid and not entry.overseen:
                 window.addAction(action)
             self._made[entry.id] = action
         self.describe()

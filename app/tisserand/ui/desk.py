@@ -35,6 +35,7 @@ from tisserand.ui.quick import Quick
 from tisserand.ui.runs import Runs
 from tisserand.ui.sheets import Sheets
 from tisserand.ui.standings import Standings
+from tisserand.ui.supervising import Supervising
 from tisserand.ui.trying import Trying
 from tisserand.ui.watching import Watching
 
@@ -47,6 +48,8 @@ class Desk(InStep):
 
     def __init__(self, window: Window) -> None:
         super().__init__(window)
+        # Before the others: what belongs to the editor brings it back first.
+        self.supervising = Supervising(window)
         self.sheets = Sheets(window)
         self.disk = Disk(window)
         self.drafts = Drafts(window, window.drafts_folder)

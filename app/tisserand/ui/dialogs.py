@@ -107,6 +107,19 @@ def ask_about_run(parent: QWidget, title: str) -> str:
     return _asked(parent, _("A run is under way"), text, choices, "stay", more)
 
 
+def ask_about_uncertain(parent: QWidget, nodes: Sequence[str]) -> str:
+    """What becomes of sinks that may have written before a run broke off: `repeat`, `skip` or `stay`."""
+    text = _("Nobody knows whether {nodes} wrote before the run broke off. Look at the target first.").format(
+        nodes=", ".join(nodes)
+    )
+    choices = (
+        ("repeat", _("Write again"), Role.DestructiveRole),
+        ("skip", _("Take it as written"), Role.AcceptRole),
+        ("stay", _("Not now"), Role.RejectRole),
+    )
+    return _asked(parent, _("Resume the run"), text, choices, "stay")
+
+
 def ask_to_overwrite(parent: QWidget, name: str) -> str:
     """What to do where the file holds what another program wrote: `mine`, `theirs` or `stay`."""
     text = _("“{file}” was changed by another program since it was opened here.").format(file=name)

@@ -131,7 +131,9 @@ class Window(QMainWindow):
         box.setSpacing(0)
         box.addWidget(self.notice)
         box.addWidget(self._outer, 1)
-        self.setCentralWidget(whole)
+        self.views = QStackedWidget()
+        self.views.addWidget(whole)
+        self.setCentralWidget(self.views)
         self.sides = {"palette": left, "inspector": right, "bottom": self.tabs}
         self.setTabOrder(self.palette_panel.search, self.palette_panel.tree)
         self.setTabOrder(self.palette_panel.tree, self.canvas)

@@ -34,6 +34,7 @@ FURTHEST = 800
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_Date = date  # `Days` has a field of that name
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _RANGE = re.compile(r"\s*(\d{1,2}):(\d\d)\s*[-–]\s*(\d{1,2}):(\d\d)\s*")
 
@@ -92,7 +93,7 @@ class Days(Config):
             raise wrong(msg("“{until}” lies before “{date}”.", until=str(self.until), date=str(self.date)))
         return self
 
-    def holds(self, day: date) -> bool:
+    def holds(self, day: _Date) -> bool:
         return self.date.date <= day <= (self.until or self.date).date
 
 

@@ -34,7 +34,8 @@ from tisserand.workspace.folder import Environment, Workspace, raw_flows, yaml_l
 from tisserand.workspace.secrets import Redactor, SecretStore, secret_store
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_REFERRED = re.compile(r"secret:\s*([A-Za-z0-9_][A-Za-z0-9_.-]*)")
+# Looked for ahead, so that in “secret: secret:NAME” the name of the field does not hide the reference.
+_REFERRED = re.compile(r"(?=secret:\s*([A-Za-z0-9_][A-Za-z0-9_.-]*))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,16 @@ class Connections:
         assert isinstance(filled, ConnectionType)
         filled._root = self.workspace.root
         return filled
+
+    def plain(self, name: str, environment: Environment) -> ConnectionType:
+        """The connection with its secrets left as references: enough to say where it leads. Raises `NodeError`."""
+        try:
+            found = self._read(self._entry(name, environment), environment)
+        except ValidationError as error:
+            first = config_problems(error, ConnectionType)[0]
+            raise NodeError("The connection “{name}” cannot be used: {problem}", name=name, problem=first.message) from None
+        found._root = self.workspace.root
+        return found
 
     def fault(self, name: str, types: Sequence[str], environment: Environment) -> Problem | None:
         """Why a node that takes connections of these types cannot use the one of that name; None if it can."""

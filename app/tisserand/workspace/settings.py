@@ -27,9 +27,7 @@ def settings(workspace: Workspace, part: str, model: type[C]) -> C:
     except ValidationError as error:
         first = config_problems(error, model)[0]
         field = ".".join(filter(None, (BLOCK, part, (first.place.field or "").removeprefix("config").removeprefix("."))))
-        raise NodeError(
-            "“{field}” in “{file}”: {reason}", field=field, file=MARKER, reason=first.message, fix=first.fix
-        ) from None
+        raise NodeError("“{key}” in “{file}”: {reason}", key=field, file=MARKER, reason=first.message, fix=first.fix) from None
 
 
 def _mapping(value: Any, name: str) -> Mapping[str, Any]:

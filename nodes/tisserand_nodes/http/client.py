@@ -165,6 +165,8 @@ class Client:
         sent: dict[str, str] = {"Accept": "application/json", "User-Agent": "Tisserand"}
         if self._connection is not None and origin(url) == self._home:
             sent |= dict(self._connection.headers) | self._connection.credentials()
+        if self._ctx is not None and self._ctx.traceparent:
+            sent["traceparent"] = self._ctx.traceparent
         sent.update(headers or {})
         content = {"json": body} if isinstance(body, dict | list) else {"data": body.encode() if isinstance(body, str) else body}
         until = time.monotonic() + self._patience.timeout

@@ -5,12 +5,28 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from tisserand.sdk import Config, Context, Discovery, Duration, NodeError, Out, Reader, Schema, Size, Unit, Url, When
-from tisserand_nodes.http.client import Answer, Client, Patience, origin, shown
+from tisserand.sdk import (
+    Config,
+    ConnectionType,
+    Context,
+    Dataset,
+    Discovery,
+    Duration,
+    NodeError,
+    Out,
+    Reader,
+    Schema,
+    Size,
+    Unit,
+    Url,
+    When,
+)
+from tisserand_nodes.http.client import Answer, Client, Patience, origin, shown, text_join
 from tisserand_nodes.http.connection import Http, HttpConnection
 from tisserand_nodes.http.json_rows import columns, records, to_batch, value_at
 
@@ -68,6 +84,14 @@ class HttpRequest(Reader[RequestConfig]):
     outputs = (Out("rows"),)
     _kept: _Kept | None = None
     """The first answer, from looking for the columns: a service is not asked twice for the same."""
+
+    def datasets(self, config: RequestConfig, connection: Callable[[str], ConnectionType]) -> Sequence[Dataset]:
+        base = connection(config.connection) if config.connection else None
+        url = str(config.url)
+        if "://" not in url.split("?")[0]:
+            url = text_join(base.base_url, url) if isinstance(base, Http) else ""
+        parts = urlsplit(shown(url))
+        return [Dataset(f"{parts.scheme}://{parts.netloc}", parts.path or "/")] if parts.netloc else []
 
     def harmless(self, config: RequestConfig) -> bool:
         return config.method == "GET"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import smtplib
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from email.message import EmailMessage
 from typing import Annotated, ClassVar, Literal
 
 from tisserand.sdk import Connection, ConnectionType, Message, NodeError, Secret, Unit, When, msg
@@ -43,6 +44,22 @@ class Smtp(ConnectionType):
         lock = {"starttls": "STARTTLS", "tls": "TLS", "none": "–"}[self.tls] if secure or self.tls == "none" else "–"
         return msg("Mail server at {host}:{port}, encryption {lock}, logged in: {user}",
                    host=self.host, port=self.port, lock=lock, user=self.user or "–")  # fmt: skip
+
+    def deliver(self, mail: EmailMessage, receivers: Sequence[str]) -> None:
+        """Send one mail; raises `NodeError` where nobody gets it."""
+        with session(self) as server:
+            try:
+                server.send_message(mail, to_addrs=list(receivers))
+            except smtplib.SMTPRecipientsRefused as error:
+                who, (code, text) = next(iter(error.recipients.items()))
+                reason = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+                raise NodeError(
+                    "The server does not take mail for {who}: {code} {reason}",
+                    who=who,
+                    code=code,
+                    reason=reason,
+                    retry=code < 500,
+                ) from None
 
 
 class SmtpConnection(Connection):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from urllib.parse import quote
 
-from tisserand.sdk import Connection, ConnectionType, Context, Message, NodeError, Secret, When, msg
+from tisserand.sdk import Connection, ConnectionType, Context, Dataset, ListenContext, Message, NodeError, Secret, When, msg
 
 if TYPE_CHECKING:
     import sqlite3
@@ -61,12 +61,18 @@ class Database(ConnectionType):
         """Where it is, for people."""
         return str(self.file) if self.system == "sqlite" else f"{self.host}:{self.port}/{self.database}"
 
+    def dataset(self, schema: str | None, table: str) -> Dataset:
+        """A table, as lineage names it."""
+        if self.system == "sqlite":
+            return Dataset(f"sqlite://{self.near(self.file or '')}", table)
+        return Dataset(f"postgres://{self.host}:{self.port}", f"{self.database}.{schema or 'public'}.{table}")
+
 
 class DatabaseConnection(Connection):
     types = ("database",)
 
 
-def database(ctx: Context, name: str) -> tuple[Database, Path | None]:
+def database(ctx: Context | ListenContext, name: str) -> tuple[Database, Path | None]:
     """The connection of that name and, for SQLite, its file, which must lie in the allowed folders."""
     found = ctx.connection(name)
     if not isinstance(found, Database):

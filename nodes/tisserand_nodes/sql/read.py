@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
-from tisserand.sdk import Config, Context, Discovery, NodeError, Out, Picks, Reader, Schema, SqlText, Unit, msg
+from tisserand.sdk import (
+    Config,
+    ConnectionType,
+    Context,
+    Dataset,
+    Discovery,
+    NodeError,
+    Out,
+    Picks,
+    Reader,
+    Schema,
+    SqlText,
+    Unit,
+    msg,
+)
 from tisserand_nodes.sql.connection import Database, DatabaseConnection, bound, database, opened
 from tisserand_nodes.sql.interrupt import stoppable
 from tisserand_nodes.sql.types import declared_type, postgresql_type, to_batch, type_of_values
@@ -45,6 +59,14 @@ class ReadSql(Reader[ReadConfig]):
         if config.batch_rows < 1:
             yield NodeError("At least one row must be fetched at a time.", field="batch_rows")
 
+    def datasets(self, config: ReadConfig, connection: Callable[[str], ConnectionType]) -> Sequence[Dataset]:
+        base = connection(config.connection)
+        if not isinstance(base, Database):
+            return []
+        if config.query is None:
+            return [base.dataset(config.db_schema, config.table)] if config.table else []
+        return [base.dataset(schema, table) for schema, table in _tables(config.query, base.system)]
+
     def discover(self, ctx: Context, config: ReadConfig) -> Discovery:
         base, _file = database(ctx, config.connection)
         with _result(ctx, config, SAMPLE if base.system == "sqlite" else 0) as result:
@@ -73,6 +95,20 @@ class ReadSql(Reader[ReadConfig]):
                 number += len(rows)
                 ctx.progress(rows=batch.num_rows)
                 yield batch
+
+
+def _tables(query: str, system: str) -> list[tuple[str | None, str]]:
+    """The tables that a query reads, each with its schema where it names one; none where the query is not understood."""
+    import sqlglot
+    from sqlglot import exp
+
+    try:
+        tree = sqlglot.parse_one(query, dialect="postgres" if system == "postgresql" else "sqlite")
+    except sqlglot.errors.SqlglotError:
+        return []
+    own = {each.alias_or_name for each in tree.find_all(exp.CTE)}
+    found = [(table.db or None, table.name) for table in tree.find_all(exp.Table) if table.name]
+    return list(dict.fromkeys((schema, name) for schema, name in found if schema or name not in own))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -13,7 +13,9 @@ from pydantic import Field
 from tisserand.sdk import (
     ColumnName,
     Config,
+    ConnectionType,
     Context,
+    Dataset,
     Effect,
     NodeError,
     Out,
@@ -26,7 +28,7 @@ from tisserand.sdk import (
     Written,
     msg,
 )
-from tisserand_nodes.sql.connection import DatabaseConnection, database, first_line, opened, plain
+from tisserand_nodes.sql.connection import Database, DatabaseConnection, database, first_line, opened, plain
 from tisserand_nodes.sql.copying import ROWS, Copying
 from tisserand_nodes.sql.interrupt import stoppable
 from tisserand_nodes.sql.types import database_type
@@ -86,6 +88,10 @@ class WriteSql(Writer[WriteConfig]):
 
     def target(self, config: WriteConfig) -> str:
         return f"{config.connection} · {f'{config.db_schema}.' if config.db_schema else ''}{config.table}"
+
+    def datasets(self, config: WriteConfig, connection: Callable[[str], ConnectionType]) -> Sequence[Dataset]:
+        base = connection(config.connection)
+        return [base.dataset(config.db_schema, config.table)] if isinstance(base, Database) else []
 
     def adds(self, config: WriteConfig) -> bool:
         return config.mode == "append"

@@ -50,6 +50,10 @@ class Backend(Protocol):
     def batches(self, query: Query, column: str | None = None) -> Iterator[pa.RecordBatch]:
         """Stream the rows, or one column of them."""
 
+    def distinct(self, query: Query, column: str, longest: int, most: int) -> list[str]:
+        """The distinct values of a column as texts of at most `longest` letters, in their order, at most `most`; no NULL. Whole
+        numbers have no decimals, whatever type the column has."""
+
     def scan_with_rejects(self, scan: Scan, schema: Schema, rows: Path, rejects: Path) -> tuple[int, int]:
         """Read a file into a spool, the rows that cannot be read into another; gives both numbers."""
 

@@ -124,6 +124,19 @@ class DuckDB:
                 text = f"SELECT {quoted(column)} FROM ({text})"
             yield from streamed(cursor.sql(text), BATCH_ROWS)
 
+    def distinct(self, query: Query, column: str, longest: int, most: int) -> list[str]:
+        with self._cursor() as cursor:
+            text = self._settled(cursor, query.exact())
+            name = quoted(column)
+            kind = query.resolution.nodes[query.port[0]].schemas[query.port[1]].type_of(column)
+            value = f"CAST({name} AS VARCHAR)"
+            if kind in ("float64", "float32"):
+                value = f"CASE WHEN {name} = trunc({name}) AND abs({name}) < 1e15 THEN CAST(CAST({name} AS BIGINT) AS VARCHAR) ELSE {value} END"
+            found = cursor.execute(
+                f"SELECT DISTINCT left({value}, {longest}) AS value FROM ({text}) WHERE {name} IS NOT NULL ORDER BY value LIMIT {most}"
+            ).fetchall()
+            return [str(each) for (each,) in found]
+
     def scan_with_rejects(self, scan: Scan, schema: Schema, rows: Path, rejects: Path) -> tuple[int, int]:
         with self._cursor() as cursor:
             count = _copied(cursor, scan_sql(scan), rows, SPOOL | {"compression": "zstd"})

@@ -7,9 +7,11 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
+from tisserand.service.audit import ends
 from tisserand.store import Store
 
 _SCHEMA = """
@@ -23,6 +25,8 @@ CREATE TRIGGER entries_last BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, '
 """
 
 FIRST = "0" * 64
+
+LARGEST_PAGE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,35 @@ class Entry:
     def to_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__dataclass_fields__} | {"data": dict(self.data)}
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Entry:
+        return cls(**data)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What verifying the log came to. It is whole where nothing is `broken` or `missing` and the seal of its end `fits`."""
+
+    entries: int
+    broken: tuple[int, ...] = ()
+    """Entries that were changed, or before which one was taken out or put elsewhere."""
+    missing: int = 0
+    """Entries cut off at the end."""
+    end: Literal["fits", "none", "wrong"] = "none"
+    """The seal of the end: `none` where there never was one or it was removed, `wrong` where it was not made with this workspace's
+    key or tells of another end."""
+
+    @property
+    def whole(self) -> bool:
+        return not self.broken and not self.missing and self.end == "fits"
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"broken": list(self.broken), "whole": self.whole}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Verdict:
+        return cls(data["entries"], tuple(data["broken"]), data["missing"], data["end"])
+
 
 class Audit(Store):
     """The audit log of one workspace."""
@@ -55,7 +88,35 @@ class Audit(Store):
             id, before = (last[0] + 1, last[1]) if last else (1, FIRST)
             sealed = seal(before, id, now, by, what, target, text)
             db.execute("INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)", (id, now, by, what, target, text, sealed))
+            # Before the entry is there for good: a kill between the two leaves an end that is allowed to lack its last entry.
+            ends.write(self._end, ends.End(id, sealed, before, sure=False))
+        with self.writing():
+            known = ends.read(self._end)
+            if known is not None and known.id == id:
+                ends.write(self._end, ends.End(id, sealed, before, sure=True))
         return id
+
+    @property
+    def _end(self) -> Path:
+        return self.path.with_suffix(".end")
+
+    def verify(self) -> Verdict:
+        """Read the whole log. What cannot be seen: changes by somebody who has the workspace's key (`workspace.key`), and a log put
+        back together with the seal that it had then; an export kept elsewhere shows both."""
+        broken = tuple(self.broken())
+        last = self.row("SELECT id, hash FROM entries ORDER BY id DESC LIMIT 1") or (0, FIRST)
+        try:
+            end = ends.read(self._end)
+        except ends.ForgedEnd:
+            return Verdict(last[0], broken, 0, "wrong")
+        if end is None:
+            return Verdict(last[0], broken, 0, "none" if last[0] else "fits")
+        if not end.sure and last == (end.id - 1, end.before):
+            return Verdict(last[0], broken, 0, "fits")
+        there = self.row("SELECT hash FROM entries WHERE id = ?", (end.id,))
+        missing = max(0, end.id - last[0])
+        fits = there is not None and there[0] == end.hash and last[0] == end.id
+        return Verdict(last[0], broken, missing, "fits" if fits else "wrong")
 
     def entries(self, target: str | None = None, limit: int = 100, before: int | None = None) -> list[Entry]:
         """Entries, the latest first; `before` is the id to go on from."""
@@ -64,7 +125,7 @@ class Audit(Store):
         where = f" WHERE {' AND '.join(given)}" if given else ""
         found = self.rows(
             f'SELECT id, time, "by", what, target, data, hash FROM entries{where} ORDER BY id DESC LIMIT ?',  # noqa: S608 - the clauses above
-            (*given.values(), limit),
+            (*given.values(), max(0, min(limit, LARGEST_PAGE))),
         )
         return [Entry(id, time, by, what, on, json.loads(data), hash) for id, time, by, what, on, data, hash in found]
 

@@ -124,8 +124,8 @@ class Figures(Protocol):
         """Every flow of the workspace and every flow that ran, by title."""
 
     def load(self, since: float, until: float, seconds: float, flow: str | None = None) -> list[Load]:
-        """Stretches of `seconds` from `since` on, all of them, also those in which nothing began. Quickest where `since` and `seconds`
-        are whole hours; only then do runs count that retention has removed (with `flow`: whole UTC days)."""
+        """Stretches of `seconds` from `since` on, all of them, also those in which nothing began. Runs that retention has removed
+        count in whole hours (with `flow`: UTC days) that lie inside one stretch."""
 
     def runs(self, asked: Asked, limit: int = 100, before: str | None = None) -> list[RunInfo]:
         """Runs that fit, the latest first, without their nodes; `before` is the run id to go on from."""

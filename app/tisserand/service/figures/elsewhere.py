@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tisserand.sdk.errors import NodeError
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
@@ -24,11 +25,18 @@ class Known:
 
 
 def known_elsewhere(executor: LocalExecutor) -> dict[str, Known]:
-    """Flow file → what its ledger says. Events and due times come from the parts that keep them."""
+    """Flow file → what ledger, schedules and inbox say."""
     found: dict[str, Known] = {}
     for watch in executor.ledger.watches():
         problem = watch.problem.message if watch.problem else None
-        found[watch.file] = Known(on=True, problem=problem, inbox=watch.counts.get("waiting", 0))
+        known = found[watch.file] = Known(on=True, problem=problem)
+        try:
+            known.next_due = executor.schedules.next_due(watch.file)
+        except NodeError as error:  # its settings or calendars are wrong
+            known.problem = known.problem or error.message
     for file, paused in executor.ledger.paused().items():
         found.setdefault(file, Known()).paused = paused.by
+    for held in executor.inbox.counts():
+        known = found.setdefault(held.file, Known())
+        known.inbox, known.dead = held.counts.get("waiting", 0), held.counts.get("dead", 0)
     return found

@@ -37,6 +37,8 @@ class HereFigures:
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
         self._journal = Journal(journal_path(executor.root))
+        # The upper levels of the indexes of a million runs: without them every look reads the file anew.
+        self._journal.row("PRAGMA cache_size = -65536")
         self.words = Words(self._journal)
         self.sums = Sums(self._journal)
         self.listing = Listing(self._journal, self.words)

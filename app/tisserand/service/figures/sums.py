@@ -6,7 +6,7 @@ import math
 import sqlite3
 import time
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -102,16 +102,19 @@ class Sums:
         """The sums of `[since, since + seconds)`, …, up to the stretch that reaches `until`."""
         found = [Sum() for _ in range(math.ceil((until - since) / seconds))]
         length = DAY if flow is not None else HOUR
-        first, last = until, until
-        if since % length == 0 and seconds % length == 0:
-            first, last = self._whole_days(since, until)
-            for moment, *columns in self._journal.rows(
-                "SELECT time, runs, done, failed, rows, bytes, seconds FROM sums "
-                "WHERE length = ? AND time >= ? AND time < ? AND flow = ?",
-                (length, first, last, flow or ""),
-            ):
-                found[int((moment - since) // seconds)].add(Sum.of(columns))
-        for begin, end in ((since, min(first, until)), (max(last, since), until)):
+        first, last = self._whole_days(since, until) if seconds >= length else (until, until)
+        beside = [(since, min(first, until)), (max(last, since), until)]
+        for moment, *columns in self._journal.rows(
+            "SELECT time, runs, done, failed, rows, bytes, seconds FROM sums "
+            "WHERE length = ? AND time >= ? AND time < ? AND flow = ?",
+            (length, first, last, flow or ""),
+        ):
+            place = _place(moment, since, seconds)
+            if since + (place + 1) * seconds >= moment + length:
+                found[place].add(Sum.of(columns))
+            else:
+                beside.append((moment, moment + length))  # one stretch ends in it
+        for begin, end in beside:
             for _flow, created, *rest in self._runs(begin, end, flow):
                 found[_place(created, since, seconds)].count(*rest)
         return found
@@ -156,6 +159,14 @@ class Sums:
         values = (since, until) if flow is None else (flow, since, until)
         return self._journal.rows(_runs_sql(flow), values)
 
+    def sum_up(self, days: int, stopped: Callable[[], bool]) -> None:
+        """Sum the days up to now of which nobody has asked yet, as far as `stopped` lets it."""
+        now = time.time()
+        for back in range(1, days):
+            if stopped():
+                return
+            self._whole_days(now - (back + 1) * DAY, now - (back - 1) * DAY)
+
     def count_the_old(self) -> None:
         """Count what the sinks of runs wrote that ended before the journal kept it."""
         while self._journal.row(_UNCOUNTED, (1,)) is not None:
@@ -165,7 +176,7 @@ class Sums:
                 db.executemany(f"UPDATE runs SET {wrote('?1')} WHERE id = ?1", runs)  # noqa: S608
 
 
-_UNCOUNTED = "SELECT id FROM runs WHERE rows IS NULL AND finished IS NOT NULL LIMIT ?"
+_UNCOUNTED = "SELECT id FROM runs INDEXED BY runs_uncounted WHERE rows IS NULL AND finished IS NOT NULL LIMIT ?"
 
 
 _EARLIEST = (

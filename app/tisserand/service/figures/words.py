@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
+from collections.abc import Callable
 
 from tisserand.engine.journal import Journal
 from tisserand.model.problem import Problem
@@ -22,9 +23,9 @@ class Words:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
 
-    def catch_up(self) -> None:
+    def catch_up(self, stopped: Callable[[], bool] = lambda: False) -> None:
         """Read what was told since the last time."""
-        while self._journal.row("SELECT 1 FROM unread LIMIT 1") is not None:
+        while self._journal.row("SELECT 1 FROM unread LIMIT 1") is not None and not stopped():
             with self._journal.writing(quick=True) as db:
                 for (run,) in db.execute("SELECT run FROM unread LIMIT ?", (CHUNK,)).fetchall():
                     _read(db, run)
@@ -45,7 +46,7 @@ def _read(db: sqlite3.Connection, run: str) -> None:
     found = db.execute("SELECT created, error FROM runs WHERE id = ? AND error IS NOT NULL", (run,)).fetchone()
     if found is not None:
         at = int(found[0] * 1_000_000) * 1_000 + zlib.crc32(run.encode()) % 1_000
-        while db.execute("SELECT 1 FROM told_as WHERE at = ?", (at,)).fetchone() is not None:
+        while db.execute("SELECT 1 FROM told WHERE rowid = ?", (at,)).fetchone() is not None:
             at += 1
         db.execute("INSERT INTO told (rowid, text, run) VALUES (?, ?, ?)", (at, _text(found[1]), run))
         db.execute("INSERT INTO told_as VALUES (?, ?)", (run, at))

@@ -14,11 +14,14 @@ from tisserand.engine.launch import process_alive
 from tisserand.engine.resolve import problem_of
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
+from tisserand.sdk.following import FollowingTrigger
 from tisserand.sdk.node import Trigger
 from tisserand.service import crash
 from tisserand.service.inbox import triggers
+from tisserand.service.inbox.following import too_long
 from tisserand.service.inbox.listening import ListeningContext
 from tisserand.service.protocol import Refused, RunRequest
+from tisserand.service.queue.line import EVERYTHING
 from tisserand.texts import msg
 from tisserand.workspace.folder import Workspace
 
@@ -134,7 +137,7 @@ class Dispatch:
             self._seq = news[-1].seq or self._seq
             self._store.see(SEEN, self._seq)
         now = time.monotonic()
-        if now - self._orphans > ORPHANS and self._by_run:
+        if self._executor.line is None and now - self._orphans > ORPHANS and self._by_run:
             self._orphans = now
             self._executor.journal.recover(process_alive)
 
@@ -202,7 +205,7 @@ class Dispatch:
     def _tell_trigger(self, batch: Batch, found: triggers.Listener, done: bool) -> None:
         if type(found.node).ended is Trigger.ended:
             return
-        ctx = ListeningContext(Workspace(self._executor.root), found, batch.file, self._store, self._stop)
+        ctx = ListeningContext(self._executor, Workspace(self._executor.root), found, batch.file, self._stop)
         try:
             found.node.ended(ctx, found.config, batch.rows, done)
         except NodeError as error:
@@ -215,10 +218,13 @@ class Dispatch:
 
     # -- starting ------------------------------------------------------------------------------------------------------
     def _begin(self) -> None:
+        line = self._executor.line
         waiting = self._store.sources()
-        if not waiting:
+        if not waiting or (line is not None and line.draining):
             return
         on, paused = set(self._executor.ledger.on()), self._executor.ledger.paused()
+        if EVERYTHING in paused:
+            return
         for source in waiting:
             # Those of one trigger that may begin now, until the flow is busy or nothing more is ready.
             while source.file in on and source.file not in paused and not self._stop.is_set() and self._begin_one(source):
@@ -240,8 +246,20 @@ class Dispatch:
         batch = self._store.take(source.file, source.node, max(1, grouping.most), until)
         if batch is None:
             return False
+        circle = self._circle(batch, found)
+        if circle is not None:
+            self._executor.ledger.tell(batch.file, circle)
+            self._store.dead(batch.label, circle.to_json())
+            return True
         self._follow_batch(batch, None)
         return self._launch(batch)
+
+    def _circle(self, batch: Batch, found: triggers.Listener) -> Problem | None:
+        """Why this run may not be started: runs start each other without end."""
+        if not isinstance(found.node, FollowingTrigger):
+            return None
+        problems = (too_long(self._executor.journal, str(row["run"])) for row in batch.rows)
+        return next((problem.at(node=batch.node) for problem in problems if problem is not None), None)
 
     def _busy(self, file: str) -> int:
         with self._lock:
@@ -272,6 +290,8 @@ class Dispatch:
             cause["trace"] = batch.traces[0]
         if batch.attempts:
             cause["attempt"] = batch.attempts + 1
+        if isinstance(found.node, FollowingTrigger):
+            cause["run"] = batch.rows[-1]["run"]
         given: Mapping[str, Any] = batch.rows[0] if len(batch.rows) == 1 else {}
         return RunRequest(
             file=batch.file,

@@ -6,16 +6,19 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tisserand.engine.resolve import problem_of
 from tisserand.engine.values import typical_values
 from tisserand.model.problem import Problem
+from tisserand.sdk.called import CalledTrigger
 from tisserand.sdk.errors import NodeError
 from tisserand.service import crash
 from tisserand.service.inbox import triggers
+from tisserand.service.inbox.door import Door
+from tisserand.service.inbox.following import ended_runs
 from tisserand.service.protocol import Refused
 from tisserand.texts import Message, msg
 from tisserand.workspace.connections import Connections
@@ -23,7 +26,8 @@ from tisserand.workspace.folder import Workspace
 
 if TYPE_CHECKING:
     from tisserand.sdk.connection import ConnectionType
-    from tisserand.service.inbox.store import InboxStore
+    from tisserand.sdk.following import EndedRun
+    from tisserand.service.inbox.hooks import Hooks
     from tisserand.service.local import LocalExecutor
 
 LOOK = 0.5
@@ -40,8 +44,8 @@ LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNI
 class Listening:
     """The listeners of one workspace; lives in the executor process, of which there is one."""
 
-    def __init__(self, executor: LocalExecutor) -> None:
-        self._executor = executor
+    def __init__(self, executor: LocalExecutor, hooks: Hooks) -> None:
+        self._executor, self._hooks = executor, hooks
         self._stop = threading.Event()
         self._flows: dict[str, _Flow] = {}
         self._thread = threading.Thread(target=self._watch, name="listening", daemon=True)
@@ -74,15 +78,15 @@ class Listening:
             if self._flows[file].over():
                 del self._flows[file]
         for file in wanted:
-            flow = self._flows.setdefault(file, _Flow(self._executor, file))
+            flow = self._flows.setdefault(file, _Flow(self._executor, file, self._hooks))
             flow.look()
 
 
 class _Flow:
     """One flow that is on, with the listeners of its triggers."""
 
-    def __init__(self, executor: LocalExecutor, file: str) -> None:
-        self._executor = executor
+    def __init__(self, executor: LocalExecutor, file: str, hooks: Hooks) -> None:
+        self._executor, self._hooks = executor, hooks
         self._file = file
         self._stamp: tuple[int, ...] | None = None
         self._listeners: list[_Listener] = []
@@ -124,7 +128,7 @@ class _Flow:
             reason = getattr(error, "strerror", None) or str(error)
             self.tell("", Problem("watch.failed", msg("It cannot listen: {reason}", reason=reason)))
         else:
-            self._listeners = [_Listener(self._executor, self._file, node.id, self) for node in nodes]
+            self._listeners = [_Listener(self._executor, self._file, node.id, self, self._hooks) for node in nodes]
 
     def tell(self, node: str, problem: Problem | None) -> None:
         """What is wrong with one trigger, or that nothing is; of several problems the first is told."""
@@ -139,8 +143,8 @@ class _Flow:
 class _Listener:
     """One trigger of a flow that is on."""
 
-    def __init__(self, executor: LocalExecutor, file: str, node: str, flow: _Flow) -> None:
-        self._executor = executor
+    def __init__(self, executor: LocalExecutor, file: str, node: str, flow: _Flow, hooks: Hooks) -> None:
+        self._executor, self._hooks = executor, hooks
         self._file, self._node, self._flow = file, node, flow
         self.cut = threading.Event()
         self._thread = threading.Thread(target=self._live, name=f"listening {file} {node}", daemon=True)
@@ -175,15 +179,28 @@ class _Listener:
         found = triggers.listener(workspace, flow, flow.nodes[self._node])
         if self._node == triggers.nodes_of(flow)[0].id:
             adopt(executor, self._file, self._node)
-        ctx = ListeningContext(workspace, found, self._file, executor.inbox.store, self.cut)
+        ctx = ListeningContext(executor, workspace, found, self._file, self.cut)
+        if isinstance(found.node, CalledTrigger):
+            self._answer(found.node, found, ctx, workspace)
+            return
         self._flow.tell(self._node, None)
+        over = False
         for arrivals in found.node.listen(ctx, found.config):
             if arrivals.events or arrivals.mark is not None:
                 if executor.inbox.store.keep(self._file, self._node, arrivals.events, arrivals.mark):
                     executor.inbox.arrived.set()
                 ctx.kept(arrivals.mark)
-            if ctx.cancelled():
+            if over:
                 return
+            over = ctx.cancelled()  # it is asked once more, so that it acknowledges what was kept
+
+    def _answer(self, node: CalledTrigger[Any], found: triggers.Listener, ctx: ListeningContext, workspace: Workspace) -> None:
+        """Let the trigger be called until it is switched off or the flow changes."""
+        receiver = node.receiver(ctx, found.config)
+        schema, most = node.event(found.config), triggers.most_waiting(workspace)
+        with self._hooks.open(Door(self._file, found.flow.id, self._node, receiver, schema, most)):
+            self._flow.tell(self._node, None)
+            self.cut.wait()
 
 
 def adopt(executor: LocalExecutor, file: str, node: str) -> None:
@@ -202,7 +219,7 @@ class ListeningContext:
     """What a trigger may ask; it has no rows and no run yet."""
 
     def __init__(
-        self, workspace: Workspace, found: triggers.Listener, file: str, store: InboxStore, cut: threading.Event
+        self, executor: LocalExecutor, workspace: Workspace, found: triggers.Listener, file: str, cut: threading.Event
     ) -> None:
         from tisserand.sdk.registry import registry
 
@@ -211,9 +228,9 @@ class ListeningContext:
         self._connections = Connections(workspace, registry())
         self.flow, self.node = found.flow.id, found.spec.id
         self.parameters: Mapping[str, Any] = typical_values(found.flow)
-        self._file, self._store, self._cut = file, store, cut
+        self._file, self._journal, self._store, self._cut = file, executor.journal, executor.inbox.store, cut
         self._most = triggers.most_waiting(workspace)
-        self._mark = store.mark(file, self.node)
+        self._mark = self._store.mark(file, self.node)
 
     @property
     def mark(self) -> Any:
@@ -242,6 +259,12 @@ class ListeningContext:
         while not self._cut.is_set() and self._store.fuller(self._file, self._most):
             self._cut.wait(FULL)
         return not self._cut.is_set()
+
+    def last_ended(self) -> int:
+        return self._journal.last()
+
+    def ended_runs(self, after: int, flows: Collection[str]) -> tuple[Sequence[EndedRun], int]:
+        return ended_runs(self._journal, after, flows)
 
     def log(self, message: Message, level: str = "info") -> None:
         """One line of the executor's log, without the secrets that the connections hold."""

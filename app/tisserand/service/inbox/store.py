@@ -89,16 +89,13 @@ class InboxStore(Store):
             found = db.execute("SELECT id FROM events WHERE source = ? AND key = ?", (source, key)).fetchone()
         return int(found[0]), done.rowcount == 1
 
-    def known(self, file: str, node: str, keys: Iterable[str]) -> set[str]:
-        """Those of the keys that have arrived before."""
-        found = set()
-        for key in keys:
-            if self.row(
-                "SELECT 1 FROM events WHERE source = (SELECT id FROM sources WHERE file = ? AND node = ?) AND key = ?",
-                (file, node, key),
-            ):
-                found.add(key)
-        return found
+    def number(self, file: str, node: str, key: str) -> int | None:
+        """The number of the event with this key; None for a new one."""
+        found = self.row(
+            "SELECT id FROM events WHERE source = (SELECT id FROM sources WHERE file = ? AND node = ?) AND key = ?",
+            (file, node, key),
+        )
+        return int(found[0]) if found else None
 
     def adopt(self, file: str, node: str, events: Iterable[tuple[str, str, float, str | None, str | None, str]]) -> None:
         """Take over events of the ledger of before: key, row as JSON, when seen, run, state (None: not known to be over), and the
@@ -228,7 +225,17 @@ def _key(event: Arrived) -> str:
 
 
 def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
+    # Half a surrogate pair is no text that SQLite keeps; escaped it is.
+    return text if text.isascii() or _encodes(text) else json.dumps(value, separators=(",", ":"), default=_plain)
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _plain(value: Any) -> Any:

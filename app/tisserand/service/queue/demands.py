@@ -84,13 +84,15 @@ class Demands:
             try:
                 limits = self.limits((folder / "flow.yaml").read_text(encoding="utf-8"))
                 asked = json.loads((folder / "request.json").read_text(encoding="utf-8"))
+                given = asked.get("memory") or limits.memory
+                size = units.size(given) if given else None
             except (OSError, ValueError):
-                limits, asked = Limits(), {}  # its folder was removed: the worker that begins it says so
-            size = asked.get("memory") or limits.memory
+                # Its folder was removed, or what was asked cannot be: the worker that begins it says so. It holds up nobody.
+                limits, size = Limits(), None
             # A run that has waited was under way all the time: no other run of its flow comes before it.
             rule = limits.overlap if parent is None and not Waits(self._journal).ever(run) else None
-            asking = Asking(run, flow, file, since, units.size(size) if size else self._default, rule, parent is not None)
-            self._known[key] = (asking, bool(size))
+            asking = Asking(run, flow, file, since, size or self._default, rule, parent is not None)
+            self._known[key] = (asking, size is not None)
         return self._known[key]
 
 

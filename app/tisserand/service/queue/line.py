@@ -6,7 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from tisserand.engine.launch import process_alive, run_folder
+from tisserand.engine.launch import run_folder
 from tisserand.engine.overlap import under_way as overlapping
 from tisserand.engine.pool import Pool
 from tisserand.model.problem import Problem
@@ -68,6 +68,9 @@ class Line:
         line = self.demands.line()
         busy = {asking.run: asking for asking in self.demands.under_way()}
         busy |= {asking.run: asking for asking in line if asking.run in held}
+        # A run may be over while its worker still tidies up: that takes its place until it is free, or gone.
+        rest = self.limits.default_memory.bytes
+        busy |= {run: Asking(run, "", memory=rest, called=True) for run in held if run not in busy}
         waiting = [asking for asking in line if asking.run not in busy]
         found = verdicts(waiting, busy.values(), self.limits.runs, self.limits.most_memory(), self._holds(waiting))
         return found, busy
@@ -125,8 +128,7 @@ class Line:
         if time.monotonic() - self._recovered < RECOVER:
             return
         self._recovered = time.monotonic()
-        ours = self.pool.pids()
-        self._executor.journal.recover(lambda pid, started: pid in ours or process_alive(pid, started))
+        self._executor.journal.recover(self._executor.alive)
 
     def _holds(self, waiting: list[Asking]) -> Holds:
         return holds(self._executor, waiting)

@@ -71,7 +71,7 @@ def verdicts(line: Sequence[Asking], under_way: Iterable[Asking], runs: int, mem
         verdict = _held(asking, busy, holds, latest)
         begun = sum(not each.waits for each in busy)
         if verdict is None and begun >= runs:
-            verdict = Verdict(asking, "wait", msg("{busy} runs of {most} under way", busy=begun, most=runs))
+            verdict = Verdict(asking, "wait", msg("runs under way: {busy} of {most}", busy=begun, most=runs))
         if verdict is None:
             short = short or (begun > 0 and sum(each.memory for each in busy) + asking.memory > memory)
             if short:

@@ -6,9 +6,11 @@ import hashlib
 import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
@@ -20,11 +22,17 @@ from tisserand.sdk.errors import NodeError
 from tisserand.sdk.registry import registry
 from tisserand.sdk.timed import Timed, TimedConfig, known_zone
 from tisserand.texts import Message, msg
+from tisserand.workspace.calendars import FILE as CALENDARS
 from tisserand.workspace.calendars import Calendar, CalendarConfig, Calendars
+from tisserand.workspace.folder import MARKER
 
 if TYPE_CHECKING:
     from tisserand.model.flow import Flow, Node
     from tisserand.workspace.folder import Workspace
+
+
+Stamp = tuple[int, int]
+"""When files changed last, in nanoseconds, and how large they are together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class Spec:
     """The schedule of one node. Two that are equal have the same due times."""
 
     file: str
+    flow: str
     node: str
     kind: str
     config: Mapping[str, Any]
@@ -105,7 +114,8 @@ class Spec:
         share = int.from_bytes(digest[:6], "big") / 2**48
         return Due(due.at, due.at + timedelta(milliseconds=int(share * most * 1000)), due.scheduled, due.closed, due.reason)
 
-    def _raw(self, after: datetime) -> Iterator[datetime]:
+    def named(self, after: datetime) -> Iterator[datetime]:
+        """The times that the trigger itself names, between start and end."""
         found = registry().get(self.kind)
         assert found is not None
         node = cast("Timed[Any]", found.node())
@@ -121,21 +131,21 @@ class Spec:
     def _moved(self, after: datetime) -> Iterator[Due]:
         calendar, way = self.opening, self.read.closed
         if calendar is None or way == "skip":
-            for moment in self._raw(after):
+            for moment in self.named(after):
                 reason = calendar.closed(moment) if calendar is not None else None
                 yield Due(moment, moment, moment, reason is not None, reason)
             return
         # What is moved may change places with others, so each waits here until nothing can come before it any more.
         waiting: list[tuple[datetime, bool, datetime, Due]] = []
         last = after
-        for moment in self._raw(_days_back(calendar, after, 3) if way == "next" else after):
+        for moment in self.named(_days_back(calendar, after, 3) if way == "next" else after):
             bound = moment if way == "next" else _days_back(calendar, moment, 2)
             while waiting and waiting[0][0] < bound:
                 due = heapq.heappop(waiting)[-1]
                 if due.at > last:
                     last = due.at
                     yield due
-            due = self._placed(calendar, moment, way)
+            due = self.placed(calendar, moment, way)
             heapq.heappush(waiting, (due.at, due.at != moment, moment, due))
         while waiting:
             due = heapq.heappop(waiting)[-1]
@@ -143,7 +153,8 @@ class Spec:
                 last = due.at
                 yield due
 
-    def _placed(self, calendar: Calendar, moment: datetime, way: str) -> Due:
+    def placed(self, calendar: Calendar, moment: datetime, way: str) -> Due:
+        """What the calendar makes of a time."""
         reason = calendar.closed(moment)
         if reason is None:
             return Due(moment, moment, moment)
@@ -247,6 +258,7 @@ def _compiled(workspace: Workspace, file: str, flow: Flow, node: Node, values: M
     zone = config.timezone or (calendar.config.timezone if calendar is not None else "") or machine_zone()
     return Spec(
         file,
+        flow.id,
         node.id,
         found.kind,
         config.model_dump(mode="json", exclude_defaults=True),
@@ -262,3 +274,18 @@ def unreadable(file: str, error: OSError | UnicodeDecodeError) -> Problem:
         return Problem("schedule.missing", msg("There is no flow file “{path}” any more.", path=file))
     reason = getattr(error, "strerror", None) or str(error)
     return Problem("schedule.unreadable", msg("“{path}” cannot be read: {reason}.", path=file, reason=reason))
+
+
+def stamp_of(*paths: Path) -> Stamp | None:
+    """The time of the last change of some files, in nanoseconds, and their sizes together; None where none is there."""
+    found = []
+    for path in paths:
+        with suppress(OSError):
+            state = path.stat()
+            found.append((state.st_mtime_ns, state.st_size))
+    return (max(each[0] for each in found), sum(each[1] for each in found)) if found else None
+
+
+def surroundings(root: Path) -> list[Path]:
+    """What the schedules of all flows hang on besides their files."""
+    return [root / CALENDARS, root / MARKER, *sorted((root / "environments").glob("*.yaml"))]

@@ -19,6 +19,9 @@ LONGEST = 32
 """Characters of a node's name."""
 _WORDS = {
     "run.queued": N_("Run queued"),
+    "run.waiting": N_("Run waits"),
+    "flow.edited": N_("flow edited"),
+    "problem": N_("problem"),
     "run.started": N_("Run started"),
     "plan.ready": N_("Plan ready"),
     "node.started": N_("started"),
@@ -36,7 +39,7 @@ _WORDS = {
     "child.started": N_("started a flow"),
     "child.done": N_("flow ended"),
 }
-_UNSAID = frozenset({"segment.started", "segment.done", "sink.begun", "sink.staged", "sink.done"})
+_UNSAID = frozenset({"segment.started", "segment.done", "sink.begun", "sink.staged", "sink.done", "control.decided"})
 
 
 class Log(QPlainTextEdit):
@@ -57,8 +60,14 @@ class Log(QPlainTextEdit):
 
     def add_event(self, event: Any) -> None:
         """One event of a run as a line; how the engine cut the flow into pieces is of no interest here."""
+        line = self.line_of(event)
+        if line is not None:
+            self.appendPlainText(line)
+
+    def line_of(self, event: Any) -> str | None:
+        """The line of an event; None for one that is not told."""
         if event.kind in _UNSAID:
-            return
+            return None
         clock = time.strftime("%H:%M:%S", time.localtime(event.time))
         word = _(_WORDS[event.kind]) if event.kind in _WORDS else event.kind
         said = _said(event.data, self._ports.get(event.node or "", {}))
@@ -66,11 +75,15 @@ class Log(QPlainTextEdit):
         # Nodes stand in a column of their own, as wide as the longest so far.
         self._width = max(self._width, len(name))
         parts = [clock, name.ljust(self._width), word, said]
-        self.appendPlainText("  ".join(part for part in parts if part).rstrip())
+        return "  ".join(part for part in parts if part).rstrip()
 
     def begin(self, cards: Mapping[str, Face]) -> None:
         """A run of these nodes starts: its lines stand alone, and name nodes and ports as the cards do."""
         self.clear()
+        self.name(cards)
+
+    def name(self, cards: Mapping[str, Face]) -> None:
+        """How nodes and ports are called from now on."""
         self._names = {id: _short(shown.title) for id, shown in cards.items()}
         self._ports = {
             id: {port.name: "" if port.kind == "result" else _(port.title) or port.name for port in shown.outputs}

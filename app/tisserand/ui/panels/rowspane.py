@@ -71,7 +71,7 @@ class Rows(QWidget):
         self.said.setProperty("role", "muted")
         self.said.setWordWrap(True)
         self.said.setTextFormat(Qt.TextFormat.PlainText)
-        quiet = QWidget()
+        quiet = QWidget(self)  # from the beginning: the first in a stack is shown at once, without a parent as a window
         under = QVBoxLayout(quiet)
         under.setContentsMargins(14, 12, 14, 14)  # of the layout: a new style sheet takes those of a label away
         under.addWidget(self.said)

@@ -1,0 +1,1 @@
+"""What the executor does not keep for ever: data, then runs, by age, size and flow."""

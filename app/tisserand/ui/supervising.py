@@ -1,0 +1,104 @@
+"""The way between the editor and the supervision, in one window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, Qt
+
+from tisserand.ui.actions import FILE, HELP, SUPERVISION
+
+if TYPE_CHECKING:
+    from tisserand.ui.supervision.view import Supervision
+    from tisserand.ui.window import Window
+
+ANYWHERE = frozenset({"theme", "language", "connections", "quit"})
+"""What leaves the view as it is, beside what is in the menus of the supervision and of help, and what acts on rows."""
+
+
+class Supervising(QObject):
+    """Shows the supervision in the editor's place, and the editor again. Whatever belongs to the editor brings it back: nothing is
+    changed that is not seen."""
+
+    def __init__(self, window: Window) -> None:
+        super().__init__(window)
+        self.window_ = window
+        self.view: Supervision | None = None
+        """Made when it is first shown."""
+        for entry, action in window.actions_:
+            if entry.menu in (SUPERVISION, HELP) or entry.data or entry.grid or entry.id in ANYWHERE:
+                continue
+            if entry.menu != FILE or entry.id != "save":
+                action.triggered.connect(lambda _checked=False: self.leave())
+        bind = window.actions_.bind
+        bind("supervision", self.toggle)
+        bind("runs_page", lambda: self.show("runs_page"))
+        bind("flows_page", lambda: self.show("flows_page"))
+        bind("history", self.history)
+        bind("refresh", lambda: self.view.refresh() if self.view is not None else None)
+        self._allow(False)
+
+    @property
+    def shown(self) -> bool:
+        return self.view is not None and self.window_.views.currentWidget() is self.view
+
+    def toggle(self) -> None:
+        """There and back."""
+        if self.shown:
+            self.leave()
+        else:
+            self.show()
+
+    def show(self, page: str | None = None) -> Supervision:
+        """Show the supervision, at one of its pages."""
+        w = self.window_
+        self._adopt()
+        view = self._made()
+        if not self.shown:
+            self._allow(True)  # first: the page says more precisely what makes sense, as soon as it is seen
+            w.views.setCurrentWidget(view)
+        view.turn_to(page)
+        view.focus_page()
+        w.actions_["supervision"].setChecked(True)
+        return view
+
+    def leave(self) -> None:
+        """Back to the editor."""
+        w = self.window_
+        if self.shown:
+            w.views.setCurrentIndex(0)
+            self._allow(False)
+            w.canvas.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        w.actions_["supervision"].setChecked(False)
+
+    def history(self) -> None:
+        """The runs of the open flow."""
+        flow = self.window_.document.flow.id
+        view = self.show("runs_page")
+        view.ground.runs_asked.emit(flow)
+
+    def _adopt(self) -> None:
+        """Where no flow of a workspace is open, the person's own workspace is looked at, if there is one."""
+        w, own = self.window_, Path.home() / "Tisserand"
+        if w.runner.root is None and (own / "tisserand.yaml").is_file():
+            w.runner.root = own
+
+    def _made(self) -> Supervision:
+        if self.view is None:
+            from tisserand.ui.supervision.ground import Ground
+            from tisserand.ui.supervision.view import Supervision
+
+            self.view = Supervision(Ground(self.window_))
+            for entry, action in self.window_.actions_:
+                if entry.overseen:
+                    action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+                    self.view.addAction(action)
+            self.window_.views.addWidget(self.view)
+        return self.view
+
+    def _allow(self, on: bool) -> None:
+        """What acts on the supervision makes sense there only; its pages say more precisely when."""
+        for entry, action in self.window_.actions_:
+            if entry.overseen:
+                action.setEnabled(on and entry.id == "refresh")

@@ -1,0 +1,31 @@
+"""A sentence in the middle of a page, where there is nothing to list."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+
+class Empty(QWidget):
+    """A sentence in the middle, where there is nothing to list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = QLabel()
+        self.text.setProperty("role", "muted")
+        self.text.setWordWrap(True)
+        self.text.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.button = QPushButton()
+        box = QVBoxLayout(self)
+        box.setContentsMargins(40, 20, 40, 60)
+        box.setSpacing(14)
+        box.addStretch(1)
+        box.addWidget(self.text)
+        box.addWidget(self.button, 0, Qt.AlignmentFlag.AlignHCenter)
+        box.addStretch(1)
+
+    def say(self, text: str, way: str) -> None:
+        """The sentence, and what can be done about it (nothing where empty)."""
+        self.text.setText(text)
+        self.button.setText(way)
+        self.button.setVisible(bool(way))

@@ -1,0 +1,61 @@
+"""The pages of the supervision: one registry, from which list, actions and window are made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QWidget
+
+from tisserand.texts import N_
+
+if TYPE_CHECKING:
+    from tisserand.ui.supervision.ground import Ground
+
+
+class View(QWidget):
+    """What a page shows. It is made when its page is first turned to."""
+
+    def __init__(self, ground: Ground) -> None:
+        super().__init__()
+        self.ground = ground
+
+    def refresh(self) -> None:
+        """Look anew, beside the window; called every other second while the view is seen, and when it is turned to. Where nothing
+        changed, nothing may move: selection and scroll stay."""
+
+    def first(self) -> QWidget:
+        """The widget that gets the keyboard when the page is turned to."""
+        return self
+
+    def forget(self) -> None:
+        """Another workspace is looked at: nothing of the one before may stay."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page as it is declared. `action` is its id in the registry of actions, `title` a gettext id."""
+
+    action: str
+    title: str
+    icon: str
+    make: Callable[[Ground], View]
+
+
+def _runs(ground: Ground) -> View:
+    from tisserand.ui.supervision.runs import RunsView
+
+    return RunsView(ground)
+
+
+def _flows(ground: Ground) -> View:
+    from tisserand.ui.supervision.flows import FlowsView
+
+    return FlowsView(ground)
+
+
+PAGES: tuple[Page, ...] = (
+    Page("runs_page", N_("Runs"), "list", _runs),
+    Page("flows_page", N_("Flows"), "workflow", _flows),
+)
