@@ -210,6 +210,7 @@ def test_a_called_flow_that_waits_suspends_its_caller_and_rows_before_are_not_do
         place.executor.waits.answer(found.id, None, "approved")
         found = woken(place, found.id)
         assert found.state == ("waiting" if number == 1 else "done"), (found, place.log(found.id))
+        assert Waking(place.executor).look() == [], "an answer wakes once"
     assert rows(place, "put") == [7, 7] and rows(place, "late") == [1, 2]
 
 
@@ -288,16 +289,21 @@ def test_cancelling_a_waiting_run_undoes_what_it_and_what_it_called_did(place):
 
 
 def test_what_undoes_gets_the_rows_that_there_were(place):
-    (place.root / "in.csv").write_text("a\n5\n6\n")
+    import duckdb
+
+    def write(*values):
+        duckdb.sql(f"COPY (SELECT unnest({list(values)}) AS a) TO '{place.root / 'in.parquet'}'")
+
+    write(5, 6)
     nodes = (
-        "  rows: {kind: file.read_csv, config: {path: in.csv}}\n"
+        "  rows: {kind: file.read_parquet, config: {path: in.parquet}}\n"
         "  pay: {kind: sql.write, inputs: {table: rows}, config: {connection: base, table: paid, mode: append}}\n"
         "  ask: {kind: flow.approve, after: {pay: done}, config: {question: Go on?}}\n"
         "  back: {kind: sql.write, inputs: {table: rows}, after: {pay: undo}, config: {connection: base, table: back, mode: append}}\n"
     )
     found = place.run("source", nodes)
     assert found.state == "waiting", (found, place.log(found.id))
-    (place.root / "in.csv").write_text("a\n9\n")
+    write(9)
     place.executor.cancel(found.id)
     assert place.until_at_rest(found.id).state == "cancelled" and rows(place, "back") == [5, 6], place.log(found.id)
 
