@@ -26,7 +26,7 @@ id: patience
 title: Patience with the slow supplier
 nodes:
   one: {kind: data.table, config: {columns: {a: integer}, rows: [[1]]}}
-  pause: {kind: flow.wait, title: Wait for the supplier, inputs: {table: one}, config: {duration: 10min}}
+  pause: {kind: flow.wait, title: Wait for the supplier, inputs: {table: one}, config: {duration: 29s}}
   out: {kind: file.write_csv, inputs: {table: pause}, config: {path: out/one.csv}}
 """
 CALLS = """tisserand: 1

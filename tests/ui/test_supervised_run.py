@@ -56,7 +56,7 @@ id: waits
 title: Waits
 nodes:
   one: {kind: data.table, config: {columns: {a: integer}, rows: [[1]]}}
-  pause: {kind: flow.wait, title: Wait, inputs: {table: one}, config: {duration: 10min}}
+  pause: {kind: flow.wait, title: Wait, inputs: {table: one}, config: {duration: 29s}}
 layout: {one: [0, 0], pause: [264, 0]}
 """
 

@@ -122,7 +122,7 @@ def test_the_file_is_as_the_writer_writes_it(kind: str) -> None:
 def test_the_connections_are_sound(workspace: tuple[Workspace, Environment]) -> None:
     connections = Connections(workspace[0], registry())
     assert [problem.line() for problem in connections.problems(workspace[1])] == []
-    assert {use.flow for use in connections.used_by("shop")} == {"sql-read"}
+    assert {use.flow for use in connections.used_by("shop")} == {"sql-read", "trigger-database"}
     assert str(connections.get("shop", workspace[1]).check()).endswith("2 tables")
     assert "status 200" in str(connections.get("service", workspace[1]).check())
     assert "Mail server" in str(connections.get("office", workspace[1]).check())

@@ -115,7 +115,7 @@ def test_a_paused_run_holds_between_two_nodes_and_goes_on(desk):
     assert desk.until(run).state == "done"
     told = [(event.kind, event.data["by"]) for event in desk.executor.events(run) if event.kind.endswith("paused")]
     assert told == [("run.paused", "ann"), ("run.unpaused", "bob")]
-    entries = [(entry.what, entry.target, entry.by) for entry in desk.executor.audit.entries()][::-1]
+    entries = [(entry.what, entry.target, entry.by) for entry in desk.executor.audit.entries(run)][::-1]
     assert entries == [("run.paused", run, "ann"), ("run.unpaused", run, "bob")]
     with pytest.raises(Refused, match="is over"):
         queue.pause(run)

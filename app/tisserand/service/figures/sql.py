@@ -29,6 +29,9 @@ _DATE = 8
 _TAIL = 16
 """Letters of an id before its last part."""
 
+LAST = 253402300799
+"""The end of the year 9999: ids of runs have four digits for the year."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Source:
@@ -214,7 +217,7 @@ def _in(column: str, values: Sequence[str] | set[str]) -> str:
 
 def stamp(seconds: float) -> str:
     """The beginning of the ids of runs that are made at a moment."""
-    return strftime("%Y%m%d-%H%M%S", gmtime(max(seconds, 0)))
+    return strftime("%Y%m%d-%H%M%S", gmtime(min(max(seconds, 0), LAST)))
 
 
 def moment(run: str) -> float:

@@ -24,10 +24,10 @@ class Asking:
     """What it counts for, in bytes."""
     overlap: Overlap | None = None
     """None also for a run that another one called."""
-    waits: bool = False
-    """It is suspended, and takes neither a place nor memory; only its flow is under way."""
     called: bool = False
     """Another run called it: it is in no later one's way."""
+    waits: bool = False
+    """It is suspended, and takes neither a place nor memory; only its flow is under way."""
 
 
 @dataclass(frozen=True, slots=True)
