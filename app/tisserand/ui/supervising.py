@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 ANYWHERE = frozenset({"theme", "language", "connections", "quit"})
 """What leaves the view as it is, beside what is in the menus of the supervision and of help, and what acts on rows."""
+
+
+PAGE_ACTIONS = ("runs_page", "flows_page", "inbox_page", "schedules_page", "alerts_page", "search_page", "approvals_page")
 
 
 class Supervising(QObject):
@@ -33,8 +37,8 @@ class Supervising(QObject):
                 action.triggered.connect(lambda _checked=False: self.leave())
         bind = window.actions_.bind
         bind("supervision", self.toggle)
-        bind("runs_page", lambda: self.show("runs_page"))
-        bind("flows_page", lambda: self.show("flows_page"))
+        for id in PAGE_ACTIONS:
+            bind(id, partial(self.show, id))
         bind("history", self.history)
         bind("refresh", lambda: self.view.refresh() if self.view is not None else None)
         self._allow(False)

@@ -55,7 +55,14 @@ def _flows(ground: Ground) -> View:
     return FlowsView(ground)
 
 
+def _inbox(ground: Ground) -> View:
+    from tisserand.ui.supervision.inbox import InboxView
+
+    return InboxView(ground)
+
+
 PAGES: tuple[Page, ...] = (
     Page("runs_page", N_("Runs"), "list", _runs),
     Page("flows_page", N_("Flows"), "workflow", _flows),
+    Page("inbox_page", N_("Inbox"), "inbox", _inbox),
 )
