@@ -71,7 +71,9 @@ def open_page(window: Window, root: Path, qtbot: QtBot) -> InboxView:
     assert view is not None
     page = view.page
     assert isinstance(page, InboxView)
-    qtbot.waitUntil(lambda: page.table.model().index(0, 1).data() == "Orders by webhook" and "  " in page.chips["dead"].text(), timeout=LONG)
+    qtbot.waitUntil(
+        lambda: page.table.model().index(0, 1).data() == "Orders by webhook" and "  " in page.chips["dead"].text(), timeout=LONG
+    )
     return page
 
 

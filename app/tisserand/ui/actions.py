@@ -179,7 +179,15 @@ ENTRIES: tuple[Entry, ...] = (
         "event_discard", N_("Discard the chosen events"), "Alt+Shift+D", "trash-2", SUPERVISION, N_("dead letter give up drop"),
         N_("Discard"), overseen=True,
     ),
-    Entry("event_run", N_("Open its run"), "Alt+Shift+T", "list", SUPERVISION, N_("event alert last"), N_("Its run"), overseen=True),
+    Entry("its_run", N_("Open its run"), "Alt+Shift+T", "list", SUPERVISION, N_("event alert last"), N_("Its run"), overseen=True),
+    Entry(
+        "due_run", N_("Run what was missed"), "Alt+Shift+Y", "play", SUPERVISION, N_("schedule asking answer yes now"),
+        N_("Run it now"), overseen=True,
+    ),
+    Entry(
+        "due_leave", N_("Leave what was missed"), "Alt+Shift+N", "x", SUPERVISION, N_("schedule asking answer no"),
+        N_("Leave it"), overseen=True,
+    ),
     Entry("menu", N_("All actions"), "Alt+F", "ellipsis", HELP, N_("menu open list")),
     Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
     Entry("about", N_("About Tisserand"), "Shift+F1", "info", HELP, N_("version licence libraries")),

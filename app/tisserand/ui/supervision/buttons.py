@@ -71,3 +71,9 @@ def allow(ground: Ground, ids: Iterable[str], on: Iterable[str]) -> None:
     wanted = set(on)
     for id in ids:
         ground.window_.actions_[id].setEnabled(id in wanted)
+
+
+def open_run(ground: Ground, run: str) -> None:
+    """Show a run on its page."""
+    view = ground.window_.desk.supervising.show("runs_page")
+    view.ground.run_asked.emit(run)

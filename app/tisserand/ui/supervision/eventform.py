@@ -35,7 +35,7 @@ class EventForm(QWidget):
         self.title, self.about, self.error, self.fix = _label("heading"), _label("muted"), _label("error"), _label("muted")
         self.as_json = chip(_("As JSON"))
         self.as_json.setToolTip(_("The whole row as one text"))
-        self.run = acting(ground, "event_run")
+        self.run = acting(ground, "its_run")
         head = QHBoxLayout()
         head.addWidget(self.title, 1)
         head.addWidget(self.as_json)

@@ -13,7 +13,7 @@ from tisserand.texts import N_, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
 from tisserand.ui.supervision import words
-from tisserand.ui.supervision.buttons import acting, allow, chip, searching
+from tisserand.ui.supervision.buttons import acting, allow, chip, open_run, searching
 from tisserand.ui.supervision.empty import Empty
 from tisserand.ui.supervision.eventform import EventForm
 from tisserand.ui.supervision.filters import TYPED
@@ -36,7 +36,7 @@ STATES: dict[str, tuple[str, str, str]] = {
     "discarded": ("trash-2", "skipped", N_("Discarded")),
 }
 """Every state of an event: icon, colour token, word."""
-ACTIONS = ("event_edit", "event_resubmit", "event_discard", "event_run")
+ACTIONS = ("event_edit", "event_resubmit", "event_discard", "its_run")
 MOVES = {"event_edit": ("waiting", "dead"), "event_resubmit": ("dead", "discarded"), "event_discard": ("waiting", "dead")}
 PAGE, MOST = 200, 1000
 """Events that are asked for at first, and in all."""
@@ -113,7 +113,7 @@ class InboxView(View):
         actions.bind("event_edit", self.form.begin)
         actions.bind("event_resubmit", partial(self._move, "event_resubmit"))
         actions.bind("event_discard", partial(self._move, "event_discard"))
-        actions.bind("event_run", self._to_run)
+        actions.bind("its_run", self._to_run)
         self._files: tuple[str, ...] = ()
         self._show_none(_("Looking …"), "")
 
@@ -244,7 +244,7 @@ class InboxView(View):
         if len(events) != 1:
             on = [id for id in on if id != "event_edit"]
         elif events[0].run is not None:
-            on.append("event_run")
+            on.append("its_run")
         allow(self.ground, ACTIONS, on)
         self.form.allow()
 
@@ -275,9 +275,8 @@ class InboxView(View):
 
     def _to_run(self) -> None:
         run = next((event.run for event in self.chosen() if event.run is not None), None)
-        if run is not None:
-            view = self.ground.window_.desk.supervising.show("runs_page")
-            view.ground.run_asked.emit(run)
+        if run is not None and self.isVisible():
+            open_run(self.ground, run)
 
     def _menu(self, place: QPoint) -> None:
         actions = self.ground.window_.actions_

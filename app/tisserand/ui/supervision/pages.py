@@ -61,8 +61,15 @@ def _inbox(ground: Ground) -> View:
     return InboxView(ground)
 
 
+def _schedules(ground: Ground) -> View:
+    from tisserand.ui.supervision.schedules import SchedulesView
+
+    return SchedulesView(ground)
+
+
 PAGES: tuple[Page, ...] = (
     Page("runs_page", N_("Runs"), "list", _runs),
     Page("flows_page", N_("Flows"), "workflow", _flows),
     Page("inbox_page", N_("Inbox"), "inbox", _inbox),
+    Page("schedules_page", N_("Schedules"), "calendar-clock", _schedules),
 )
