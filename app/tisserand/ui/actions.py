@@ -188,6 +188,18 @@ ENTRIES: tuple[Entry, ...] = (
         "due_leave", N_("Leave what was missed"), "Alt+Shift+N", "x", SUPERVISION, N_("schedule asking answer no"),
         N_("Leave it"), overseen=True,
     ),
+    Entry(
+        "alert_acknowledge", N_("Acknowledge the chosen alert"), "Alt+Shift+B", "check", SUPERVISION, N_("known seen quiet"),
+        N_("Acknowledge"), overseen=True,
+    ),
+    Entry(
+        "alert_silence", N_("Silence alerts like the chosen one…"), "Alt+Shift+Q", "eye-off", SUPERVISION, N_("mute quiet until"),
+        N_("Silence…"), overseen=True,
+    ),
+    Entry(
+        "alert_unsilence", N_("End the chosen silence"), "Alt+Shift+U", "bell", SUPERVISION, N_("tell again unmute"),
+        N_("Tell again"), overseen=True,
+    ),
     Entry("menu", N_("All actions"), "Alt+F", "ellipsis", HELP, N_("menu open list")),
     Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
     Entry("about", N_("About Tisserand"), "Shift+F1", "info", HELP, N_("version licence libraries")),

@@ -164,8 +164,11 @@ class InboxView(View):
         if events:
             if not self.table.currentIndex().isValid():
                 self.table.setCurrentIndex(self.model.index(0, 0))
+            waited = self.stack.currentWidget() is self.empty and self.search.hasFocus() and not self.search.text()
             self.stack.setCurrentWidget(self.table)
             self.form.setVisible(True)
+            if waited:
+                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
         else:
             file, state, text = self.asked()
             if state == "dead" and file is None and text is None:

@@ -67,9 +67,16 @@ def _schedules(ground: Ground) -> View:
     return SchedulesView(ground)
 
 
+def _alerts(ground: Ground) -> View:
+    from tisserand.ui.supervision.alerts import AlertsView
+
+    return AlertsView(ground)
+
+
 PAGES: tuple[Page, ...] = (
     Page("runs_page", N_("Runs"), "list", _runs),
     Page("flows_page", N_("Flows"), "workflow", _flows),
     Page("inbox_page", N_("Inbox"), "inbox", _inbox),
     Page("schedules_page", N_("Schedules"), "calendar-clock", _schedules),
+    Page("alerts_page", N_("Alerts"), "bell", _alerts),
 )

@@ -101,7 +101,7 @@ class SchedulesView(View):
         coming = (Column(_("Due"), 170, 1), Column(_("Starts"), 90), Column(_("Time zone"), 130, 1), Column(_("Why"), 120, 6))
         self.coming = Table(coming, _("Due times to come"))
         self.ahead = Listed(coming)
-        past = (Column(_("Due"), 140, 1), Column(_("What became of it"), 110), Column(_("Why"), 120, 6))
+        past = (Column(_("Due"), 140, 1), Column(_("What became of it"), 146), Column(_("Why"), 120, 6))
         self.past = Table(past, _("Due times of the past"))
         self.behind = Listed(past)
         self.tabs = QTabWidget()
@@ -199,8 +199,6 @@ class SchedulesView(View):
         if not self.table.currentIndex().isValid():
             self.table.setCurrentIndex(self.model.index(0, 0))
         self.stack.setCurrentWidget(self.split)
-        if self.window().focusWidget() is self:
-            self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def chosen(self) -> Planned | None:
         found: Planned | None = self.table.chosen()

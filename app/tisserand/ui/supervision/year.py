@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
 from PySide6.QtCore import QAbstractTableModel, QRect, QSize, Qt
-from PySide6.QtGui import QPainter, QPen
+from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -184,7 +184,7 @@ def paint_day(painter: QPainter, box: QRect, kind: Kind, text: str, face: Any) -
     painter.save()
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     filled = kind in ("due", "moved")
-    ground = colour(token)
+    ground = QColor(colour(token))
     if not filled:
         ground.setAlphaF(0.16)
     painter.setPen(Qt.PenStyle.NoPen)
@@ -217,6 +217,7 @@ class YearGrid(QTableView):
             head.setFont(font(11))
             head.setSectionsClickable(False)
             head.setHighlightSections(False)
+            head.setStyleSheet("QHeaderView::section { padding: 0 2px; }")
             head.setMinimumSectionSize(14)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
