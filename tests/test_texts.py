@@ -29,7 +29,7 @@ NBSP = "\u00a0"
 
 THE_SAME = {
     "Action", "Code", "Compression", "Condition", "Conversions", "Date", "Dates", "Description", "Document", "Format", "Menu",
-    "Message", "Mode", "NULL", "Notes", "Pagination", "Port", "Python", "SQL", "Secret", "Table", "Tables", "Type", "Types", "Union",
+    "Message", "Mode", "NULL", "Notes", "Pagination", "Port", "Python", "SQL", "Secret", "Signal", "Table", "Tables", "Type", "Types", "Union",
     "[OPTIONS]", "cp1252", "date", "document", "gzip", "lz4", "page", "pages", "s", "snappy", "structure", "table", "type", "utf-16",
     "utf-8", "utf-8-sig", "zstd",
 }  # fmt: skip

@@ -89,7 +89,7 @@ def place(tmp_path_factory):
     root = tmp_path_factory.mktemp("place")
     (root / "tisserand.yaml").write_text("id: cli-test\n")
     (root / "flows").mkdir()
-    flows = {"good": GOOD, "fails": FAILS, "wrong": WRONG, "waits": WAITS.replace("DURATION", "60s")}
+    flows = {"good": GOOD, "fails": FAILS, "wrong": WRONG, "waits": WAITS.replace("DURATION", "28s")}
     for name, text in flows.items():
         (root / "flows" / f"{name}.yaml").write_text(text)
     found = call(root, "run", "good", "--keep", "all", "-p", "least=4", "--json")
@@ -248,7 +248,7 @@ def test_ctrl_c_cancels_politely(place, number):
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_a_killed_worker_is_reported_and_resumed(place):
     flow = place / "flows" / "waits.yaml"
-    flow.write_text(WAITS.replace("DURATION", "60s"))
+    flow.write_text(WAITS.replace("DURATION", "28s"))
     process, run = started(place, "run", "waits")
     os.kill(worker_of(place, run), signal.SIGKILL)
     _out, err = process.communicate(timeout=60)
@@ -267,7 +267,7 @@ def test_a_killed_worker_is_reported_and_resumed(place):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 def test_a_killed_command_leaves_the_run_alone_and_a_killed_pair_is_interrupted(place):
-    (place / "flows" / "waits.yaml").write_text(WAITS.replace("DURATION", "60s"))
+    (place / "flows" / "waits.yaml").write_text(WAITS.replace("DURATION", "28s"))
     process, run = started(place, "run", "waits")
     process.kill()
     process.communicate(timeout=30)

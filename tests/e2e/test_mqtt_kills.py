@@ -49,7 +49,7 @@ def survive(root: Path, *, seed: int, kills: int, count: int, rate: float) -> No
             assert (
                 said["breaks"] >= 1 and said["sent"] > count
             )  # the broker was killed under load, and devices repeated themselves
-            load_.until(lambda: plant.served() >= count, 120)
+            load_.until(lambda: plant.served() >= count and plant.settled(), 240)
             time.sleep(1.5)  # nothing more may come
             each = plant.ask("sink.sqlite", "SELECT id, topic, value FROM readings ORDER BY id")
             windows = plant.ask(

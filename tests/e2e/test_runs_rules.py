@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+
+from tisserand.engine import launch
+
 TEXTS = "  texts: {kind: data.table, config: {columns: {a: text}, rows: [['1'], ['x']]}}\n"
 FUSED = TEXTS + (
     "  first: {kind: table.filter, inputs: {table: texts}, config: {where: a IS NOT NULL}}\n"
@@ -43,6 +47,35 @@ def test_a_source_that_nobody_reads_is_read_and_may_be_waited_for(place):
     found = place.run("alone", nodes)
     assert states(found) == {"alone": "done", "then": "done"} and found.nodes["alone"].rows == {"rows": 2}
     assert place.rows(found.id, "alone") == [{"a": 1}, {"a": 2}]
+
+
+SLOW_TELLING = """
+import os, sys, time
+from pathlib import Path
+from tisserand.engine import worker
+from tisserand.engine.run import FlowRun
+told = FlowRun.note
+def slowly(self, node, kind, data=None):
+    if kind == "node.done":
+        time.sleep(0.6)
+    return told(self, node, kind, data)
+FlowRun.note = slowly
+os._exit(worker.main(Path(sys.argv[1])))
+"""
+
+
+def test_what_waits_for_a_node_sees_it_done_however_slowly_that_is_told(place, monkeypatch):
+    """A unit of several nodes ends before all of them are told as done: who looked in between skipped what came after, silently."""
+    monkeypatch.setattr(launch, "worker_command", lambda folder: [sys.executable, "-c", SLOW_TELLING, str(folder)])
+    nodes = (
+        "  rows: {kind: data.table, config: {columns: {a: integer}, rows: [[1], [2]]}}\n"
+        "  more: {kind: table.formula, inputs: {table: rows}, config: {columns: {b: a + 1}}}\n"
+        "  out: {kind: file.write_csv, inputs: {table: more}, config: {path: out/x.csv}}\n"
+        "  then: {kind: file.write_csv, after: {out: done}, inputs: {table: rows}, config: {path: out/y.csv}}\n"
+    )
+    found = place.run("slowly", nodes)
+    assert states(found) == dict.fromkeys(("rows", "more", "out", "then"), "done")
+    assert (place.root / "out" / "y.csv").exists()
 
 
 def test_a_busy_service_is_asked_again_and_every_attempt_is_journalled(place, web):

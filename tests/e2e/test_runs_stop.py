@@ -15,7 +15,7 @@ WAITS = {
     "busy server": "  busy: {kind: http.call, inputs: {table: one}, config: {url: 'URL/busy-9-60'}}\n",
     "source": "  busy: {kind: http.request, config: {url: 'URL/slow-30'}}\n",
     "database": f"  busy: {{kind: sql.read, config: {{connection: base, query: '{LONG}'}}}}\n",
-    "wait": "  busy: {kind: flow.wait, inputs: {table: one}, config: {duration: 60s}}\n",
+    "wait": "  busy: {kind: flow.wait, inputs: {table: one}, config: {duration: 28s}}\n",
     "query": (
         '  many: {kind: python.step, inputs: {table: one}, config: {output: {a: int64}, code: "import pyarrow as pa\\n'
         "def process(t):\\n    return pa.table({'a': pa.array([1] * 60000)})\"}}\n"

@@ -35,7 +35,7 @@ def words(place) -> list[str]:
 
 
 def test_what_was_done_is_undone_the_latest_first_and_nothing_else(place):
-    run = place.start("trip", BOOKED + WAIT % "60s" + CAR)
+    run = place.start("trip", BOOKED + WAIT % "28s" + CAR)
     place.until(run, lambda found: "pause" in found.nodes and found.nodes["pause"].state == "running")
     place.executor.cancel(run)
     found = place.executor.wait(run)
@@ -68,8 +68,8 @@ def test_a_failed_run_keeps_what_it_did_until_it_is_given_up(place):
 
 def test_killed_while_it_undoes_it_goes_on_undoing(place):
     slow = BOOKED.replace("after: {flight: undo}", "after: {flight: undo, rest: done}")
-    slow += "  rest: {kind: flow.wait, after: {hotel_back: done}, config: {duration: 60s}}\n"
-    run = place.start("trip", slow + WAIT % "60s")
+    slow += "  rest: {kind: flow.wait, after: {hotel_back: done}, config: {duration: 28s}}\n"
+    run = place.start("trip", slow + WAIT % "28s")
     place.until(run, lambda found: "pause" in found.nodes and found.nodes["pause"].state == "running")
     place.executor.cancel(run)
     place.until(run, lambda found: "rest" in found.nodes and found.nodes["rest"].state == "running")
@@ -80,7 +80,7 @@ def test_killed_while_it_undoes_it_goes_on_undoing(place):
     assert (found.state, found.error.code) == ("interrupted", "run.undoing")
     assert words(place) == ["flight", "hotel", "no-hotel"]
     # What is already undone is not undone twice; the way back goes on where it broke off.
-    text = (place.root / ".tisserand" / "runs" / run / "flow.yaml").read_text().replace("duration: 60s", "duration: 100ms")
+    text = (place.root / ".tisserand" / "runs" / run / "flow.yaml").read_text().replace("duration: 28s", "duration: 100ms")
     place.executor.resume(run, "repeat", text=text)
     place.until(run, lambda found: found.state == "cancelled")
     assert words(place) == ["flight", "hotel", "no-hotel", "no-flight"]
@@ -90,7 +90,7 @@ def test_what_cannot_be_undone_is_said_and_can_be_tried_again(place):
     nodes = (
         BOOKED
         + "  breaks: {kind: flow.fail, after: {hotel: undo}, config: {message: the hotel does not answer}}\n"
-        + WAIT % "60s"
+        + WAIT % "28s"
     )
     run = place.start("trip", nodes)
     place.until(run, lambda found: "pause" in found.nodes and found.nodes["pause"].state == "running")
@@ -102,7 +102,7 @@ def test_what_cannot_be_undone_is_said_and_can_be_tried_again(place):
 
 
 def test_cancelled_once_more_it_stops_undoing(place):
-    slow = BOOKED + "  rest: {kind: flow.wait, after: {hotel: undo}, config: {duration: 60s}}\n" + WAIT % "60s"
+    slow = BOOKED + "  rest: {kind: flow.wait, after: {hotel: undo}, config: {duration: 28s}}\n" + WAIT % "28s"
     slow = slow.replace("after: {flight: undo}", "after: {flight: undo, rest: done}")
     run = place.start("trip", slow)
     place.until(run, lambda found: "pause" in found.nodes and found.nodes["pause"].state == "running")

@@ -151,6 +151,10 @@ class Plant:
         found = self.ask("sink.sqlite", "SELECT coalesce(sum(readings), 0) FROM windows")
         return int(found[0][0]) if found else 0
 
+    def settled(self) -> bool:
+        """Whether the runs of all events are over."""
+        return self.ask(".tisserand/inbox.sqlite", "SELECT DISTINCT state FROM events") == [("done",)]
+
     def arrived(self) -> int:
         found = self.ask(".tisserand/inbox.sqlite", "SELECT count(*) FROM events")
         return int(found[0][0]) if found else 0

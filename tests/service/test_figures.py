@@ -143,7 +143,7 @@ QUESTIONS = [
     {}, {"flow": "orders"}, {"states": ("failed",)}, {"states": ("failed", "interrupted")}, {"trigger": "schedule"}, {"by": "ann"},
     {"flow": "Stock", "states": ("done",), "by": ""}, {"since": BEGIN + DAY, "until": BEGIN + 2.5 * DAY},
     {"text": "OLD"}, {"text": "o"}, {"text": "ANNÉ"}, {"text": "märz"}, {"text": "été"}, {"text": "killed"}, {"text": "read_all"},
-    {"text": "SIGTERM", "states": ("failed",), "since": BEGIN + DAY, "until": BEGIN + 4 * DAY}, {"text": "bob", "flow": "invoices"},
+    {"text": "SIGTERM", "states": ("failed",), "since": BEGIN + DAY, "until": BEGIN + 4 * DAY}, {"text": "bob", "flow": "invoices"}, {"text": "märz", "flow": "invoices"}, {"text": "SIGTERM", "flow": "Stock", "states": ("failed",)},
     {"text": "20251114-"}, {"text": "2025"}, {"text": "%"}, {"text": '"'}, {"text": "a\"b'c"}, {"text": "  ann "},
     {"text": "no such thing"}, {"text": "in", "trigger": "manual"},
 ]  # fmt: skip

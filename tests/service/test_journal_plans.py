@@ -65,7 +65,7 @@ def asked_of(executor):
         {}, {"flow": "flow-001"}, {"states": ("failed",)}, {"states": ("failed", "done")}, {"by": "ann"}, {"trigger": "manual"},
         {"since": now - 40 * DAY, "until": now - 39 * DAY}, {"flow": "flow-002", "states": ("done",), "since": now - 9 * DAY},
         {"text": "flow-0"}, {"text": "bob"}, {"text": "part-47"}, {"text": "a3f"}, {"text": "20261101"}, {"text": "o"},
-        {"text": "no file", "states": ("failed",)}, {"text": "fl", "states": ("interrupted",)},
+        {"text": "no file", "states": ("failed",)}, {"text": "no file", "flow": "flow-003"}, {"text": "fl", "states": ("interrupted",)},
         {"flow": "flow-001", "children": True}, {"states": ("failed",), "children": True}, {"children": True},
     ]  # fmt: skip
     for question in questions:

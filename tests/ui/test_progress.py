@@ -202,7 +202,7 @@ def test_a_sort_under_way_is_ended_by_a_key_and_the_flow_runs_again(window: Wind
 @pytest.fixture
 def two(window: Window, qtbot: QtBot, tmp_path: Path) -> Window:
     """A run under way in the first tab, while the second is shown."""
-    load(window, place(tmp_path / "a", WAIT.replace("SECONDS", "10min")))
+    load(window, place(tmp_path / "a", WAIT.replace("SECONDS", "29s")))
     start(window, qtbot, "pause")
     other = WAIT.replace("SECONDS", "1ms").replace("Patience", "The other")
     load(window, place(tmp_path / "b", other))

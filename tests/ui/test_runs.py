@@ -121,7 +121,7 @@ def test_examples_run_from_the_window(window: Window, qtbot: QtBot, workspace: C
 
 def test_cancel(window: Window, qtbot: QtBot, workspace: Callable[[str], Path]) -> None:
     flow = workspace("examples") / "flows" / "flow-wait.yaml"
-    flow.write_text(flow.read_text().replace("duration: 1s", "duration: 10min"))
+    flow.write_text(flow.read_text().replace("duration: 1s", "duration: 29s"))
     load(window, flow)
     QTest.keyClick(window, Qt.Key.Key_F5)
     qtbot.waitUntil(lambda: states(window)["pause"] == "running", timeout=LONG)

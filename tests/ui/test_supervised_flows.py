@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,22 @@ def test_a_flow_is_switched_on_and_off(window: Window, qtbot: QtBot, many: Path,
     QTest.mouseClick(page.buttons["flow_switch"], LEFT)
     qtbot.waitUntil(lambda: cell(page, flow.flow, ITSELF) == "Off", timeout=LONG)
     assert executor.watches() == []
+
+
+def test_a_flow_is_paused_and_goes_on(window: Window, qtbot: QtBot, many: Path) -> None:
+    page = open_flows(window, many, qtbot)
+    flow = page.chosen()
+    assert flow is not None
+    QTest.keyClick(page.table, Qt.Key.Key_P, ALT | SHIFT)
+    qtbot.waitUntil(lambda: cell(page, flow.flow, ITSELF) == "Paused", timeout=LONG)
+    ledger = many / ".tisserand" / "ledger.sqlite"
+    with sqlite3.connect(ledger) as db:
+        assert db.execute('SELECT file, "by" FROM paused').fetchall() == [(f"flows/{flow.flow}.yaml", "designer")]
+    assert page.buttons["flow_pause"].text() == "Unpause"
+    QTest.mouseClick(page.buttons["flow_pause"], LEFT)
+    qtbot.waitUntil(lambda: cell(page, flow.flow, ITSELF) == "Off", timeout=LONG)
+    with sqlite3.connect(ledger) as db:
+        assert db.execute("SELECT count(*) FROM paused").fetchone() == (0,)
 
 
 def test_enter_leads_to_the_runs_of_the_flow(window: Window, qtbot: QtBot, many: Path) -> None:

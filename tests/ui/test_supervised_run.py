@@ -261,7 +261,7 @@ def test_called_flows_open_below_their_node(window: Window, qtbot: QtBot, copied
     timeline.setCurrentIndex(inner)
     QTest.keyClick(timeline, Qt.Key.Key_Right)
     called = model.index(0, 0, inner)
-    assert called.data() == "Orders by customer"
+    qtbot.waitUntil(lambda: called.data() == "Orders by customer", timeout=LONG)
     timeline.setCurrentIndex(called)
     QTest.keyClick(timeline, Qt.Key.Key_Right)
     qtbot.waitUntil(lambda: model.rowCount(called) == 7, timeout=LONG)

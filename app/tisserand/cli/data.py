@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _STATES: dict[str, str] = {
     "queued": N_("queued"),
     "running": N_("running"),
+    "waiting": N_("waiting"),
     "done": N_("done"),
     "failed": N_("failed"),
     "cancelled": N_("cancelled"),

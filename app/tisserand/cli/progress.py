@@ -50,6 +50,10 @@ class View:
         if run.state == "done":
             click.echo(msg("Run {run} is done in {seconds} s.", run=run.id, seconds=_short(seconds)).text())
             return
+        if run.state == "waiting":
+            reasons = [node.reason for node in run.nodes.values() if node.state == "suspended" and node.reason is not None]
+            click.echo(msg("Run {run} waits. {reasons}", run=run.id, reasons=reasons).text())
+            return
         if run.error is not None and not told:
             click.echo(click.style(run.error.line(), fg="red") if sys.stderr.isatty() else run.error.line(), err=True)
         ended = {
@@ -121,6 +125,8 @@ def _node_line(name: str, kind: str, node: NodeInfo) -> Message | None:
             if node.error is None:
                 return msg("{node}: failed", node=name)
             return msg("{node}: failed. {error}", node=name, error=node.error.message)
+        case "node.waiting":
+            return msg("{node}: {reason}", node=name, reason=node.reason or "")
         case "node.skipped":
             if node.reason is None:
                 return msg("{node}: skipped", node=name)

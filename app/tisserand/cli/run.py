@@ -18,7 +18,7 @@ from tisserand.texts import N_, msg
 if TYPE_CHECKING:
     from tisserand.service.protocol import Executor, RunInfo
 
-_CODES = {"done": 0, "failed": 1, "cancelled": 130, "interrupted": 1}
+_CODES = {"done": 0, "waiting": 0, "failed": 1, "cancelled": 130, "interrupted": 1}
 
 
 @click.command(cls=Command, help=N_("Run FLOW (an id, a file name or a path) and follow it to its end."))
@@ -95,9 +95,21 @@ def _to_the_end(executor: Executor, run: str, after: int, as_json: bool) -> int:
     else:
         session.print_problems(wrong)
         shown.summary(found, told=bool(wrong))
+        if found.state == "waiting":
+            _tell_who_goes_on(executor, found)
     if never_began and _is_the_calls_fault(found, wrong):
         return 2
     return _CODES.get(found.state, 1)
+
+
+def _tell_who_goes_on(executor: Executor, found: RunInfo) -> None:
+    from tisserand.service.local import LocalExecutor
+
+    if isinstance(executor, LocalExecutor):
+        text = msg("No executor is running: “tisserand serve” goes on with it, or: tisserand resume {run}", run=found.id)
+    else:
+        text = msg("The executor goes on with it when that has come.")
+    click.echo(text.text(), err=True)
 
 
 def _is_the_calls_fault(found: RunInfo, wrong: list[Problem]) -> bool:

@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any
 from tisserand.engine import failures
 from tisserand.engine.control import Cancelled, Stop, TimedOut
 from tisserand.engine.journal import RunRecord, new_run_id
+from tisserand.engine.launch import UNDOING
 from tisserand.engine.resolve import ResolvedNode, resolve
-from tisserand.engine.undo import undo
+from tisserand.engine.suspending import Suspended
+from tisserand.engine.undo import calls_back, marked, undo
 from tisserand.engine.values import parameter_values, typical_values
 from tisserand.files import write_text
+from tisserand.model.problem import Problem
 from tisserand.model.schema import Schema
 from tisserand.sdk.errors import NodeError
 from tisserand.texts import Message, msg
@@ -142,6 +145,10 @@ def run_child(
     run_id = known if known and before == digest else new_run_id()
     record = parent.journal.run(run_id)
     folder = parent.folder.parent / run_id
+    if record is not None and record.state == "failed" and parent.woken:
+        # Nobody asked to try again what failed: the caller only waited for something else.
+        failed = Problem.from_json(record.error).message if record.error else None
+        return {"run": run_id, "state": "failed", "error": failed, "outputs": {}}
     if record is not None and record.state == "done":
         return {"run": run_id, "state": "done", "error": None, "outputs": _outputs(folder)}
     if record is None:
@@ -176,7 +183,7 @@ def run_child(
     parent.journal.claim(run_id, *parent.owner)
     child = FlowRun(
         run_id, loaded.flow, folder, parent.workspace, parent.environment, parent.connections, parent.registry, parent.journal,
-        parent.options, values, Stop(stop), dict(inputs), depth=parent.depth + 1, owner=parent.owner, started_at=parent.started_at,
+        parent.options, values, Stop(stop), dict(inputs), depth=parent.depth + 1, owner=parent.owner, started_at=parent.started_at, root=parent.root,
     )  # fmt: skip
     child.options, child.pause = _options(parent), parent.pause
     # One backend for all: the memory of the run is theirs together, and starting another takes longer than many a called flow.
@@ -184,13 +191,20 @@ def run_child(
     error: Message | None = None
     try:
         prepare(child, loaded, file)
+        if marked(folder) and not calls_back(child):
+            raise Cancelled
         child.execute()
         problem = child.failure
     except FlowWrong as wrong:
         problem = wrong.problems[0]
+    except Suspended:
+        parent.journal.set_state(run_id, "waiting")
+        raise
     except (Cancelled, TimedOut):
         left = undo(child) if parent.stop.reason is Cancelled and hasattr(child, "plan") else None
         parent.journal.set_state(run_id, "cancelled", child.problem_json(left) if left is not None else None)
+        if left is None:
+            (folder / UNDOING).unlink(missing_ok=True)
         raise
     except Exception as wrong:
         told = failures.explain(wrong, loaded.flow.id, node).problem

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from tisserand.engine.control import Stop
 from tisserand.engine.spool import RejectSpool
+from tisserand.model.schema import Schema
 from tisserand.sdk.connection import ConnectionType
 from tisserand.sdk.errors import NodeError
+from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
@@ -190,3 +192,18 @@ class NodeContext:
         }
         given = {name: [self._run.digests.get(source), out] for name in files for source, out in self._node.inputs[inputs[name]]}
         return run_child(self._run, self._node.id, flow, parameters, files, label, self._stop, given)
+
+    def wait(self, wait: Awaited) -> Answer:
+        from tisserand.engine.suspending import wait_for
+
+        return wait_for(self._run, self._node, self._stop, wait)
+
+    def send_signal(self, name: str, key: str | None, data: Mapping[str, Any]) -> None:
+        from tisserand.engine.waits import Waits
+
+        Waits(self._run.journal).signal(name, key, dict(data), f"{self.flow} ({self.run_id})", origin=self.key)
+
+    def fitting(self, row: Mapping[str, Any], schema: Schema) -> Mapping[str, Any]:
+        from tisserand.engine.values import typed
+
+        return typed([row], schema)[0]

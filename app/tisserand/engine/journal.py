@@ -22,6 +22,7 @@ from tisserand.engine.records import (
     to_column,
     to_json,
 )
+from tisserand.engine.waits import WAITS
 from tisserand.store import Store, StoreError
 from tisserand.texts import msg
 
@@ -65,7 +66,7 @@ class Journal(Store):
     `on_write(kind)` is called after each committed event, outside the lock: tests kill the process there.
     """
 
-    migrations: ClassVar[tuple[str, ...]] = (_FIRST, _SECOND, COUNTED)
+    migrations: ClassVar[tuple[str, ...]] = (_FIRST, _SECOND, COUNTED, WAITS)
 
     def __enter__(self) -> Journal:
         return self
@@ -279,6 +280,14 @@ class Journal(Store):
         return JournalError(
             msg("The journal “{path}” was written by a newer Tisserand. Update Tisserand to open it.", path=str(self.path))
         )
+
+    def wrote(self, kind: str) -> None:
+        """What was entered in a transaction of `writing` is on the disk: for the tables that others keep in this file."""
+        self._wrote(kind)
+
+    def insert_event(self, db: sqlite3.Connection, run: str, kind: str, node: str | None, data: Mapping[str, Any]) -> int:
+        """An event within a transaction of `writing`."""
+        return self._insert_event(db, run, kind, node, data)
 
     @staticmethod
     def _insert_event(db: sqlite3.Connection, run: str, kind: str, node: str | None, data: Mapping[str, Any]) -> int:

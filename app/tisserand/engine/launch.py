@@ -16,8 +16,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from tisserand import __version__
 from tisserand.engine.journal import FINAL, Journal, RunRecord, new_run_id
 from tisserand.engine.records import QUEUE
+from tisserand.engine.waits import Waits
 from tisserand.files import write_text
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import Message, msg
@@ -222,6 +224,7 @@ def enter(root: Path, request: RunRequest, journal: Journal, *, queue: bool = Fa
         write_text(folder / EVENT, json.dumps(request.event, ensure_ascii=False, default=str), 0o600)
     asked = {**replace(request, event=None).to_json(), "text": None, "run": run, "workspace": str(root), "uncertain": None}
     asked["timeout"] = timeout
+    asked["tisserand"] = __version__
     write_text(folder / "request.json", json.dumps(asked, indent=1, ensure_ascii=False, default=str), 0o600)
     journal.create_run(
         RunRecord(
@@ -321,7 +324,7 @@ def cancel_run(root: Path, journal: Journal, run: str, grace: float = GRACE, pid
     write_text(folder / "cancel", AT_ONCE if (folder / UNDOING).exists() else "")
     pid = pid or record.owner_pid
     if not pid:
-        if journal.set_state(run, "cancelled", expect=("queued", "waiting")):
+        if journal.set_state(run, "cancelled", expect=("queued",)) or Waits(journal).close(run, cancel=True):
             return
         record = journal.run(run) or record  # a worker took it a moment ago
         pid = record.owner_pid
@@ -379,8 +382,23 @@ def gone(root: Path, run: str, journal: Journal, expect: tuple[str, ...] = ("que
         message = msg("The run broke off while it undid what it had done.")
         problem = Problem("run.undoing", message, msg("Resume it: it goes on undoing."))
         journal.set_state(run, "interrupted", problem, expect=expect)
+    elif not journal.set_state(run, "cancelled", expect=expect):
+        _gone_waiting(root, run, journal)
+
+
+def _gone_waiting(root: Path, run: str, journal: Journal) -> None:
+    """The run came to wait for something at the moment when it was cancelled."""
+    from tisserand.engine.undo import turn_back
+
+    record = journal.run(run)
+    if record is None or record.state != "waiting":
+        return
+    if turn_back(root, run, journal):
+        message = msg("The run broke off before it undid what it had done.")
+        problem = Problem("run.undoing", message, msg("Resume it: it goes on undoing."))
+        journal.set_state(run, "interrupted", problem, expect=("waiting",))
     else:
-        journal.set_state(run, "cancelled", expect=expect)
+        Waits(journal).close(run, cancel=True)
 
 
 def flow_text(root: Path, file: str | None, text: str | None) -> str:

@@ -54,8 +54,11 @@ def _earlier(journal: Journal, run: str, flow: str) -> str | None:
     """The first run of the flow that was begun before this one and is under way. Calls from other flows do not count."""
     mine = journal.begun(run)
     found: list[tuple[int, str]] = []
-    for other in journal.runs(flow, "running", 1000):
-        alive = other.owner_pid is not None and process_alive(other.owner_pid, other.owner_started or 0.0)
+    # A run that waits, for days perhaps, is under way: the flow has not done its work yet.
+    for other in [*journal.runs(flow, "running", 1000), *journal.runs(flow, "waiting", 1000)]:
+        alive = other.state == "waiting" or (
+            other.owner_pid is not None and process_alive(other.owner_pid, other.owner_started or 0.0)
+        )
         if other.id != run and other.parent is None and alive and (since := journal.begun(other.id)) < mine:
             found.append((since, other.id))
     return min(found)[1] if found else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tisserand.engine.resolve import Port, Resolution, ResolvedNode
+from tisserand.model.graph import undoing
 from tisserand.sdk.node import FileSink, Scan
 
 Keep = Literal["none", "cuts", "all"]
@@ -48,7 +49,7 @@ class Plan:
     reuse: Mapping[Port, str]
     """Fan-outs read from the Parquet file that a sink writes anyway: port → the sink's unit id."""
     why: Mapping[Port, str] = field(default_factory=dict)
-    """Why a port is written down (`fan-out`, `kept`, `memory`, `leaf`, `order`, `own rules`, `long chain`, `control`)."""
+    """Why a port is written down (`fan-out`, `kept`, `memory`, `leaf`, `order`, `own rules`, `long chain`, `control`, `undo`)."""
 
     def unit(self, unit_id: str) -> Unit:
         return next(unit for unit in self.units if unit.id == unit_id)
@@ -85,6 +86,7 @@ class _Planner:
         self.sinks = sinks
         self.keep = keep
         self.staged = staged
+        self.back = undoing(resolution.flow)
         self.why: dict[Port, str] = {}
         self.reuse: dict[Port, str] = {}
         self.used: dict[Port, list[tuple[ResolvedNode, str]]] = {}
@@ -138,6 +140,8 @@ class _Planner:
             return "kept"
         if any(user.role in ("control", "isolated") for user, _ in users):
             return "control"
+        if node.id not in self.back and any(user.id in self.back for user, _ in users):
+            return "undo"  # the rows as they were, whatever becomes of their source until then
         if self.uses(port) > 1 and not self.cheap(node):
             return "fan-out"
         if node.id in ordered:

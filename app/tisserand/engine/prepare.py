@@ -135,7 +135,7 @@ def prepare(run: FlowRun, loaded: Loaded, file: str | None) -> None:
         if source[0] in resolution.nodes
     }
     write_text(run.folder / "plan.json", json.dumps(plan_json(run.plan) | {"written": written}, indent=1))
-    run.digests = digests(resolution, loaded.values)
+    run.digests = digests(resolution, loaded.values, run.options.version)
     about = {"nodes": list(resolution.nodes), "units": [unit.id for unit in run.plan.units], "sources": dict(run.fingerprints)}
     run.note(None, "plan.ready", about)
     try:

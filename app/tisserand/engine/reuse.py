@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"\w+")
 
 
-def digests(resolution: Resolution, values: Mapping[str, Any]) -> dict[str, str]:
-    """Node → a digest of all that its rows follow from: its settings with the values they name, its type, what it reads, what it comes after."""
+def digests(resolution: Resolution, values: Mapping[str, Any], version: str = __version__) -> dict[str, str]:
+    """Node → a digest of all that its rows follow from: its settings with the values they name, its type, what it reads, what it comes
+    after. `version` is that of the Tisserand that began the run: a run that waits may be gone on with by a later one."""
     found: dict[str, str] = {}
     for node in resolution.nodes.values():
         settings = json.dumps(dict(node.spec.config), sort_keys=True, default=str)
@@ -36,7 +37,7 @@ def digests(resolution: Resolution, values: Mapping[str, Any]) -> dict[str, str]
         read = {name: [(found.get(source, ""), port) for source, port in ports] for name, ports in node.inputs.items()}
         # What comes after a node may read what that wrote: an order is a dependency as an input is.
         after = {source: [condition, found.get(source, "")] for source, condition in node.spec.after.items()}
-        kind = [__version__, node.spec.kind, node.type.version, node.spec.pinned]
+        kind = [version, node.spec.kind, node.type.version, node.spec.pinned]
         raw = json.dumps([kind, settings, named, read, after], sort_keys=True)
         found[node.id] = hashlib.sha256(raw.encode()).hexdigest()[:20]
     return found
@@ -89,6 +90,8 @@ def _finished(run: FlowRun, units: Mapping[str, Unit]) -> Iterable[tuple[Event, 
         unit, node = str(event.data.get("unit")), event.node
         if event.kind == "plan.ready":
             sources = event.data.get("sources", {})
+        elif event.kind in ("run.waiting", "run.failed", "run.cancelled", "run.interrupted"):
+            run.woken = event.kind == "run.waiting"
         elif event.kind == "source.looked" and node:
             sources = {**sources, node: event.data["fingerprint"]}
         elif event.kind == "segment.started" and node:

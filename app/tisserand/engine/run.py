@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from tisserand import __version__
 from tisserand.engine import failures, tracing
 from tisserand.engine.backends.base import Base
 from tisserand.engine.blame import guilty
@@ -25,6 +26,8 @@ from tisserand.engine.plan import Keep, Plan, Unit
 from tisserand.engine.progress import Progress
 from tisserand.engine.resolve import Port, Resolution, ResolvedNode
 from tisserand.engine.spool import Spools
+from tisserand.engine.suspending import Suspended
+from tisserand.engine.waits import Waits
 from tisserand.model import units as texts_of_units
 from tisserand.model.flow import Flow
 from tisserand.model.graph import undoing
@@ -58,6 +61,8 @@ class Options:
     uncertain: Literal["repeat", "skip"] | None = None
     by: str = ""
     trigger: str = "manual"
+    version: str = __version__
+    """Of the Tisserand that began the run."""
 
 
 @dataclass
@@ -126,11 +131,20 @@ class FlowRun:
     _started: dict[str, float] = field(init=False, default_factory=dict)
     _traced: tracing.Place | None = field(init=False, default=None)
 
+    root: str = ""
+    """The run that began all: this one, or the one that called it, or the one that called that."""
+    woken: bool = field(init=False, default=False)
+    """It goes on because what it waited for has come, and not because somebody tries again."""
+    on_way_back: bool = field(init=False, default=False)
+    """It undoes what it did."""
+    suspended: dict[str, Message] = field(init=False, default_factory=dict)
+    """Units that wait for what may take days, and for what."""
     pause: Path = field(init=False)
     """Nothing begins while this file exists; a called flow has that of the run that began all."""
 
     def __post_init__(self) -> None:
         self.pause = self.folder / PAUSE
+        self.root = self.root or self.id
         self.spools = Spools(self.folder / "spool")
         self.progress = Progress(self)
         self.keyed = Keyed(self)
@@ -176,19 +190,25 @@ class FlowRun:
     # -- running
 
     def execute(self) -> None:
-        """Do all units of the plan. Raises `Cancelled`; a failure stands in `failure`."""
+        """Do all units of the plan. Raises `Cancelled`, and `Suspended` when what is left waits for something; a failure stands in
+        `failure`."""
         back = undoing(self.flow)
         waiting = [unit for unit in self.plan.units if unit.node not in back]
         running: dict[Future[None], Unit] = {}
         self.keyed.begin()
         with self.progress, ThreadPoolExecutor(PARALLEL, thread_name_prefix=f"unit {self.id}") as pool:
             try:
-                while waiting or running:
+                while waiting or running or (self.suspended and self.stopping):
+                    if self.suspended and self.stopping and not running:
+                        waiting += self._give_up()
                     if not self.pause.exists():
                         self._submit(waiting, running, pool)
                     elif not running:
                         self.stop.wait(PAUSED)
                     if not running:
+                        self.stop.check()
+                        if self.suspended and not self.pause.exists():
+                            break
                         continue
                     finished, _ = wait(running, timeout=0.25, return_when=FIRST_COMPLETED)
                     for future in finished:
@@ -198,6 +218,8 @@ class FlowRun:
             except BaseException:
                 self.stop.pull()
                 raise
+        if self.suspended:
+            raise Suspended(next(iter(self.suspended.values())))
         for unit in self.plan.units:
             if unit.node in back:
                 self._pass_over(unit, msg("There is nothing to undo."))
@@ -205,6 +227,8 @@ class FlowRun:
     def begin_again(self, stop: Stop) -> None:
         """After a cancel: units are done once more, under another stop."""
         self.stop, self.stopping, self.failure = stop, False, None
+        self.suspended.clear()
+        self.on_way_back = True
         self.progress = Progress(self)
 
     def do(self, unit: Unit) -> None:
@@ -216,18 +240,27 @@ class FlowRun:
         else:
             self._perform(unit)
 
+    def _give_up(self) -> list[Unit]:
+        """The run was stopped by an error: nothing more is waited for, and those units are skipped like others that come later."""
+        found = [unit for unit in self.plan.units if unit.id in self.suspended]
+        self.suspended.clear()
+        self.left_alone.update({unit.node: msg("The run was stopped by an error.") for unit in found})
+        return found
+
     def _submit(self, waiting: list[Unit], running: dict[Future[None], Unit], pool: ThreadPoolExecutor) -> None:
         """Start what can start, skip what cannot run any more, in the order of the plan."""
-        for unit in list(waiting):
-            if any(need not in self.ended for need in unit.needs):
-                continue
-            reason = self.skip_reason(unit)
-            if reason is not None:
-                waiting.remove(unit)
-                self.skip(unit, reason)
-            elif len(running) < PARALLEL:
-                waiting.remove(unit)
-                running[pool.submit(self._perform, unit)] = unit
+        # A unit has ended before the last of its nodes is told as done: whoever looks in between would skip what comes after it.
+        with self._lock:
+            for unit in list(waiting):
+                if any(need not in self.ended for need in unit.needs):
+                    continue
+                reason = self.skip_reason(unit)
+                if reason is not None:
+                    waiting.remove(unit)
+                    self.skip(unit, reason)
+                elif len(running) < PARALLEL:
+                    waiting.remove(unit)
+                    running[pool.submit(self._perform, unit)] = unit
 
     def skip_reason(self, unit: Unit) -> Message | None:
         """Why a unit whose needs have ended must not run, or None."""
@@ -291,6 +324,12 @@ class FlowRun:
                 return
             except Cancelled:
                 raise
+            except Suspended as suspended:
+                with self._lock:
+                    self.suspended[unit.id] = suspended.reason
+                if Waits(self.journal).of(self.id, unit.node) is None:  # what it waits for is told of the flow that it called
+                    self.note(unit.node, "node.waiting", {"what": "flow", "reason": suspended.reason.to_json()})
+                return
             except Exception as error:  # noqa: BLE001 - whatever a node raises ends that node, told as a problem
                 if self.stop.pulled():
                     raise self.stop.reason from None

@@ -121,6 +121,25 @@ def pending(root: Path, run: str, journal: Journal) -> list[str]:
     return _targets(flow, journal, run) if flow is not None and undoing(flow) else []
 
 
+def turn_back(root: Path, run: str, journal: Journal) -> bool:
+    """Mark a run that has stopped on its way, and the runs that it called and that wait, to undo what they did; whether there is
+    anything to undo."""
+    involved = [run]
+    for each in involved:
+        involved += [record.id for record in journal.runs(state="waiting", parent=each)]
+    if not any(pending(root, each, journal) for each in involved):
+        return False
+    for each in involved:
+        write_text(run_folder(root, each) / UNDOING, "")
+    return True
+
+
+def calls_back(run: FlowRun) -> bool:
+    """Whether a flow that the run called, and that waited, has something to undo first."""
+    waiting = run.journal.runs(state="waiting", parent=run.id)
+    return any(marked(run_folder(run.workspace.root, record.id)) for record in waiting)
+
+
 def _targets(flow: Flow, journal: Journal, run: str) -> list[str]:
     wanted = {s: node.id for node in flow.nodes.values() for s, condition in node.after.items() if condition == "undo"}
     done = {event.node for event in journal.all_events(run) if event.kind == "node.done"}

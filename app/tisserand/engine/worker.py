@@ -15,12 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tisserand import __version__
 from tisserand.engine.control import Cancelled, Stop, TimedOut
-from tisserand.engine.journal import Journal
+from tisserand.engine.journal import FINAL, Journal
 from tisserand.engine.launch import UNDOING, journal_path, process_started
 from tisserand.engine.overlap import Overlapping, give_way
 from tisserand.engine.run import FlowRun, Options
-from tisserand.engine.undo import marked, undo
+from tisserand.engine.suspending import Suspended
+from tisserand.engine.undo import calls_back, marked, undo
+from tisserand.engine.waits import Waits, worked
 from tisserand.model import units
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
@@ -89,19 +92,30 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
             run_id, loaded.flow, folder, workspace, environment, connections, nodes, journal,
             _options(asked, loaded.flow.limits.memory), parameters, stop, owner=owner, started_at=started,
         )  # fmt: skip
-        if not asked.get("parent"):
+        waits = Waits(journal)
+        if not asked.get("parent") and not waits.ever(run_id):
             give_way(root, journal, run_id, loaded.flow.id, loaded.flow.limits.overlap, stop)
         limit = loaded.flow.limits.timeout or asked.get("timeout")
-        with stop.deadline(units.seconds(limit) if limit else None):
-            prepare(run, loaded, asked.get("file"))
-            if marked(folder):
-                raise Cancelled
-            run.execute()
+        # Time that was waited does not count, however often the run was suspended.
+        left = max(0.001, units.seconds(limit) - worked(journal, run_id)) if limit else None
+        try:
+            with stop.deadline(left):
+                prepare(run, loaded, asked.get("file"))
+                if marked(folder) and not calls_back(run):
+                    raise Cancelled
+                run.execute()
+        except TimedOut:
+            raise TimedOut(units.seconds(limit or "0s")) from None
         if run.failure is not None:
             journal.set_state(run_id, "failed", run.problem_json(run.failure))
             return FAILED
         journal.set_state(run_id, "done")
         _tidy(run)
+        return DONE
+    except Suspended as suspended:
+        if marked(folder) or (folder / "cancel").exists():
+            return _cancelled(run, folder, journal, run_id)
+        journal.set_state(run_id, "waiting", data={"reason": suspended.reason.to_json()})
         return DONE
     except FlowWrong as wrong:
         for problem in wrong.problems:
@@ -117,11 +131,7 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
         journal.set_state(run_id, "cancelled", overlapping.problem)
         return CANCELLED
     except Cancelled:
-        left = undo(run) if run is not None and hasattr(run, "plan") else None
-        journal.set_state(run_id, "cancelled", run.problem_json(left) if run is not None and left is not None else None)
-        if left is None:
-            (folder / UNDOING).unlink(missing_ok=True)
-        return CANCELLED
+        return _cancelled(run, folder, journal, run_id)
     except TimedOut as late:
         message = msg("The run's time limit of {seconds} seconds has passed.", seconds=late.seconds)
         journal.set_state(run_id, "failed", Problem("run.timeout", message, msg("Raise “limits: timeout”, or split the flow.")))
@@ -129,7 +139,19 @@ def _run(folder: Path, asked: dict[str, Any], root: Path, journal: Journal, stop
     finally:
         if run is not None and hasattr(run, "backend"):
             run.backend.close()
+        record = journal.run(run_id)
+        if record is not None and record.state in FINAL:
+            Waits(journal).close(run_id)
         shutil.rmtree(folder / "tmp", ignore_errors=True)
+
+
+def _cancelled(run: FlowRun | None, folder: Path, journal: Journal, run_id: str) -> int:
+    """The run ends as cancelled; what it did is undone before, as far as the flow says how."""
+    left = undo(run) if run is not None and hasattr(run, "plan") else None
+    journal.set_state(run_id, "cancelled", run.problem_json(left) if run is not None and left is not None else None)
+    if left is None:
+        (folder / UNDOING).unlink(missing_ok=True)
+    return CANCELLED
 
 
 def _options(asked: dict[str, Any], limit: str | None) -> Options:
@@ -142,6 +164,7 @@ def _options(asked: dict[str, Any], limit: str | None) -> Options:
         uncertain=asked.get("uncertain"),
         by=asked.get("by") or "",
         trigger=asked.get("trigger") or "manual",
+        version=asked.get("tisserand") or __version__,
     )
 
 

@@ -50,6 +50,7 @@ from tisserand.sdk.node import (
     Written,
 )
 from tisserand.sdk.timed import Moment, Timed, TimedConfig, Zone
+from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import N_, Message, msg
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ else:
 
 __all__ = [
     "REJECTS",
+    "Answer",
     "Arrivals",
     "Arrived",
     "Call",
@@ -116,6 +118,7 @@ __all__ = [
     "Trigger",
     "Unit",
     "Url",
+    "Awaited",
     "When",
     "Words",
     "Writer",

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tisserand.model.schema import Schema
 from tisserand.sdk.connection import ConnectionType
+from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
@@ -87,6 +89,16 @@ class ControlContext(Context, Protocol):
         nodes) to an input port of this node. Gives `{"run": id, "state": "done"|"failed", "error": Message|None,
         "outputs": {name: Path of a Parquet file}}`. `label` tells several calls of one node apart; a call that was done
         before a resume is not made again."""
+
+    def wait(self, wait: Awaited) -> Answer:
+        """What came of something that may take days. While it is not there, this call does not return: the node is suspended, and
+        runs anew from its beginning, with the same answer again after a restart, when it is. Have no effect before it."""
+
+    def send_signal(self, name: str, key: str | None, data: Mapping[str, Any]) -> None:
+        """Send a signal to the runs of the workspace, once for this node and run."""
+
+    def fitting(self, row: Mapping[str, Any], schema: Schema) -> Mapping[str, Any]:
+        """A row of plain JSON values in the types of some columns; raises `NodeError` for what does not fit."""
 
 
 class ListenContext(Protocol):

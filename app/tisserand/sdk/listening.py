@@ -142,6 +142,7 @@ class Listening:
         self._trigger.ended(self.ctx, self._config, rows, done)
 
     def _listen(self) -> None:
+        over = False
         try:
             for arrivals in self._trigger.listen(self.ctx, self._config):
                 with self._there:
@@ -155,8 +156,9 @@ class Listening:
                     if arrivals.mark is not None:
                         self.ctx.mark = arrivals.mark
                     self._there.notify_all()
-                if self.ctx.cancelled():
+                if over:
                     return
+                over = self.ctx.cancelled()  # it is asked once more, so that it acknowledges what was kept
         except BaseException as error:  # noqa: BLE001 - handed to the test, which raises it
             with self._there:
                 self.error = error

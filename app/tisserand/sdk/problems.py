@@ -82,6 +82,7 @@ _SENTENCES: dict[str, Message] = {
     "string_type": _TEXT,
     "int_type": _WHOLE,
     "int_parsing": _WHOLE,
+    "int_parsing_size": _WHOLE,
     "int_from_float": _WHOLE,
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,

@@ -38,6 +38,7 @@ from tisserand.sdk.node import (
 from tisserand.sdk.scan import REJECTED_SQL, literal, scan_error, scan_sql
 from tisserand.sdk.scan_whole import too_wide
 from tisserand.sdk.templates import Templates
+from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import Message
 
 if TYPE_CHECKING:
@@ -96,6 +97,12 @@ class LoneContext:
     logs: list[tuple[str, Message]] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     """The pauses asked for; `sleep` returns at once."""
+    waited: list[Awaited] = field(default_factory=list)
+    """What was waited for."""
+    answers: list[Answer] = field(default_factory=list)
+    """What comes of it, in this order; where there is none, the moment or the time limit."""
+    signals: list[tuple[str, str | None, Mapping[str, Any]]] = field(default_factory=list)
+    """Those that were sent."""
     rows_counted: int = 0
     stopped: bool = False
     mark: Any = None
@@ -178,6 +185,20 @@ class LoneContext:
         if flow not in self.flows:
             raise NodeError("There is no flow “{name}”.", name=flow)
         return self.flows[flow](parameters=parameters, inputs=inputs, label=label)
+
+    def wait(self, wait: Awaited) -> Answer:
+        self.waited.append(wait)
+        if self.answers:
+            return self.answers.pop(0)
+        if wait.until is None:
+            raise AssertionError("nobody would ever answer")
+        return Answer("moment" if wait.kind == "time" else "timeout", {}, "", wait.until)
+
+    def send_signal(self, name: str, key: str | None, data: Mapping[str, Any]) -> None:
+        self.signals.append((name, key, data))
+
+    def fitting(self, row: Mapping[str, Any], schema: Schema) -> Mapping[str, Any]:
+        return {name: row.get(name) for name in schema.names}
 
     def put_in_place(self) -> None:
         """What the engine does when a writer is done: every target replaces its file."""

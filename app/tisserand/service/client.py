@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tisserand.service.queue.remote import RemoteQueue
     from tisserand.service.retention.remote import RemoteRetention
     from tisserand.service.schedule.remote import HttpSchedules
+    from tisserand.service.waits.remote import RemoteWaits
 
 PATIENCE = (5.0, 30.0)
 """Seconds to wait for a connection, and between two signs of life (the executor sends one every ten seconds)."""
@@ -118,7 +119,7 @@ class HttpExecutor:
                     raise self._unreachable(error) from error
                 time.sleep(0.2 * failures)
                 continue
-            if not follow or ended or self.run(run).final:
+            if not follow or ended or (found := self.run(run)).final or found.state == "waiting":
                 return
 
     def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
@@ -269,6 +270,12 @@ class HttpExecutor:
         from tisserand.service.keys.remote import RemoteKeys
 
         return RemoteKeys(self)
+
+    @cached_property
+    def waits(self) -> RemoteWaits:
+        from tisserand.service.waits.remote import RemoteWaits
+
+        return RemoteWaits(self)
 
     def close(self) -> None:
         self._session.close()

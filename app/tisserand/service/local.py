@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from tisserand.engine.journal import Event, Journal, RunRecord
 from tisserand.engine.launch import (
     GRACE,
-    UNDOING,
     RunHandle,
     cancel_run,
     enter,
@@ -29,7 +28,6 @@ from tisserand.engine.launch import (
     state_folder,
     unknown_run,
 )
-from tisserand.files import write_text
 from tisserand.model import units
 from tisserand.sdk.errors import NodeError
 from tisserand.service.audit.store import Audit
@@ -52,6 +50,7 @@ if TYPE_CHECKING:
     from tisserand.service.retention.here import HereRetention
     from tisserand.service.schedule.here import LocalSchedules
     from tisserand.service.telemetry.here import HereTelemetry
+    from tisserand.service.waits.here import HereWaits
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -142,8 +141,10 @@ class LocalExecutor:
                 msg("Nobody knows whether {nodes} wrote before the run “{run}” broke off.", nodes=list(found.uncertain), run=run),
                 msg("Look at the target, then resume with “--uncertain repeat” or “--uncertain skip”."),
             )
+        if found.state == "waiting" and not edited and text is None and until is None and uncertain is None:
+            self._may_go_on(found)
         handle = self._handles.get(run)
-        if handle is not None and found.final:
+        if handle is not None and (found.final or found.state == "waiting"):
             # The worker has said how the run ended, and is still about to go: two of them must not be at one run.
             handle.wait(self._grace)
         text = self._edited(found) if edited and text is None else text
@@ -155,6 +156,16 @@ class LocalExecutor:
         else:
             self._handles[run] = relaunch(self.root, run, uncertain, self.journal, text, until)
         return run
+
+    def _may_go_on(self, found: RunInfo) -> None:
+        """Refuses for a run that waits for what is not there yet."""
+        from tisserand.engine.waits import Waits
+
+        if not Waits(self.journal).due(found.id, time.time()):
+            reasons = [node.reason for node in found.nodes.values() if node.state == "suspended" and node.reason is not None]
+            message = msg("The run “{run}” waits: {reasons}", run=found.id, reasons=reasons or ["–"])
+            fix = msg("It goes on by itself when that has come. “tisserand cancel {run}” ends it.", run=found.id)
+            raise refusal("run.waiting", message, fix)
 
     def _edited(self, found: RunInfo) -> str:
         """The text of a run's flow as its file now has it."""
@@ -180,12 +191,11 @@ class LocalExecutor:
 
     def _turned_back(self, run: str) -> bool:
         """Whether the run had stopped on its way, and now undoes what it has done."""
-        from tisserand.engine.undo import pending
+        from tisserand.engine.undo import turn_back
 
         stopped = self._record(run).state in ("failed", "interrupted", "waiting")
-        if not stopped or not pending(self.root, run, self.journal):
+        if not stopped or not turn_back(self.root, run, self.journal):
             return False
-        write_text(run_folder(self.root, run) / UNDOING, "")
         self.resume(run, "repeat")
         return True
 
@@ -239,7 +249,7 @@ class LocalExecutor:
         if handle is not None:
             handle.wait()
         elif self.line is not None:
-            while not self.run(run).final or run in self.line.pool.held():
+            while (not (found := self.run(run)).final and found.state != "waiting") or run in self.line.pool.held():
                 time.sleep(0.05)
         return self.run(run)
 
@@ -451,6 +461,12 @@ class LocalExecutor:
         from tisserand.service.retention.here import HereRetention
 
         return HereRetention(self)
+
+    @cached_property
+    def waits(self) -> HereWaits:
+        from tisserand.service.waits.here import HereWaits
+
+        return HereWaits(self)
 
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""

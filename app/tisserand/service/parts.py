@@ -32,6 +32,7 @@ def parts(executor: LocalExecutor, log: str | None = None) -> Sequence[Part]:
     from tisserand.service.schedule.clock import Clock
     from tisserand.service.telemetry.logs import Logging
     from tisserand.service.telemetry.part import Exporting
+    from tisserand.service.waits.waking import Waking
 
     hooks = Hooks(executor)
     # The queue first: what the others start is begun by it.
@@ -41,6 +42,7 @@ def parts(executor: LocalExecutor, log: str | None = None) -> Sequence[Part]:
         hooks,
         Listening(executor, hooks),
         Clock(executor),
+        Waking(executor),
         Finishing(executor),
         Ahead(executor),
         Keeping(executor),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tisserand.service.keys.calls import Keys
     from tisserand.service.queue.calls import Queue
     from tisserand.service.retention.calls import Retention
+    from tisserand.service.waits.calls import Waits
 
 __all__ = [
     "FINAL",
@@ -42,7 +43,8 @@ __all__ = [
     "Watch",
 ]
 
-NodeState = Literal["waiting", "running", "done", "failed", "skipped", "uncertain"]
+NodeState = Literal["waiting", "running", "suspended", "done", "failed", "skipped", "uncertain"]
+"""`waiting` has not begun; `suspended` waits for a moment, a signal or a person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class NodeInfo:
     attempt: int = 1
     error: Problem | None = None
     reason: Message | None = None
-    """Why it was skipped."""
+    """Why it was skipped, or what it waits for."""
     share: float | None = None
     """While running, how much of it is done, from 0 to 1, where that is known."""
 
@@ -241,8 +243,9 @@ class Executor(Protocol):
         """Runs, the latest first; `before` is the run id to go on from."""
 
     def events(self, run: str, after: int = 0, follow: bool = False) -> Iterator[Event]:
-        """The events of a run with a number above `after`. With `follow`, wait for more until the run is over, with events of
-        the kind `progress` (without a number) in between."""
+        """The events of a run with a number above `after`. With `follow`, wait for more until the run is over, or waits for what may
+        take days (state `waiting`: follow again after the last number), with events of the kind `progress` (without a number) in
+        between."""
 
     def tail(self, after: int | None = None, follow: bool = False) -> Iterator[Event]:
         """The events of all runs with a number above `after`, or from now on. With `follow`, wait for more until the iterator is
@@ -351,6 +354,10 @@ class Executor(Protocol):
     @property
     def alerts(self) -> Alerts:
         """What is unusual."""
+
+    @property
+    def waits(self) -> Waits:
+        """What runs wait for: signals, decisions, moments."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

@@ -33,6 +33,7 @@ from tisserand.service.queue import routes as queue_routes
 from tisserand.service.retention import routes as retention
 from tisserand.service.schedule import routes as schedule_routes
 from tisserand.service.telemetry import routes as telemetry
+from tisserand.service.waits import routes as waits_routes
 from tisserand.texts import msg
 
 __all__ = ["ARROW", "LINES", "TOTAL", "Server", "build"]
@@ -131,6 +132,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     schedule_routes.add(api, executor)
     alerts.add(api, executor)
     telemetry.add(api, executor)
+    waits_routes.add(api, executor)
     return Guard(api, token)
 
 

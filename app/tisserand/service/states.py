@@ -45,6 +45,9 @@ def _after(node: NodeInfo, kind: str, data: Mapping[str, Any]) -> NodeInfo:
             return NodeInfo("done", rows, data.get("bytes"), data.get("seconds"), node.attempt)
         case "node.failed":
             return NodeInfo("failed", {}, None, data.get("seconds"), node.attempt, _problem(data))
+        case "node.waiting":
+            reason = data.get("reason")
+            return NodeInfo("suspended", attempt=node.attempt, reason=_message(reason) if reason else None)
         case "node.skipped":
             reason = data.get("reason")
             return NodeInfo("skipped", reason=_message(reason) if reason else None)
@@ -80,7 +83,7 @@ def info(record: RunRecord, events: Iterable[Event] = ()) -> RunInfo:
         nodes = {**nodes, **broken}
     if record.state in FINAL:
         # What was planned and never began has nothing to tell.
-        nodes = {name: node for name, node in nodes.items() if node.state != "waiting"}
+        nodes = {name: _over(node) for name, node in nodes.items() if node.state != "waiting"}
     return RunInfo(
         id=record.id,
         flow=record.flow,
@@ -102,8 +105,14 @@ def info(record: RunRecord, events: Iterable[Event] = ()) -> RunInfo:
     )
 
 
+def _over(node: NodeInfo) -> NodeInfo:
+    """What a run that is over waited for will not come any more."""
+    return replace(node, state="skipped") if node.state == "suspended" else node
+
+
 class Follower:
-    """Reads a run's events as they come. `poll` never waits; `over` says that nothing more will come."""
+    """Reads a run's events as they come. `poll` never waits; `over` says that nothing more comes: the run is over, or waits for what
+    may take days."""
 
     PAUSE = 0.1
     """Seconds between two polls."""
@@ -122,7 +131,7 @@ class Follower:
     def poll(self) -> list[Event]:
         # The state is read before the events: what a final state follows is then surely among them.
         record = self._journal.run(self._run)
-        final = record is None or record.state in FINAL
+        final = record is None or record.state in FINAL or record.state == "waiting"
         found = self._journal.events(self._run, self._after)
         if found:
             self._after = found[-1].seq or self._after

@@ -59,9 +59,13 @@ def furnish_later(window: Window, asked: Path | None) -> None:
     def load() -> None:
         from tisserand.service.warm import warm
 
-        # While the person looks around, so that it falls neither into the first run nor into the first look at data.
+        # While the person looks around, so that it falls neither into the first run nor into the first look at data or at runs.
         warm()
-        import tisserand.ui.panels.cells  # noqa: F401
+        import tisserand.service.figures.calls
+        import tisserand.ui.panels.cells
+        import tisserand.ui.supervision.run
+        import tisserand.ui.supervision.runs
+        import tisserand.ui.supervision.view  # noqa: F401
 
     window.background.do(work, come, failed)
 

@@ -37,6 +37,7 @@ class Runs(QObject):
         self._abandoned = False
         self._words: dict[str, str] = {
             "done": _("Done"),
+            "waiting": _("Waiting"),
             "failed": _("Failed"),
             "cancelled": _("Cancelled"),
             "interrupted": _("Broken off"),
@@ -188,7 +189,7 @@ class Runs(QObject):
         infos = self._standings.infos.values() if self._standings is not None else ()
         # Of all nodes that are planned, but for those whose turn will not come.
         counted = [info.state for info in infos if info.state != "skipped"]
-        over = sum(state not in {"waiting", "running"} for state in counted)
+        over = sum(state not in {"waiting", "running", "suspended"} for state in counted)
         share = f" {over} / {len(counted)}" if counted else ""
         self._state((own if self._shown else other.format(flow=self._title)) + share)
 

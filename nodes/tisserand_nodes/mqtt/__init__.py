@@ -1,1 +1,1 @@
-"""MQTT: the connection to a broker, and publishing."""
+"""MQTT: the connection to a broker."""

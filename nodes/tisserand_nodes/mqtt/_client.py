@@ -77,7 +77,6 @@ class Client:
         self._paho.on_message = self._message
         self._paho.on_subscribe = self._subscribed
         self._paho.on_unsubscribe = self._unsubscribed
-        self._paho.on_publish = self._published
         self._taken: collections.deque[Taken] = collections.deque()
         self._news = False
         self._asked: collections.deque[Any] = collections.deque()
@@ -88,8 +87,6 @@ class Client:
         self._over = threading.Event()
         self.known = False
         """Whether the broker still had the session of this name, with its subscriptions."""
-        self.confirmed = 0
-        """How many published messages the broker has taken over."""
         self._ear, self._mouth = socket.socketpair()
         self._ear.setblocking(False)
         self._thread = threading.Thread(target=self._serve, name=f"mqtt {name}", daemon=True)
@@ -146,23 +143,6 @@ class Client:
         pairs = [(message.mid, message.qos) for message in messages if message.qos]
         if pairs:
             self._do(lambda: [self._paho.ack(mid, qos) for mid, qos in pairs])
-
-    def publish(self, messages: Sequence[tuple[str, bytes, int, bool]]) -> None:
-        """Hand messages (topic, payload, quality, retained) to the connection; `confirmed` counts those that have arrived."""
-
-        def out() -> None:
-            for topic, payload, qos, retained in messages:
-                self._paho.publish(topic, payload, qos, retained)
-
-        self._do(out)
-
-    def wait(self, confirmed: int, seconds: float) -> bool:
-        """Wait until so many published messages have arrived. Raises `NodeError` when the line is cut before."""
-        with self._there:
-            done = self._there.wait_for(lambda: self._lost is not None or self.confirmed >= confirmed, seconds)
-            if self._lost is not None and self.confirmed < confirmed:
-                raise self._lost
-        return done
 
     def close(self) -> None:
         """Say goodbye; a session that is to be kept stays at the broker."""
@@ -223,6 +203,8 @@ class Client:
             while not self._over.is_set() and self._lost is None and line.fileno() >= 0:
                 full = len(self._taken) >= 4 * self._ahead
                 self._turn(line, full)
+            while self._asked and self._lost is None and line.fileno() >= 0:
+                self._asked.popleft()()
         except (OSError, ValueError) as error:
             self._cut(str(error) or type(error).__name__)
         finally:
@@ -297,9 +279,4 @@ class Client:
     def _answer(self, number: int, codes: Any) -> None:
         with self._there:
             self._answers[number] = list(codes or ())
-            self._there.notify_all()
-
-    def _published(self, _client: Any, _data: Any, _number: int, _code: Any, _properties: Any) -> None:
-        with self._there:
-            self.confirmed += 1
             self._there.notify_all()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from typing import Any
 
 PIECE = 1 << 16
+GOODBYE = 2.0
+"""Seconds that the last words may take."""
 
 
 class Buffered:
@@ -49,4 +52,10 @@ class Buffered:
         return int(self._inner.fileno())
 
     def close(self) -> None:
+        """Send what is left, the last acknowledgements among it, as far as the other side takes it, and close."""
+        with contextlib.suppress(OSError, ValueError):
+            if self._unsent:
+                self._inner.settimeout(GOODBYE)
+                self._inner.sendall(bytes(self._unsent))
+        self._unsent.clear()
         self._inner.close()

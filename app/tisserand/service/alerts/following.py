@@ -195,9 +195,10 @@ class Following:
             for one in fresh:
                 db.execute("INSERT OR IGNORE INTO missed VALUES (?, ?)", (one.file, one.due))
                 began = db.execute("SELECT max(at) FROM seen WHERE flow = ?", (one.flow,)).fetchone()[0]
-                when = msg("{time}", time=_clock_text(one.due, self._zone))
                 why = one.why or msg("nobody knows why")
-                message = msg("The run that was due on {time} did not begin: {why}", time=when, why=why)
+                message = msg(
+                    "The run that was due on {time} did not begin: {why}", time=_clock_text(one.due, self._zone), why=why
+                )
                 fix = msg("See why: tisserand schedule why {flow}", flow=one.flow)
                 self._raise(db, Finding("missing", one.flow, message, fix, "error", one.file), now)
                 if began is not None and began > one.due:

@@ -97,8 +97,8 @@ def _rows(facts: Facts, compared: Compared, found: Any, look: Message) -> Iterat
 def _range(usual: Usual, time: bool) -> Message:
     """`3 min – 5 min on working days around 02:00`."""
     low, high = (span(usual.from_), span(usual.to)) if time else (amount(usual.from_), amount(usual.to))
-    shown = msg("{low}", low=low) if str(low) == str(high) else msg("{low} to {high}", low=low, high=high)
-    return msg("{range} {when}", range=shown, when=usual.when) if usual.when else shown
+    shown = low if str(low) == str(high) else msg("{low} to {high}", low=low, high=high)
+    return Message("{range} {when}", {"range": shown, "when": usual.when}) if usual.when else Message("{range}", {"range": shown})
 
 
 def _percent(share: float) -> str:

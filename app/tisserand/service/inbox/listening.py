@@ -184,13 +184,15 @@ class _Listener:
             self._answer(found.node, found, ctx, workspace)
             return
         self._flow.tell(self._node, None)
+        over = False
         for arrivals in found.node.listen(ctx, found.config):
             if arrivals.events or arrivals.mark is not None:
                 if executor.inbox.store.keep(self._file, self._node, arrivals.events, arrivals.mark):
                     executor.inbox.arrived.set()
                 ctx.kept(arrivals.mark)
-            if ctx.cancelled():
+            if over:
                 return
+            over = ctx.cancelled()  # it is asked once more, so that it acknowledges what was kept
 
     def _answer(self, node: CalledTrigger[Any], found: triggers.Listener, ctx: ListeningContext, workspace: Workspace) -> None:
         """Let the trigger be called until it is switched off or the flow changes."""

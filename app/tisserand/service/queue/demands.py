@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from tisserand.engine.journal import Journal
 from tisserand.engine.launch import PAUSE, process_alive, run_folder
 from tisserand.engine.records import QUEUE
+from tisserand.engine.waits import Waits
 from tisserand.model import units
 from tisserand.model.flow import Limits
 from tisserand.model.yamlfile import read_flow
@@ -25,6 +27,9 @@ _RUNNING = """
 SELECT id, flow, flow_file, coalesce(started, created), parent, owner_pid, owner_started FROM runs
 WHERE state = 'running' AND parent IS NULL ORDER BY id
 """
+_WAITING = (
+    "SELECT id, flow, flow_file, coalesce(started, created) FROM runs WHERE state = 'waiting' AND parent IS NULL ORDER BY id"
+)
 
 
 class Demands:
@@ -48,6 +53,8 @@ class Demands:
         for id, flow, file, since, parent, pid, started in self._journal.rows(_RUNNING):
             if pid and process_alive(pid, started or 0.0):
                 found.append(self._asking(id, flow, file, since, parent)[0])
+        for id, flow, file, since in self._journal.rows(_WAITING):
+            found.append(replace(self._asking(id, flow, file, since, None)[0], memory=0, waits=True))
         return found
 
     def own_process(self, asking: Asking) -> bool:
@@ -82,7 +89,8 @@ class Demands:
             except (OSError, ValueError):
                 # Its folder was removed, or what was asked cannot be: the worker that begins it says so. It holds up nobody.
                 limits, size = Limits(), None
-            rule = limits.overlap if parent is None else None
+            # A run that has waited was under way all the time: no other run of its flow comes before it.
+            rule = limits.overlap if parent is None and not Waits(self._journal).ever(run) else None
             asking = Asking(run, flow, file, since, size or self._default, rule, parent is not None)
             self._known[key] = (asking, size is not None)
         return self._known[key]

@@ -24,6 +24,8 @@ class Asking:
     """What it counts for, in bytes."""
     overlap: Overlap | None = None
     """None also for a run that another one called."""
+    waits: bool = False
+    """It is suspended, and takes neither a place nor memory; only its flow is under way."""
     called: bool = False
     """Another run called it: it is in no later one's way."""
 
@@ -67,10 +69,11 @@ def verdicts(line: Sequence[Asking], under_way: Iterable[Asking], runs: int, mem
     short = False
     for asking in line:
         verdict = _held(asking, busy, holds, latest)
-        if verdict is None and len(busy) >= runs:
-            verdict = Verdict(asking, "wait", msg("runs under way: {busy} of {most}", busy=len(busy), most=runs))
+        begun = sum(not each.waits for each in busy)
+        if verdict is None and begun >= runs:
+            verdict = Verdict(asking, "wait", msg("runs under way: {busy} of {most}", busy=begun, most=runs))
         if verdict is None:
-            short = short or (bool(busy) and sum(each.memory for each in busy) + asking.memory > memory)
+            short = short or (begun > 0 and sum(each.memory for each in busy) + asking.memory > memory)
             if short:
                 verdict = Verdict(asking, "wait", msg("memory"))
         if verdict is None:

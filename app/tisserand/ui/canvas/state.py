@@ -28,6 +28,7 @@ _FACES: dict[str, tuple[str, str, str]] = {
     "wrong": ("triangle-alert", "warning", N_("Not configured")),
     "attention": ("triangle-alert", "warning", N_("Needs attention")),
     "waiting": ("clock", "waiting", N_("Waiting")),
+    "suspended": ("hourglass", "waiting", N_("Suspended")),
     "running": ("loader-circle", "running", N_("Running")),
     "done": ("circle-check", "done", N_("Done")),
     "stale": ("rotate-ccw", "skipped", N_("Outdated")),

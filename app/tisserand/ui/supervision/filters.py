@@ -28,6 +28,8 @@ SPANS: tuple[tuple[str, float | None], ...] = (
     (N_("Last 7 days"), 7 * 86_400),
     (N_("Last 30 days"), 30 * 86_400),
 )
+BETWEEN = "range"
+"""The stretch of time that is given by its begin and its end."""
 FORMATS = ("%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d")
 
 
@@ -44,7 +46,8 @@ class Filters(QWidget):
         self.search.setPlaceholderText(_("Run, flow, file, person or error"))
         self.search.setAccessibleName(_("Search the runs"))
         self.search.setClearButtonEnabled(True)
-        self._glass = self.search.addAction(icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition)
+        glass = icon("search", "muted")
+        self._glass = self.search.addAction(glass, QLineEdit.ActionPosition.LeadingPosition)
         self.flow = self._choice(_("Flow"))
         self.flow.addItem(_("All flows"), None)
         self.trigger = self._choice(_("What started them"))
@@ -54,7 +57,7 @@ class Filters(QWidget):
         self.span = self._choice(_("When"))
         for word, seconds in SPANS:
             self.span.addItem(_(word), seconds)
-        self.span.addItem(_("From … to …"), "range")
+        self.span.addItem(_("From … to …"), BETWEEN)
         self.begin, self.end = self._moment(_("From"), _("From, as 2026-11-24 06:00")), self._moment(_("To"), _("Until"))
         self.chips: dict[str, QToolButton] = {}
         upper, lower = QHBoxLayout(), QHBoxLayout()
@@ -130,7 +133,7 @@ class Filters(QWidget):
         self.changed.emit()
 
     def _spanned(self) -> None:
-        self._range.setVisible(self.span.currentData() == "range")
+        self._range.setVisible(self.span.currentData() == BETWEEN)
         self.changed.emit()
 
     def _name_flows(self) -> None:
@@ -153,7 +156,7 @@ class Filters(QWidget):
         span = self.span.currentData()
         since: float | None = None
         until: float | None = None
-        if span == "range":
+        if span == BETWEEN:
             since, until = self._read(self.begin, end=False), self._read(self.end, end=True)
         elif span is not None:
             since = time.time() - float(span)

@@ -55,7 +55,8 @@ class FlowsView(View):
         self.search.setPlaceholderText(_("Title, id or file"))
         self.search.setAccessibleName(_("Search the flows"))
         self.search.setClearButtonEnabled(True)
-        self._glass = self.search.addAction(icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition)
+        glass = icon("search", "muted")
+        self._glass = self.search.addAction(glass, QLineEdit.ActionPosition.LeadingPosition)
         self.spans = QButtonGroup(self)
         head = QHBoxLayout()
         head.setContentsMargins(14, 12, 14, 10)
@@ -94,6 +95,8 @@ class FlowsView(View):
         box.addWidget(self.split, 1)
         self._wanted: str | None = None
         """The flow that was chosen, while the rows are laid anew."""
+        self._arrives = True
+        """Nothing has come yet: the keyboard waits in the search, and goes to the table with the first rows."""
         self.empty.say(_("Looking …"), "")
         self.stack.setCurrentWidget(self.empty)
         self.search.textChanged.connect(self._looked_for)
@@ -159,6 +162,10 @@ class FlowsView(View):
         self._say()
         if self.model.rowCount() and not self.table.currentIndex().isValid():
             self.table.setCurrentIndex(self.model.index(0, 0))
+        if self._arrives and self.model.rowCount():
+            self._arrives = False
+            if self.search.hasFocus() and not self.search.text():
+                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
         self._allow()
 
     def _say(self) -> None:
@@ -238,11 +245,11 @@ class FlowsView(View):
             from tisserand.service.serve import ensure
 
             if on:
-                executor.watch(file)
+                executor.watch(file, "designer")
                 if root is not None:
                     ensure(root)
             else:
-                executor.unwatch(file)
+                executor.unwatch(file, "designer")
 
         self._do(work, _("The flow is on: it starts by itself.") if on else _("The flow is off."))
 
@@ -252,7 +259,7 @@ class FlowsView(View):
             return
         file, paused = flow.file, flow.paused is not None
 
-        def work(executor: Any) -> None:
+        def work(executor: Executor) -> None:
             if paused:
                 executor.queue.unpause(file, "designer")
             else:

@@ -22,13 +22,13 @@ FLOW, ITSELF, NOW, SUCCESS, TOOK, ROWS, LAST, NEXT, INBOX = range(9)
 
 def columns() -> tuple[Column, ...]:
     return (
-        Column(_("Flow"), 142, 5),
-        Column(_("By itself"), 82),
+        Column(_("Flow"), 134, 5),
+        Column(_("By itself"), 78),
         Column(_("Now"), 76, 2),
         Column(_("Success"), 140),
         Column(_("p50 · p95"), 104, right=True),
         Column(_("Rows"), 64, right=True),
-        Column(_("Last run"), 92, 1),
+        Column(_("Last run"), 104, 1),
         Column(_("Next due"), 82, 1),
         Column(_("Inbox"), 74, right=True),
     )

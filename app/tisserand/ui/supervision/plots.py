@@ -22,6 +22,7 @@ from tisserand.ui.theme import font, theme
 if TYPE_CHECKING:
     from tisserand.service.figures.calls import Load
 
+GAP = "&nbsp;&nbsp; "
 STEPS = (1, 2, 3, 4, 6, 8, 12, 24, 48, 72, 120, 168, 240)
 """Hours between two marks."""
 
@@ -124,7 +125,7 @@ class Plot(QWidget):
             axis.setTextPen(pyqtgraph.mkPen(colour("muted")))
             axis.setStyle(tickFont=font(11), tickLength=-4, maxTickLevel=0)
         words_ = [f'<span style="color:{colour(token).name()}">■</span> {word}' for token, word in self._legend]
-        self.key.setText("&nbsp;&nbsp; ".join(words_))
+        self.key.setText(GAP.join(words_))
 
     def show_bars(self, parts: Sequence[tuple[str, Sequence[float]]]) -> None:
         """Bars, one part on the other: (colour token, heights)."""

@@ -86,7 +86,7 @@ class RunView(QWidget):
         self.timeline.children_asked.connect(self._ask_children)
         self.timeline.activated.connect(lambda _index: self._to_rows())
         self.details.run_asked.connect(self.run_asked)
-        ground.titled.connect(self._tell)
+        ground.titled.connect(self._titled)
 
     def _add_zoom(self) -> None:
         """For the mouse, what the keyboard does with + - 0 on the timeline."""
@@ -229,6 +229,12 @@ class RunView(QWidget):
         if self.info is not None:
             self.head.show_run(self.info, self._title)
             self.details.show_run(self.info, self.ground)
+
+    def _titled(self) -> None:
+        """The flows' names are known now: called ones stand in the timeline."""
+        self._settled = False
+        self.refresh()
+        self._tell()
 
     def allow(self) -> None:
         """Which of its buttons make sense."""

@@ -37,7 +37,8 @@ class RunHead(QFrame):
         self._run: RunInfo | None = None
         self.back = QToolButton()
         self.back.setAccessibleName(_("Back to the list"))
-        self.back.setToolTip(ground.window_.actions_["back"].toolTip())
+        back = ground.window_.actions_["back"]
+        self.back.setToolTip(back.toolTip())
         self.back.setIconSize(QSize(18, 18))
         self.back.setProperty("tight", True)
         self.back.clicked.connect(self.back_asked)
@@ -159,8 +160,9 @@ class Wrong(QFrame):
         said.addWidget(self.fix)
         self.mend = QPushButton(_("Open in the canvas"))
         self.mend.setProperty("primary", True)
-        self.mend.setToolTip(ground.window_.actions_["run_repair"].toolTip())
-        self.mend.clicked.connect(ground.window_.actions_["run_repair"].trigger)
+        repair = ground.window_.actions_["run_repair"]
+        self.mend.setToolTip(repair.toolTip())
+        self.mend.clicked.connect(repair.trigger)
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(10)

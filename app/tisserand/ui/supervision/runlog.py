@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tisserand.service.protocol import Event
     from tisserand.ui.kinds import Face
 
+GRAVE, SAID = "grave", "said"
+"""Which lines are shown, where it is not all."""
 WRONG = frozenset(
     {"node.failed", "node.retry", "sink.uncertain", "run.failed", "run.interrupted", "run.cancelled", "node.skipped"}
 )
@@ -34,9 +36,9 @@ class RunLog(QWidget):
         self.node.setMinimumWidth(190)
         self.level = QComboBox()
         self.level.setAccessibleName(_("Which lines"))
-        self.level.addItem(_("Everything"), "all")
-        self.level.addItem(_("Warnings and errors"), "wrong")
-        self.level.addItem(_("What nodes say"), "said")
+        self.level.addItem(_("Everything"), None)
+        self.level.addItem(_("Warnings and errors"), GRAVE)
+        self.level.addItem(_("What nodes say"), SAID)
         self.following = QCheckBox(_("Follow"))
         self.following.setChecked(True)
         self.following.setToolTip(_("Stay at the last line while the run goes on"))
@@ -106,9 +108,9 @@ class RunLog(QWidget):
         node, level = self.node.currentData(), self.level.currentData()
         if node is not None and event.node != node:
             return False
-        if level == "wrong":
+        if level == GRAVE:
             return event.kind in WRONG or (event.kind == "log" and event.data.get("level") in LOUD)
-        return level != "said" or event.kind == "log"
+        return level != SAID or event.kind == "log"
 
     def _to_end(self) -> None:
         self.lines.moveCursor(QTextCursor.MoveOperation.End)

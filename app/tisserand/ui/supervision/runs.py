@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QPoint, Qt
@@ -14,13 +15,13 @@ from tisserand.ui.supervision.empty import Empty
 from tisserand.ui.supervision.filters import Filters
 from tisserand.ui.supervision.hands import IDS, Hands
 from tisserand.ui.supervision.pages import View
-from tisserand.ui.supervision.run import RunView
 from tisserand.ui.supervision.runsmodel import RunsModel
 from tisserand.ui.supervision.table import KEY, Table
 
 if TYPE_CHECKING:
     from tisserand.service.protocol import RunInfo
     from tisserand.ui.supervision.ground import Ground
+    from tisserand.ui.supervision.run import RunView
 
 COUNTED = 10_000
 """Runs are counted up to so many."""
@@ -48,16 +49,16 @@ class RunsView(View):
         box.addWidget(self.filters)
         box.addWidget(self.stack, 1)
         self.hands = Hands(ground, self.chosen, self.refresh)
-        self.run = RunView(ground, self.hands)
         self.both = QStackedWidget()
         self.both.addWidget(self._list)
-        self.both.addWidget(self.run)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.both)
         self._looks = 0
         self._begun = False
         self._top: str | None = None
+        self._arrives = True
+        """Nothing has come yet: the keyboard waits in the search, and goes to the table with the first rows."""
         actions = ground.window_.actions_
         actions.bind("back", self.back)
         actions.bind("search_runs", self._search)
@@ -70,18 +71,27 @@ class RunsView(View):
         self.model.rowsInserted.connect(self._keep_top)
         self.model.came.connect(self._came)
         self.empty.button.clicked.connect(self.filters.clear)
-        self.run.back_asked.connect(self.back)
-        self.run.run_asked.connect(self.open_id)
         ground.run_asked.connect(self.open_id)
         ground.runs_asked.connect(self.show_flow)
         self.empty.say(_("Looking …"), "")
         self.stack.setCurrentWidget(self.empty)
 
     # -- what is chosen ------------------------------------------------------------------------------------------------
+    @cached_property
+    def run(self) -> RunView:
+        """The page of a run, made when one is first opened: the list shall stand at once."""
+        from tisserand.ui.supervision.run import RunView
+
+        made = RunView(self.ground, self.hands)
+        self.both.addWidget(made)
+        made.back_asked.connect(self.back)
+        made.run_asked.connect(self.open_id)
+        return made
+
     @property
     def open_run(self) -> bool:
         """Whether a run is shown rather than the list."""
-        return self.both.currentWidget() is self.run
+        return self.both.currentWidget() is not self._list
 
     def chosen(self) -> RunInfo | None:
         """The run that the actions are for."""
@@ -119,7 +129,8 @@ class RunsView(View):
         actions["back"].setEnabled(self.open_run)
         actions["search_runs"].setEnabled(not self.open_run)
         self.hands.allow()
-        self.run.allow()
+        if self.open_run:
+            self.run.allow()
 
     def first(self) -> QWidget:
         if self.open_run:
@@ -188,6 +199,9 @@ class RunsView(View):
     def _came(self) -> None:
         if self.model.rowCount():
             self.stack.setCurrentWidget(self.table)
+            if self._arrives and self.filters.search.hasFocus() and not self.filters.search.text():
+                self.table.setFocus(Qt.FocusReason.OtherFocusReason)
+            self._arrives = False
             if not self.table.currentIndex().isValid():
                 # So that Enter and the actions have something to act on.
                 self.table.setCurrentIndex(self.model.index(0, 0))

@@ -1,0 +1,1 @@
+"""What runs wait for: moments, signals, decisions; and what wakes them."""
