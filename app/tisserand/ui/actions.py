@@ -200,6 +200,12 @@ ENTRIES: tuple[Entry, ...] = (
         "alert_unsilence", N_("End the chosen silence"), "Alt+Shift+U", "bell", SUPERVISION, N_("tell again unmute"),
         N_("Tell again"), overseen=True,
     ),
+    Entry(
+        "key_erase", N_("Erase the value that is searched for…"), "Alt+Shift+Z", "trash-2", SUPERVISION, N_("forget personal data"),
+        N_("Erase…"), overseen=True,
+    ),
+    Entry("ask_approve", N_("Approve"), "Alt+Shift+G", "check", SUPERVISION, N_("yes decide question grant"), overseen=True),
+    Entry("ask_reject", N_("Reject"), "Alt+Shift+J", "x", SUPERVISION, N_("no decide question refuse"), overseen=True),
     Entry("menu", N_("All actions"), "Alt+F", "ellipsis", HELP, N_("menu open list")),
     Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
     Entry("about", N_("About Tisserand"), "Shift+F1", "info", HELP, N_("version licence libraries")),

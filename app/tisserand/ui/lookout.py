@@ -50,6 +50,7 @@ def look(executor: Executor, root: Path) -> Outlook:
         "inbox_page": sum(found.counts.get("dead", 0) for found in executor.inbox.counts()),
         "schedules_page": len(executor.schedules.verdicts(None, 0, time.time() + 86_400, "asking")),
         "alerts_page": len(alerts),
+        "approvals_page": len(executor.waits.open("decision")),
     }
     return Outlook(running(root) is not None, executor.queue.standing().paused is not None, alerts, badges)
 
@@ -125,7 +126,8 @@ class Lookout(QObject):
 def told(seen: Outlook) -> str:
     """What waits for a person, in words."""
     counts = seen.badges
-    alerts, dead, asking = (counts.get(page, 0) for page in ("alerts_page", "inbox_page", "schedules_page"))
+    pages = ("alerts_page", "inbox_page", "schedules_page", "approvals_page")
+    alerts, dead, asking, questions = (counts.get(page, 0) for page in pages)
     parts = []
     if alerts:
         parts.append(ngettext("{count} alert", "{count} alerts", alerts).format(count=number(alerts)))
@@ -135,4 +137,6 @@ def told(seen: Outlook) -> str:
         parts.append(
             ngettext("{count} missed time asks you", "{count} missed times ask you", asking).format(count=number(asking))
         )
+    if questions:
+        parts.append(ngettext("{count} question", "{count} questions", questions).format(count=number(questions)))
     return ", ".join(parts)
