@@ -9,9 +9,15 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from PySide6.QtWidgets import QDialog
+
 from tisserand.sdk import Arrived
+from tisserand.service.alerts.store import Finding
 from tisserand.service.inbox.here import FILE as INBOX
 from tisserand.service.inbox.store import InboxStore
+from tisserand.service.local import LocalExecutor
+from tisserand.service.protocol import RunRequest
+from tisserand.texts import msg
 from tisserand.ui.window import Window
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "service"))
@@ -33,6 +39,26 @@ nodes:
       - {column: amount, type: "decimal(10, 2)"}
       - {column: express, type: boolean}
       - {column: lines, type: json}
+"""
+KEYS = """tisserand: 1
+id: packing
+title: Pack the parcels
+keys: {order: orders.id}
+nodes:
+  orders: {kind: data.table, config: {columns: {id: text}, rows: [[ORD-17004], [ORD-17005]]}}
+  out: {kind: file.write_csv, inputs: {table: orders}, config: {path: out/packed.csv}}
+"""
+ASKS = """tisserand: 1
+id: pay
+title: Pay the suppliers
+nodes:
+  bills:
+    kind: data.table
+    config:
+      columns: {bill: integer, supplier: text, amount: number, due: text}
+      rows: [[501, Sail & Sons, 1204.5, 2026-11-30], [502, Loom Ltd, 80, 2026-12-01], [507, Chloé Tissus, 3310, 2026-12-02]]
+  ask: {kind: flow.approve, inputs: {table: bills}, config: {question: Pay these three bills?, comment: required, timeout: 2d}}
+  paid: {kind: flow.log, inputs: {table: ask.approved}, config: {message: Paid}}
 """
 CALENDARS = """france: {country: FR, open: [mon, tue, wed, thu, fri], exclude: [{date: 2026-12-24, reason: Inventory}]}
 """
@@ -72,6 +98,68 @@ def oversight(window: Window, shooter: Any, until: Until, root: Path) -> None:
     page.tabs.setCurrentWidget(page.coming)
     until(lambda: bool(page.why.text()), 2)
     shooter.take(window, "schedules-to-come")
+    _alerts(root)
+    page = window.desk.supervising.show("alerts_page").page
+    until(lambda: len(page.model.lines) >= 4, 10)
+    window.desk.supervising.lookout.look()
+    until(lambda: window.desk.supervising.lookout.seen.badges.get("alerts_page"), 10)
+    shooter.take(window, "alerts")
+    window.actions_["alert_silence"].trigger()
+    dialog: Any = window.findChild(QDialog, "silence")
+    shooter.take(window, "alerts-silence", dialog)
+    dialog.reject()
+    _asked(root)
+    page = window.desk.supervising.show("search_page").page
+    until(lambda: page.name.count() > 1, 10)
+    shooter.take(window, "search-empty")
+    page.search.setText("ORD-17004")
+    page.look_for()
+    until(lambda: bool(page.model.lines), 10)
+    shooter.take(window, "search")
+    window.actions_["key_erase"].trigger()
+    dialog = window.findChild(QDialog, "erasing")
+    until(lambda: dialog._planned is not None, 10)
+    shooter.take(window, "search-erase", dialog)
+    dialog.reject()
+    page = window.desk.supervising.show("approvals_page").page
+    until(lambda: bool(page.model.lines) and page.detail.rows.total > 0, 20)
+    shooter.take(window, "approvals")
+
+
+def _alerts(root: Path) -> None:
+    """Alerts as the rules raise them, one of them known, one silent."""
+    executor = LocalExecutor(root)
+    store, now = executor.alerts.store, time.time()
+    look = msg("Look into it: tisserand logs {run}", run="20261125-060000-000000a")
+    lost = msg("At its node “{node}”: {reason}", node="orders", reason=msg("The shop did not answer: {status}.", status=502))
+    late = msg("The run took {took}; usually it takes {usual}.", took="14 min", usual="2 to 4 min")
+    few = msg("The run wrote no row; usually {usual}.", usual="900 to 1,200")
+    grows = msg("More runs are queued from minute to minute.")
+    with store.writing("screens") as db:
+        for rule, flow, text, severity, ago in (
+            ("failed", "orders", lost, "error", 4000.0),
+            ("duration", "nightly", late, "warning", 36_000.0),
+            ("no_rows", "working", few, "warning", 90_000.0),
+            ("queue", "", grows, "warning", 600.0),
+        ):
+            for time_ in (now - ago, now - ago / 2):
+                store.raise_(db, Finding(rule, flow, text, look, severity, None, "20261125-060000-000000a"), time_)  # type: ignore[arg-type]
+    known = next(alert for alert in executor.alerts.list() if alert.rule == "duration")
+    executor.alerts.acknowledge(known.id, "ann", "The table was rebuilt")
+    executor.alerts.silence(now + 3600, "working", None, "bob", "Stocktaking")
+    executor.close()
+
+
+def _asked(root: Path) -> None:
+    """Runs with a business key, and one that asks."""
+    (root / "flows" / "packing.yaml").write_text(KEYS)
+    (root / "flows" / "pay.yaml").write_text(ASKS)
+    executor = LocalExecutor(root)
+    for file in ("flows/packing.yaml", "flows/packing.yaml", "flows/pay.yaml"):
+        run = executor.start(RunRequest(file=file, keep="all", by="ann"))
+        while executor.run(run).state in ("queued", "running"):
+            time.sleep(0.05)
+    executor.close()
 
 
 def workspace(folder: Path) -> Path:

@@ -58,9 +58,7 @@ def open_page(window: Window, root: Path) -> ApprovalsView:
 def answers(root: Path) -> list[tuple[str, str, str]]:
     db = sqlite3.connect(root / ".tisserand" / "journal.sqlite")
     try:
-        found = [
-            json.loads(data) for (data,) in db.execute("SELECT data FROM events WHERE kind = 'wait.answered' ORDER BY seq")
-        ]
+        found = [json.loads(data) for (data,) in db.execute("SELECT data FROM events WHERE kind = 'wait.answered' ORDER BY seq")]
     finally:
         db.close()
     return [(each["decision"], each.get("comment", ""), each.get("by", "")) for each in found]

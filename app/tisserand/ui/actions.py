@@ -177,7 +177,7 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry(
         "event_discard", N_("Discard the chosen events"), "Alt+Shift+D", "trash-2", SUPERVISION, N_("dead letter give up drop"),
-        N_("Discard"), overseen=True,
+        N_("Throw away"), overseen=True,
     ),
     Entry("its_run", N_("Open its run"), "Alt+Shift+T", "list", SUPERVISION, N_("event alert last"), N_("Its run"), overseen=True),
     Entry(

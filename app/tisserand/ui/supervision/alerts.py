@@ -87,7 +87,7 @@ class AlertsView(View):
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
         self.which = QButtonGroup(self)
-        self.chips = {"open": chip(_("Open")), "resolved": chip(_("Over")), "silences": chip(_("Silences"))}
+        self.chips = {"open": chip(_("Open alerts")), "resolved": chip(_("Past alerts")), "silences": chip(_("Silences"))}
         self.chips["open"].setChecked(True)
         head = QHBoxLayout()
         head.setContentsMargins(14, 12, 14, 10)
@@ -97,9 +97,9 @@ class AlertsView(View):
             head.addWidget(button)
         head.addStretch(1)
         columns = (
-            Column("", 104),
-            Column(_("What"), 120),
-            Column(_("Flow"), 120, 2),
+            Column(_("State"), 124),
+            Column(_("What"), 146),
+            Column(_("Flow"), 110, 2),
             Column(_("Told"), 160, 6),
             Column(_("Since"), 110),
             Column(_("Times"), 56, right=True),

@@ -42,16 +42,15 @@ class Erasing(QDialog):
         form = QFormLayout()
         form.setSpacing(10)
         self.plan = _label("", "")
-        self.plan.setMinimumHeight(84)
+        self.plan.setMinimumHeight(68)
         self.wrong = _label("error", "")
         for label, field in ((_("Business key"), self.name), (_("Value"), self.value)):
             field.setAccessibleName(label)
             form.addRow(label, field)
-        below = QFormLayout()
-        below.setSpacing(10)
+        form.addRow("", self.plan)
         for label, line in ((_("Reason"), self.reason), (_("The value once more"), self.again)):
             line.setAccessibleName(label)
-            below.addRow(label, line)
+            form.addRow(label, line)
         buttons = QDialogButtonBox()
         self.do = buttons.addButton(_("Erase for ever"), QDialogButtonBox.ButtonRole.DestructiveRole)
         self.stay = buttons.addButton(_("Not now"), QDialogButtonBox.ButtonRole.RejectRole)
@@ -66,8 +65,6 @@ class Erasing(QDialog):
         for widget in (heading, about):
             box.addWidget(widget)
         box.addLayout(form)
-        box.addWidget(self.plan)
-        box.addLayout(below)
         box.addWidget(self.wrong)
         box.addWidget(buttons)
         self.wrong.hide()

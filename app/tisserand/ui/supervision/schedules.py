@@ -22,7 +22,7 @@ from tisserand.ui.supervision.empty import Empty
 from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
 from tisserand.ui.supervision.pages import View
 from tisserand.ui.supervision.table import KEY, Column, Table
-from tisserand.ui.supervision.year import Legend, YearGrid, until
+from tisserand.ui.supervision.year import Legend, YearGrid, spelled, until
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QHideEvent
@@ -90,7 +90,7 @@ class SchedulesView(View):
             Column(_("Flow"), 130, 3),
             Column(_("By itself"), 84),
             Column(_("Next due"), 140, 1),
-            Column(_("Last due time"), 104),
+            Column(_("Last due time"), 128),
             Column(_("Why"), 120, 6),
         )
         self.table = Table(columns, _("Flows with schedules"))
@@ -375,7 +375,7 @@ def _line(each: Planned) -> Line:
 
 def _ahead_line(each: Upcoming) -> Line:
     zone = ZoneInfo(each.zone)
-    moment = words.locale().toString(datetime.fromtimestamp(each.due, zone).date(), "ddd d MMM yyyy")
+    moment = spelled(datetime.fromtimestamp(each.due, zone).date(), "ddd d MMM yyyy")
     due = f"{moment}  {datetime.fromtimestamp(each.due, zone):%H:%M}"
     starts = f"{datetime.fromtimestamp(each.starts, zone):%H:%M:%S}" if not each.closed else ""
     reason = each.reason.text() if each.reason is not None else ""
@@ -389,7 +389,7 @@ def _ahead_line(each: Upcoming) -> Line:
 def _past_line(each: Verdict) -> Line:
     sign, token, word = VERDICTS[each.verdict]
     zone = ZoneInfo(each.zone)
-    day = words.locale().toString(datetime.fromtimestamp(each.due, zone).date(), "d MMM yyyy")
+    day = spelled(datetime.fromtimestamp(each.due, zone).date(), "d MMM yyyy")
     due = f"{day}  {datetime.fromtimestamp(each.due, zone):%H:%M}"
     reason = each.reason.text()
     return Line((each.node, each.due), each, (Cell(due, more=each.zone), Cell(_(word), sign, token), Cell(reason, more=reason)))

@@ -48,7 +48,7 @@ class SearchView(View):
         self.name.setMinimumContentsLength(12)
         self.prefix = chip(_("Begins with it"))
         self.prefix.setToolTip(_("Find values that begin with the text, too"))
-        self.button = QPushButton(_("Search"))
+        self.button = QPushButton(_("Look for it"))
         self.button.setProperty("primary", True)
         head = QHBoxLayout()
         head.setContentsMargins(14, 12, 14, 8)
@@ -67,7 +67,7 @@ class SearchView(View):
             under.addWidget(acting(ground, id))
         columns = (
             Column(_("When"), 124),
-            Column(_("What"), 140),
+            Column(_("What"), 176),
             Column(_("Flow"), 120, 3),
             Column(_("Key"), 120, 4),
             Column(_("Why it is here"), 120, 3),
@@ -186,8 +186,7 @@ class SearchView(View):
             sign, token, word = EVENT_STATES.get(step.state, ("inbox", "waiting", step.state))
             word = f"{_('Event')} · {_(word)}"
         else:
-            sign, token, state = words.face(step.state)
-            word = f"{_('Run')} · {state}"
+            sign, token, word = words.face(step.state)
         held = ", ".join(f"{each.name} = {each.value}" for each in step.keys)
         why = _(RELATIONS[step.relation]) if RELATIONS.get(step.relation) else ""
         if any(each.cut for each in step.keys):

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 from zoneinfo import ZoneInfo
 
-from PySide6.QtCore import QAbstractTableModel, QRect, QSize, Qt
+from PySide6.QtCore import QAbstractTableModel, QDate, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -44,6 +44,11 @@ TOLD = 8
 def day_of(coming: Upcoming) -> date:
     """The day of a due time where its schedule means it."""
     return datetime.fromtimestamp(coming.due, ZoneInfo(coming.zone)).date()
+
+
+def spelled(day: date, pattern: str) -> str:
+    """A day as a pattern of Qt has it, in the language in use."""
+    return words.locale().toString(QDate(day.year, day.month, day.day), pattern)
 
 
 def kind_of(dues: Sequence[Upcoming]) -> Kind:
@@ -108,7 +113,7 @@ class YearModel(QAbstractTableModel):
         if orientation == Qt.Orientation.Horizontal:
             return str(section + 1)
         first = self.day(section, 0)
-        return words.locale().toString(first, "MMM yyyy") if first is not None else None
+        return spelled(first, "MMM yyyy") if first is not None else None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         there = self.day(index.row(), index.column()) is not None
@@ -132,7 +137,7 @@ class YearModel(QAbstractTableModel):
 
     def told(self, day: date, between: str = ". ") -> str:
         """A day in words: its date, its due times, and why one is left out or was moved."""
-        lines = [words.locale().toString(day, "dddd d MMMM yyyy")]
+        lines = [spelled(day, "dddd d MMMM yyyy")]
         dues = self.days.get(day, [])
         for each in dues[:TOLD]:
             clock = f"{datetime.fromtimestamp(each.due, ZoneInfo(each.zone)):%H:%M}"
@@ -211,6 +216,7 @@ class YearGrid(QTableView):
         self.setShowGrid(False)
         self.setTabKeyNavigation(False)
         self.setCornerButtonEnabled(False)
+        self.setStyleSheet("QTableCornerButton::section { background: transparent; border: none; }")
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFont(font(11))
         for head in (self.horizontalHeader(), self.verticalHeader()):
