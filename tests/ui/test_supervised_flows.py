@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import importlib.util
 import math
 import sqlite3
@@ -149,7 +150,7 @@ def test_a_flow_is_paused_and_goes_on(window: Window, qtbot: QtBot, many: Path) 
     qtbot.waitUntil(lambda: cell(page, flow.flow, ITSELF) == "Paused", timeout=LONG)
     ledger = many / ".tisserand" / "ledger.sqlite"
     with sqlite3.connect(ledger) as db:
-        assert db.execute('SELECT file, "by" FROM paused').fetchall() == [(f"flows/{flow.flow}.yaml", "designer")]
+        assert db.execute('SELECT file, "by" FROM paused').fetchall() == [(f"flows/{flow.flow}.yaml", getpass.getuser())]
     assert page.buttons["flow_pause"].text() == "Unpause"
     QTest.mouseClick(page.buttons["flow_pause"], LEFT)
     qtbot.waitUntil(lambda: cell(page, flow.flow, ITSELF) == "Off", timeout=LONG)

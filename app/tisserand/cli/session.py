@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -65,10 +64,10 @@ def run_id(executor: Executor, run: str) -> str:
 
 
 def user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""  # a container's numeric user has no name
+    """Who asks."""
+    from tisserand.service.person import person
+
+    return person()
 
 
 def print_json(document: Any) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from tisserand.model.problem import Problem
+from tisserand.service.person import person
 from tisserand.ui.background import Background
 
 if TYPE_CHECKING:
@@ -115,9 +116,9 @@ class Runner(QObject):
             if resume is not None:
                 seen = max((event.seq or 0 for event in executor.events(resume)), default=0)
                 nodes = executor.run(resume).nodes
-                return self._follow(executor, executor.resume(resume, text=text, until=until or ""), seen, nodes)
+                return self._follow(executor, executor.resume(resume, text=text, until=until or "", by=person()), seen, nodes)
             given = dict(parameters or {})
-            request = RunRequest(file=file, text=text, parameters=given, keep="all", by="designer", until=until or None)
+            request = RunRequest(file=file, text=text, parameters=given, keep="all", by=person(), until=until or None)
             return self._follow(executor, executor.start(request), 0, {})
 
         self._background.do(work, self._ended, self._failed)
@@ -129,7 +130,7 @@ class Runner(QObject):
         self.run_id = run
         self.started.emit(run)
         if self.stopping:
-            executor.cancel(run)
+            executor.cancel(run, person())
             self._cancel_passed.set()
         for event in executor.events(run, after, follow=True):
             self._latest = nodes = fold(nodes, event)
@@ -163,7 +164,7 @@ class Runner(QObject):
 
         def work() -> None:
             if run is not None:
-                self.executor(root).cancel(run)
+                self.executor(root).cancel(run, person())
                 self._cancel_passed.set()
 
         def failed(problems: list[Problem]) -> None:

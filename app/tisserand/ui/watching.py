@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from tisserand.model.flow import Flow, Node
 from tisserand.model.problem import Problem
+from tisserand.service.person import person
 from tisserand.texts import ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import Standing, number
@@ -145,10 +146,10 @@ class Watching(QObject):
         def work() -> None:
             executor = w.runner.executor(root)
             if on:
-                executor.watch(file)
+                executor.watch(file, person())
                 ensure(root)
             else:
-                executor.unwatch(file)
+                executor.unwatch(file, person())
 
         def come(_none: object) -> None:
             w.desk.say(_("The flow is on: it starts by itself.") if on else _("The flow is off."))

@@ -11,6 +11,7 @@ from tisserand.model import units
 from tisserand.model.yamlfile import read_flow
 from tisserand.sdk.config import Config
 from tisserand.sdk.errors import NodeError
+from tisserand.sdk.timed import Timed
 from tisserand.service.protocol import Refused
 from tisserand.workspace.folder import MARKER, Workspace
 from tisserand.workspace.settings import settings
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from tisserand.sdk.node import Trigger
 
 BY_HAND = "trigger.manual"
-TIMED = frozenset({"trigger.cron", "trigger.interval", "trigger.dates"})
-"""Kinds that nothing arrives for: the schedules start their flows."""
 
 
 class InboxSettings(Config):
@@ -92,8 +91,9 @@ def nodes_of(flow: Flow) -> list[Node]:
         kind = known.get(node.kind)
         if kind is None or kind.role != "trigger" or kind.kind == BY_HAND or node.disabled:
             continue
-        timed = timed or kind.kind in TIMED
-        if kind.kind not in TIMED:
+        if issubclass(kind.node, Timed):  # nothing arrives for it: the schedules start its flow
+            timed = True
+        else:
             found.append(node)
     if not found and not timed:
         raise NodeError(

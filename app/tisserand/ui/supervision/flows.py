@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tisserand.service.person import person
 from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
@@ -245,11 +246,11 @@ class FlowsView(View):
             from tisserand.service.serve import ensure
 
             if on:
-                executor.watch(file, "designer")
+                executor.watch(file, person())
                 if root is not None:
                     ensure(root)
             else:
-                executor.unwatch(file, "designer")
+                executor.unwatch(file, person())
 
         self._do(work, _("The flow is on: it starts by itself.") if on else _("The flow is off."))
 
@@ -261,9 +262,9 @@ class FlowsView(View):
 
         def work(executor: Executor) -> None:
             if paused:
-                executor.queue.unpause(file, "designer")
+                executor.queue.unpause(file, person())
             else:
-                executor.queue.pause(file, "designer")
+                executor.queue.pause(file, person())
 
         self._do(work, _("The flow goes on.") if paused else _("The flow is paused: it starts nothing until it goes on."))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 
 from tisserand.model.problem import Problem
+from tisserand.service.person import person
 from tisserand.texts import translate as _
 from tisserand.ui import dialogs
 from tisserand.ui.supervision.repair import Repair, Seen, look
@@ -79,12 +80,12 @@ class Hands(QObject):
                 answer = dialogs.ask_about_uncertain(self.ground.window_, info.uncertain)
                 if answer == "stay":
                     return
-            self._do(lambda executor: executor.resume(run.id, uncertain=answer), _("The run goes on."))  # type: ignore[arg-type]
+            self._do(lambda executor: executor.resume(run.id, uncertain=answer, by=person()), _("The run goes on."))  # type: ignore[arg-type]
 
         self.ground.ask(self, lambda executor: executor.run(run.id), found)
 
     def stop(self, run: RunInfo) -> None:
-        self._do(lambda executor: executor.cancel(run.id), _("The run was asked to end."))
+        self._do(lambda executor: executor.cancel(run.id, person()), _("The run was asked to end."))
 
     def again(self, run: RunInfo) -> None:
         """A new run with the same parameters: of the file as it is now, or of what ran, where there never was a file."""
@@ -95,7 +96,7 @@ class Hands(QObject):
             text = None if run.file is not None else executor.flow_text(run.id)
             cause = {"kind": "again", "run": run.id}
             given = dict(run.parameters)
-            return executor.start(RunRequest(file=run.file, text=text, env=run.env, parameters=given, by="designer", cause=cause))
+            return executor.start(RunRequest(file=run.file, text=text, env=run.env, parameters=given, by=person(), cause=cause))
 
         self._do(work, _("The run was started again."))
 
