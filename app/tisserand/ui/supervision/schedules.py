@@ -62,7 +62,7 @@ class Planned:
 
 def planned(executor: Executor, now: float) -> list[Planned]:
     """The flows that have a schedule, or had one."""
-    from tisserand.engine.launch import Refused
+    from tisserand.service.protocol import Refused
 
     asking: dict[str, int] = {}
     for verdict in executor.schedules.verdicts(None, 0, now + 86_400, "asking"):

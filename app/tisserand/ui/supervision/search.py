@@ -41,7 +41,8 @@ class SearchView(View):
 
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
-        self.search = searching(_("Value of a business key"), _("A value, for example an order’s number; capital letters count"))
+        self.search = searching(_("Value of a business key"), _("A value, for example an order’s number"))
+        self.search.setToolTip(_("Capital letters count"))
         self.name = QComboBox()
         self.name.setAccessibleName(_("Business key"))
         self.name.addItem(_("Any key"), None)
