@@ -25,6 +25,7 @@ _EXPECTED = (
     "This plugin does not support propagateSizeHints",
     "This plugin does not support raise",
     "This plugin does not support grabbing the keyboard",
+    "QObject::connect: No such signal QPlatformNativeInterface::systemTrayWindowChanged",
 )
 
 

@@ -301,10 +301,12 @@ def others(window: Window, shooter: Shooter, flow: Path) -> None:
 
 
 def supervised(window: Window, shooter: Shooter, flow: Path) -> None:
+    import screens_oversight
     import screens_supervision
 
     window.desk.sheets.abandon()
     screens_supervision.supervision(window, shooter, until, flow)
+    screens_oversight.oversight(window, shooter, until, screens_oversight.workspace(flow.parent.parent.parent / "oversight"))
 
 
 def scenario(window: Window, shooter: Shooter, flow: Path) -> None:

@@ -130,6 +130,11 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("runs_page", N_("Runs"), "Ctrl+7", "list", SUPERVISION, N_("list past live history executions")),
     Entry("flows_page", N_("Flows"), "Ctrl+8", "workflow", SUPERVISION, N_("load success rate figures plots on off")),
+    Entry("inbox_page", N_("Inbox"), "Ctrl+9", "inbox", SUPERVISION, N_("events dead letters arrived waiting resubmit")),
+    Entry("schedules_page", N_("Schedules"), "Alt+7", "calendar-clock", SUPERVISION, N_("due times calendar year when cron")),
+    Entry("alerts_page", N_("Alerts"), "Alt+8", "bell", SUPERVISION, N_("unusual warnings errors silence acknowledge")),
+    Entry("search_page", N_("Search for a value"), "Alt+9", "fingerprint-pattern", SUPERVISION, N_("business key trail erase personal")),
+    Entry("approvals_page", N_("Approvals"), "Alt+0", "badge-check", SUPERVISION, N_("questions decisions approve reject wait")),
     Entry("history", N_("Runs of this flow"), "Ctrl+H", "history", SUPERVISION, N_("history past earlier executions")),
     Entry("refresh", N_("Look anew"), "Ctrl+R", "rotate-cw", SUPERVISION, N_("refresh reload update"), overseen=True),
     Entry("search_runs", N_("Search the runs"), "Alt+Shift+F", "search", SUPERVISION, N_("filter find text"), overseen=True),
@@ -161,6 +166,46 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("flow_switch", N_("Switch the chosen flow on or off"), "Alt+Shift+W", "radio", SUPERVISION, N_("watch listen"), overseen=True),
     Entry("flow_pause", N_("Pause or go on with the chosen flow"), "Alt+Shift+P", "pause", SUPERVISION, N_("hold stop"), overseen=True),
+    Entry(
+        "event_edit", N_("Mend the row of the chosen event"), "Alt+Shift+M", "pencil", SUPERVISION, N_("edit change inbox"),
+        N_("Mend"), overseen=True,
+    ),
+    Entry("event_keep", N_("Keep the mended row"), "Alt+Shift+K", "save", SUPERVISION, N_("save edit inbox"), N_("Keep"), overseen=True),
+    Entry(
+        "event_resubmit", N_("Resubmit the chosen events"), "Alt+Shift+S", "send", SUPERVISION, N_("dead letter once more again"),
+        N_("Resubmit"), overseen=True,
+    ),
+    Entry(
+        "event_discard", N_("Discard the chosen events"), "Alt+Shift+D", "trash-2", SUPERVISION, N_("dead letter give up drop"),
+        N_("Throw away"), overseen=True,
+    ),
+    Entry("its_run", N_("Open its run"), "Alt+Shift+T", "list", SUPERVISION, N_("event alert last"), N_("Its run"), overseen=True),
+    Entry(
+        "due_run", N_("Run what was missed"), "Alt+Shift+Y", "play", SUPERVISION, N_("schedule asking answer yes now"),
+        N_("Run it now"), overseen=True,
+    ),
+    Entry(
+        "due_leave", N_("Leave what was missed"), "Alt+Shift+N", "x", SUPERVISION, N_("schedule asking answer no"),
+        N_("Leave it"), overseen=True,
+    ),
+    Entry(
+        "alert_acknowledge", N_("Acknowledge the chosen alert"), "Alt+Shift+B", "check", SUPERVISION, N_("known seen quiet"),
+        N_("Acknowledge"), overseen=True,
+    ),
+    Entry(
+        "alert_silence", N_("Silence alerts like the chosen one…"), "Alt+Shift+Q", "eye-off", SUPERVISION, N_("mute quiet until"),
+        N_("Silence…"), overseen=True,
+    ),
+    Entry(
+        "alert_unsilence", N_("End the chosen silence"), "Alt+Shift+U", "bell", SUPERVISION, N_("tell again unmute"),
+        N_("Tell again"), overseen=True,
+    ),
+    Entry(
+        "key_erase", N_("Erase the value that is searched for…"), "Alt+Shift+Z", "trash-2", SUPERVISION, N_("forget personal data"),
+        N_("Erase…"), overseen=True,
+    ),
+    Entry("ask_approve", N_("Approve"), "Alt+Shift+G", "check", SUPERVISION, N_("yes decide question grant"), overseen=True),
+    Entry("ask_reject", N_("Reject"), "Alt+Shift+J", "x", SUPERVISION, N_("no decide question refuse"), overseen=True),
     Entry("menu", N_("All actions"), "Alt+F", "ellipsis", HELP, N_("menu open list")),
     Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
     Entry("about", N_("About Tisserand"), "Shift+F1", "info", HELP, N_("version licence libraries")),

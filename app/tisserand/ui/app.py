@@ -143,6 +143,7 @@ def main(argv: list[str] | None = None) -> int:
 
     def stand(window: Window) -> None:
         windows[:] = [window]
+        window.desk.supervising.look_out()
         window.language_changed.connect(lambda: stand(in_another_language(window)))
 
     drafts = Path(QStandardPaths.writableLocation(QStandardPaths.StandardLocation.AppLocalDataLocation)) / "drafts"

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt
 
+from tisserand.texts import translate as _
 from tisserand.ui.actions import FILE, HELP, SUPERVISION
+from tisserand.ui.lookout import Lookout
 
 if TYPE_CHECKING:
+    from tisserand.service.alerts.calls import Alert
     from tisserand.ui.supervision.view import Supervision
+    from tisserand.ui.tray import Tray
     from tisserand.ui.window import Window
 
 ANYWHERE = frozenset({"theme", "language", "connections", "quit"})
 """What leaves the view as it is, beside what is in the menus of the supervision and of help, and what acts on rows."""
+
+
+PAGE_ACTIONS = ("runs_page", "flows_page", "inbox_page", "schedules_page", "alerts_page", "search_page", "approvals_page")
 
 
 class Supervising(QObject):
@@ -33,11 +42,30 @@ class Supervising(QObject):
                 action.triggered.connect(lambda _checked=False: self.leave())
         bind = window.actions_.bind
         bind("supervision", self.toggle)
-        bind("runs_page", lambda: self.show("runs_page"))
-        bind("flows_page", lambda: self.show("flows_page"))
+        for id in PAGE_ACTIONS:
+            bind(id, partial(self.show, id))
         bind("history", self.history)
         bind("refresh", lambda: self.view.refresh() if self.view is not None else None)
+        self.lookout = Lookout(window)
+        self.tray: Tray | None = None
         self._allow(False)
+
+    def look_out(self) -> None:
+        """From now on, tell new alerts: in the tray of the desktop, or over the canvas where there is none."""
+        from PySide6.QtWidgets import QSystemTrayIcon
+
+        if QSystemTrayIcon.isSystemTrayAvailable():
+            from tisserand.ui.tray import Tray
+
+            self.tray = Tray(self.window_, self.lookout)
+        else:
+            self.lookout.alerted.connect(self._tell)
+        self.lookout.begin()
+
+    def _tell(self, alerts: Sequence[Alert]) -> None:
+        from tisserand.ui.supervision.alerts import told
+
+        self.window_.toast.tell(told(alerts[0], alerts[0].flow), _("Show"), partial(self.show, "alerts_page"))
 
     @property
     def shown(self) -> bool:
@@ -95,6 +123,7 @@ class Supervising(QObject):
                     action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
                     self.view.addAction(action)
             self.window_.views.addWidget(self.view)
+            self.lookout.begin()
         return self.view
 
     def _allow(self, on: bool) -> None:

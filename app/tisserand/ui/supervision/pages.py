@@ -55,7 +55,42 @@ def _flows(ground: Ground) -> View:
     return FlowsView(ground)
 
 
+def _inbox(ground: Ground) -> View:
+    from tisserand.ui.supervision.inbox import InboxView
+
+    return InboxView(ground)
+
+
+def _schedules(ground: Ground) -> View:
+    from tisserand.ui.supervision.schedules import SchedulesView
+
+    return SchedulesView(ground)
+
+
+def _alerts(ground: Ground) -> View:
+    from tisserand.ui.supervision.alerts import AlertsView
+
+    return AlertsView(ground)
+
+
+def _search(ground: Ground) -> View:
+    from tisserand.ui.supervision.search import SearchView
+
+    return SearchView(ground)
+
+
+def _approvals(ground: Ground) -> View:
+    from tisserand.ui.supervision.approvals import ApprovalsView
+
+    return ApprovalsView(ground)
+
+
 PAGES: tuple[Page, ...] = (
     Page("runs_page", N_("Runs"), "list", _runs),
     Page("flows_page", N_("Flows"), "workflow", _flows),
+    Page("inbox_page", N_("Inbox"), "inbox", _inbox),
+    Page("schedules_page", N_("Schedules"), "calendar-clock", _schedules),
+    Page("alerts_page", N_("Alerts"), "bell", _alerts),
+    Page("search_page", N_("Search"), "fingerprint-pattern", _search),
+    Page("approvals_page", N_("Approvals"), "badge-check", _approvals),
 )

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QListWidget, QListWid
 
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
+from tisserand.ui.supervision.badges import Badged, count_on
 from tisserand.ui.supervision.ground import Ground
 from tisserand.ui.supervision.pages import PAGES, View
 from tisserand.ui.theme import theme
@@ -38,6 +39,7 @@ class Supervision(QWidget):
             entry.setData(Qt.ItemDataRole.UserRole, page.action)
             entry.setToolTip(f"{_(page.title)}  {ground.window_.actions_.keys(page.action)}")
             self.list.addItem(entry)
+        self.list.setItemDelegate(Badged(self.list))
         self.stack = QStackedWidget()
         self._made: dict[str, View] = {}
         self._root = ground.root
@@ -74,6 +76,8 @@ class Supervision(QWidget):
         self.list.currentRowChanged.connect(self._turned)
         self.list.itemActivated.connect(lambda _entry: self.focus_page())
         ground.trouble.connect(self._tell)
+        ground.window_.desk.supervising.lookout.changed.connect(self._count)
+        self._count()
         theme().changed.connect(self._recolour)
         self._recolour()
 
@@ -139,6 +143,12 @@ class Supervision(QWidget):
     def _tell(self, text: str) -> None:
         self.trouble.setText(text)
         self.trouble.setVisible(bool(text))
+
+    def _count(self) -> None:
+        """What waits for a person, beside the page where it is seen."""
+        badges = self.ground.window_.desk.supervising.lookout.seen.badges
+        for row, page in enumerate(PAGES):
+            count_on(self.list.item(row), badges.get(page.action, 0))
 
     def _recolour(self) -> None:
         for row, page in enumerate(PAGES):

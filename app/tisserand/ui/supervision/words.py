@@ -128,8 +128,13 @@ def duration(run: RunInfo, now: float | None = None) -> float | None:
 
 def who(run: RunInfo) -> str:
     """Who asked for it, in words; empty where nobody did."""
+    return person(run.by)
+
+
+def person(by: str) -> str:
+    """A person, or which of our programs acted for somebody."""
     known = {"designer": N_("the designer"), "cli": N_("the command line")}
-    return translate(known[run.by]) if run.by in known else run.by
+    return translate(known[by]) if by in known else by
 
 
 def why(run: RunInfo) -> str:
