@@ -35,10 +35,12 @@ def test_every_command_of_the_tour_runs(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         said[command] = done.stdout
-    assert (folder / "out" / "latest-airlines.csv").is_file()
+    assert (tmp_path / "flows" / "showcase" / "out" / "latest-airlines.csv").is_file()
     assert (folder / "my-workspace" / "tisserand.yaml").is_file()
     rows = next(text for command, text in said.items() if command.startswith("tisserand data"))
     assert "origin" in rows and "bad" in rows
+    why = next(text for command, text in said.items() if command.startswith("tisserand schedule why"))
+    assert "Noël" in why or "Christmas" in why, why
 
 
 def test_every_make_target_and_file_it_names_exists() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -97,7 +98,7 @@ def test_a_failed_run_is_seen_acknowledged_and_opened(window: Window, qtbot: QtB
     QTest.keyClicks(page.detail.remark, "the file comes at noon")
     QTest.keyClick(page.detail.remark, Qt.Key.Key_B, ALT | SHIFT)
     qtbot.waitUntil(lambda: page.model.lines[0].cells[0].text == "Known", timeout=LONG)
-    assert shop.sql("SELECT ack_by, ack_why FROM alerts") == [("designer", "the file comes at noon")]
+    assert shop.sql("SELECT ack_by, ack_why FROM alerts") == [(getpass.getuser(), "the file comes at noon")]
     assert not window.actions_["alert_acknowledge"].isEnabled() and "the file comes at noon" in page.detail.more.text()
     page.table.setFocus()
     QTest.keyClick(page.table, Qt.Key.Key_Return)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import sqlite3
 from collections.abc import Iterator
@@ -83,7 +84,7 @@ def test_a_question_is_answered_by_keys(window: Window, qtbot: QtBot, executor: 
     assert page.detail.comment.text() == "all three are right", "a look leaves what is typed"
     QTest.keyClick(page.detail.comment, Qt.Key.Key_G, ALT | SHIFT)
     qtbot.waitUntil(lambda: page.empty.text.text().startswith("Nobody is asked"), timeout=LONG)
-    assert answers(executor.root) == [("approved", "all three are right", "designer")]
+    assert answers(executor.root) == [("approved", "all three are right", getpass.getuser())]
     assert executor.run(run).state in ("waiting", "queued", "running", "done")
     assert not window.actions_["ask_approve"].isEnabled()
 
@@ -97,6 +98,6 @@ def test_one_of_two_is_rejected(window: Window, qtbot: QtBot, executor: LocalExe
     QTest.keyClick(page.table, Qt.Key.Key_Down)
     QTest.keyClick(page.table, Qt.Key.Key_J, ALT | SHIFT)
     qtbot.waitUntil(lambda: [line.item.run for line in page.model.lines] == runs[:1], timeout=LONG)
-    assert answers(executor.root) == [("rejected", "", "designer")]
+    assert answers(executor.root) == [("rejected", "", getpass.getuser())]
     window.desk.supervising.show("runs_page")
     assert not window.actions_["ask_reject"].isEnabled()

@@ -9,6 +9,7 @@ from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
 from tisserand.model.problem import Problem
+from tisserand.service.person import person
 from tisserand.texts import translate as _
 from tisserand.ui.icons import pixmap
 from tisserand.ui.lookout import Lookout, told
@@ -126,7 +127,7 @@ class Tray(QObject):
 
         def work() -> bool:
             queue = runner.executor(root).queue
-            return queue.unpause(None, "designer") if paused else queue.pause(None, "designer")
+            return queue.unpause(None, person()) if paused else queue.pause(None, person())
 
         self._do(work, _("Everything goes on.") if paused else _("Everything is paused: nothing is begun until it goes on."))
 

@@ -61,7 +61,7 @@ class Following:
         """Take in what happened, look at the clock, and hand on what is to be told."""
         now = self._clock()
         self.settings = read(self._root).settings
-        self._begin(now)
+        self.begin(now)
         while self._take(now):
             pass
         self._late(now)
@@ -75,7 +75,8 @@ class Following:
                 db.execute("DELETE FROM outbox WHERE state <> 'pending' AND made < ?", (now - 90 * DAY,))
         tell(self._store, self.settings, now)
 
-    def _begin(self, now: float) -> None:
+    def begin(self, now: float) -> None:
+        """Note from when on things are told, where nothing is noted yet: what happens from here on is not lost, whatever is killed."""
         if self._store.mark("since") is None:
             first = first_seq(self._journal, now - BACK)
             with self._store.writing("alerts.begun") as db:

@@ -32,6 +32,7 @@ class Alerting:
         zone: tzinfo | None = None,
     ) -> None:
         self._executor = executor
+        self._clock = clock
         store = executor.alerts.store
         self.following = Following(executor.root, executor.journal, store, sources or OwnSources(executor), clock, zone)
         self.delivery = Delivery(executor.root, store, lambda: self.following.settings, clock)
@@ -39,6 +40,8 @@ class Alerting:
         self._thread = threading.Thread(target=self._live, name="alerts", daemon=True)
 
     def start(self) -> None:
+        # Before the executor answers: what it is then asked to do is looked at, though it were killed the next moment.
+        self.following.begin(self._clock())
         self._thread.start()
 
     def stop(self) -> None:

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tisserand.service.person import person
 from tisserand.texts import N_, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
@@ -278,7 +279,7 @@ class AlertsView(View):
             self.ground.say(_("The alert is known: it is not told any more while it lasts."))
             self.refresh()
 
-        self.ground.ask(self, lambda executor: executor.alerts.acknowledge(alert.id, "designer", why), come)
+        self.ground.ask(self, lambda executor: executor.alerts.acknowledge(alert.id, person(), why), come)
 
     def _silence(self) -> None:
         alert = self.alert()
@@ -291,7 +292,7 @@ class AlertsView(View):
                 self.ground.say(_("Silent until {time}.").format(time=words.when(silence.until)))
                 self.refresh()
 
-            self.ground.ask(self, lambda executor: executor.alerts.silence(until, flow, rule, "designer", why), come)
+            self.ground.ask(self, lambda executor: executor.alerts.silence(until, flow, rule, person(), why), come)
 
         ask_silence(self.ground.window_, self.about(asked), asked.flow, asked.rule, rule_word(asked.rule), chosen)
 
@@ -304,7 +305,7 @@ class AlertsView(View):
             self.ground.say(_("It is told again."))
             self.refresh()
 
-        self.ground.ask(self, lambda executor: executor.alerts.unsilence(one.id, "designer"), come)
+        self.ground.ask(self, lambda executor: executor.alerts.unsilence(one.id, person()), come)
 
     def _to_run(self) -> None:
         alert = self.alert()

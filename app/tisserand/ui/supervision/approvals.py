@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
 from tisserand.model.problem import Problem
+from tisserand.service.person import person
 from tisserand.texts import ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
@@ -202,7 +203,7 @@ class _Question(QFrame):
 
     def person(self) -> str:
         """Who decides."""
-        return self.by.text().strip() or "designer"
+        return self.by.text().strip() or person()
 
     def show_question(self, wait: OpenWait | None) -> None:
         """Show a question; what did not change stays as it is."""

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout
 
 from tisserand.model.problem import Problem
+from tisserand.service.person import person
 from tisserand.texts import ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
@@ -119,7 +120,7 @@ class Erasing(QDialog):
             self.ground.say(_("The value was erased."))
             self.accept()
 
-        self.ground.ask(self, lambda executor: executor.keys.erase(*asked, by="designer", reason=reason), come, self._refused)
+        self.ground.ask(self, lambda executor: executor.keys.erase(*asked, by=person(), reason=reason), come, self._refused)
 
     def _refused(self, problems: list[Problem]) -> None:
         self.wrong.setText("\n".join(f"{p.message.text()} {p.fix.text() if p.fix else ''}".rstrip() for p in problems))

@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPlainTextEdit, QScrollArea, QVBoxLayout, QWidget
 
 from tisserand.model.problem import Problem
+from tisserand.service.person import person
 from tisserand.texts import ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
@@ -229,7 +230,7 @@ class EventForm(QWidget):
             if then is not None:
                 then()
 
-        self.ground.ask(self, lambda executor: executor.inbox.edit(event.id, row, "designer"), come, self._refused)
+        self.ground.ask(self, lambda executor: executor.inbox.edit(event.id, row, person()), come, self._refused)
 
     def _refused(self, problems: list[Problem]) -> None:
         for problem in problems:

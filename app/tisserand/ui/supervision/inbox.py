@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtWidgets import QButtonGroup, QComboBox, QHBoxLayout, QMenu, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from tisserand.service.person import person
 from tisserand.texts import N_, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
@@ -263,7 +264,7 @@ class InboxView(View):
 
         def work(executor: Executor) -> int:
             inbox = executor.inbox
-            return inbox.resubmit(ids, "designer") if id == "event_resubmit" else inbox.discard(ids, "designer")
+            return inbox.resubmit(ids, person()) if id == "event_resubmit" else inbox.discard(ids, person())
 
         def come(count: int) -> None:
             if id == "event_resubmit":

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSplitter, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
+from tisserand.service.person import person
 from tisserand.texts import N_, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
@@ -326,7 +327,7 @@ class SchedulesView(View):
             return
 
         def work(executor: Executor) -> Verdict:
-            return executor.schedules.answer(verdict.file, verdict.node, verdict.due, run, "designer")
+            return executor.schedules.answer(verdict.file, verdict.node, verdict.due, run, person())
 
         def come(_verdict: Verdict) -> None:
             self.ground.say(_("It is run now.") if run else _("It is left."))
