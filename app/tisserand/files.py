@@ -31,7 +31,11 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[Path]:
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name as long as the system takes leaves no room for more.
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+    except OSError as error:
+        error.filename = str(path)  # people know the file, not the name that it has meanwhile
+        raise
     os.close(handle)
     temporary = Path(name)
     try:

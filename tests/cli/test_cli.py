@@ -194,6 +194,13 @@ def test_what_nobody_foresaw_is_a_sentence_and_a_file(call, place, monkeypatch):
     report.unlink()
 
 
+def test_a_store_that_is_none_is_a_sentence(call, place):
+    (place / ".tisserand").mkdir(exist_ok=True)
+    (place / ".tisserand" / "ledger.sqlite").write_text("no database")
+    code, _out, error = call("watch", "--workspace", str(place))
+    assert code == 2 and "ledger.sqlite” cannot be opened: file is not a database" in error
+
+
 def test_the_traceback_is_there_for_who_asks(call, monkeypatch):
     monkeypatch.setattr("tisserand.cli.session.workspace", lambda *_: 1 / 0)
     monkeypatch.setenv("TISSERAND_DEBUG", "1")

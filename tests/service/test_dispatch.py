@@ -255,8 +255,10 @@ def test_resubmitted_edited_and_discarded(root: Path, worker) -> None:
         assert inbox.resubmit([first.id], "ann") == 1
         assert until(lambda: states(root) == {"dead": 2, "done": 1})
         assert inbox.discard([second.id], "bob") == 1
-        with pytest.raises(Exception, match="is done"):
+        with pytest.raises(Exception, match=r"is done; this .* that are given up, discarded") as refused:
             inbox.resubmit([third.id, first.id], "bob")
+        said = refused.value.problems[0].message.args
+        assert [each.id for each in (said["state"], *said["states"])] == ["done", "given up", "discarded"], "each is translated"
         assert states(root) == {"dead": 1, "discarded": 1, "done": 1}, "all or none"
         told = [(entry.what, entry.by, entry.target) for entry in executor.audit.entries()]
         assert told == [
@@ -381,3 +383,39 @@ def test_events_of_the_old_ledger_move_over_and_are_not_served_again(root: Path,
         assert until(lambda: states(root) == {"done": 3}), states(root)
         assert executor.ledger.old_events(FILE) == []
     assert [line["rows"] for line in served(root)] == [[1], [2]]
+
+
+def test_a_start_that_breaks_off_is_tried_again_and_what_cannot_be_written_is_given_up(
+    root: Path, worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tisserand.service.inbox import dispatch
+
+    worker(WORKER)
+    monkeypatch.setattr(dispatch, "AGAIN", 0.3)
+    write(root)
+    (root / "flows" / "other.yaml").write_text((root / "flows" / "served.yaml").read_text().replace("id: served", "id: other"))
+    real, broken = LocalExecutor.start, []
+
+    def start(self: LocalExecutor, request):
+        number = request.event["rows"][0]["n"]
+        if number == 1:
+            raise UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed")
+        if number in (2, 3) and broken.count(number) < 2:
+            broken.append(number)
+            if number == 3:  # entered, and broken off behind it: it must not run twice
+                real(self, request)
+            raise OSError(28, "No space left on device")
+        return real(self, request)
+
+    monkeypatch.setattr(LocalExecutor, "start", start)
+    with Serving(root) as executor:
+        executor.watch(FILE)
+        executor.watch("flows/other.yaml")
+        arrive(executor, 1, 2, 3, 4)
+        executor.inbox.store.keep("flows/other.yaml", "source", [Arrived({"n": 9}, "9")])
+        assert until(lambda: states(root) == {"dead": 1, "done": 4})
+        dead = executor.inbox.events(state="dead")[0]
+        assert (dead.row["n"], dead.error.code) == (1, "internal")
+    rows = [line["rows"][0] for line in served(root)]
+    assert sorted(rows) == [2, 3, 4, 9]
+    assert [row for row in rows if row != 9] == [2, 3, 4]

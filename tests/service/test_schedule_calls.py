@@ -86,6 +86,14 @@ def test_the_command_line(root, flow):
     call("answer", "due", "2026-11-24 06:00", "--leave", code=2)
     call("answer", "due", "--leave", code=2)
     call("why", "due", "soon", code=2)
+    for ask in (("why", "due", "1900-01-01 06:00"), ("preview", "due", "--since", "9999-12-31")):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "tisserand.cli.main", "--lang", "fr", "schedule", *ask, "--workspace", str(root)],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2 and done.stderr.endswith("n’est pas un moment entre 1970 et 2100.\n"), done
+    assert "due" in call("preview", "due", "--since", "2099-12-30", "--months", "60", "--limit", "1")
+    call("preview", "due", "--months", "nan", "--limit", "1")
 
 
 def test_check_refuses_what_never_comes_and_what_is_not_there(executor, root):

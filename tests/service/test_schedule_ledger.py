@@ -367,6 +367,31 @@ def test_why_tells_the_run(world):
     )
 
 
+def test_why_in_the_very_minute_of_a_switch_or_an_edit(world):
+    w = world(now="2026-11-25 00:30:50")
+    w.flow("cron: '* * * * *', timezone: UTC")
+    w.on("flows/f.yaml")
+    w.up()
+    w.until("2026-11-25 00:40:20")
+    assert w.why("2026-11-25 00:30") == "The flow was off: it was switched on for the first time at 2026-11-25 00:30:50 (UTC)."
+    assert "was not due then" not in w.why("2026-11-25 00:31")
+    w.off("flows/f.yaml")
+    w.until("2026-11-25 00:50:20")
+    w.on("flows/f.yaml")
+    w.until("2026-11-25 00:55:30")
+    assert w.why("2026-11-25 00:50") == "The flow was off: it had been switched off at 2026-11-25 00:40:20 (UTC)."
+    w.flow("cron: '*/5 * * * *', timezone: UTC")
+    w.until("2026-11-25 01:00:20")
+    w.flow("cron: '* * * * *', timezone: UTC")
+    w.until("2026-11-25 01:05:00", 10)
+    assert "The nearest due times" in w.why("2026-11-25 00:57")
+    w.flow("cron: '*/5 * * * *', timezone: UTC")
+    w.until("2026-11-25 01:06:30", 10)
+    w.flow("cron: '* * * * *', timezone: UTC")
+    w.until("2026-11-25 01:08:00", 10)
+    assert w.why("2026-11-25 01:06") == "Its schedule is in force since 2026-11-25 01:06:30 (UTC) only."
+
+
 def test_why_in_the_future(world):
     calendars = "c: {exclude: [{date: 2026-11-26, reason: Inventory}], timezone: UTC}\n"
     for way, said in (

@@ -227,11 +227,36 @@ def test_a_body_that_does_not_fit_is_told_by_field_and_not_kept(called: Called) 
     assert set(faults({"id": "x", "amount": "y", "at": "yesterday", "customer": {"name": "z"}})) == {"id", "amount", "at"}
     assert set(faults({"id": 2**63})) == {"id"}
     assert set(faults(b'{"id": 1, "customer": {"name": "\\ud800"}}')) == {"customer"}
-    for body in (b"", b"{", b"[1]", b"\xff", b'{"id": NaN}', b"[" * 100_000, b'{"id": ' + b"9" * 5000 + b"}"):
+    for body in (
+        b"",
+        b"{",
+        b"[1]",
+        b"\xff",
+        b'{"id": NaN}',
+        b'{"id": 1, "amount": 1e999}',
+        b"[" * 100_000,
+        b'{"id": ' + b"9" * 5000 + b"}",
+    ):
         assert set(faults(body)) == {"body"}, body[:20]
     for moment in ("1e400", "-1e300", "99999999999999", "true", '"9999999-01-01"', "[]", "{}"):
         assert called.post("orders", f'{{"id": 1, "at": {moment}}}'.encode()).status_code in (202, 400), moment
     assert called.post("orders", {"id": 1}, idempotency_key="x" * 256).status_code == 400
+
+
+def test_types_of_columns_are_known_or_refused() -> None:
+    from tisserand.sdk import NodeError
+    from tisserand_nodes.trigger.webhook import Webhook, WebhookConfig
+
+    def config(type: str) -> WebhookConfig:
+        columns = [{"column": "id", "type": "int64"}, {"column": "x", "type": type}]
+        return WebhookConfig.model_validate({"secret": "secret:s", "columns": columns})
+
+    kinds = {"text": "string", "integer": "int64", "number": "float64", "timestamp(6)": "timestamp(6)", "decimal(10, 2)": "decimal(10, 2)"}  # fmt: skip
+    assert {kind: Webhook().event(config(kind)).type_of("x") for kind in kinds} == kinds
+    for ask in (Webhook().event, lambda wrong: Webhook().receiver(None, wrong)):
+        with pytest.raises(NodeError, match="“txt” is not a type") as refused:
+            ask(config("txt"))
+        assert refused.value.field == "columns.1.type"
 
 
 def test_addresses_methods_and_sizes(called: Called) -> None:

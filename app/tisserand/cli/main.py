@@ -133,17 +133,17 @@ def _code(result: object) -> int:
 
 
 def _explained(error: Exception) -> tuple[list[Problem], int]:
-    from tisserand.engine.journal import JournalError
     from tisserand.engine.launch import Refused
     from tisserand.model.problem import Place, Problem
     from tisserand.sdk.errors import NodeError
+    from tisserand.store import StoreError
 
     if isinstance(error, Refused):
         return error.problems, WRONG
     if isinstance(error, NodeError):
         fix = texts.Message(error.fix.id, {**error.message.args, **error.fix.args}) if error.fix else None
         return [Problem("call.refused", error.message, fix, Place(line=error.line, field=error.field))], WRONG
-    if isinstance(error, JournalError):
+    if isinstance(error, StoreError):  # the journal's too
         return [Problem("journal", error.message)], WRONG
     if isinstance(error, click.ClickException):
         return [Problem("call", msg("{sentence}", sentence=error.format_message()))], WRONG

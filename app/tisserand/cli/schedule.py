@@ -68,8 +68,8 @@ def preview(flow: str | None, since: str | None, months: float, limit: int, work
     place = session.workspace(workspace, flow)
     file = session.flow_file(place, flow) if flow is not None else None
     with session.executor(place) as executor:
-        begin = _moment(since, ZoneInfo(_zone(executor, file))) - 1 if since is not None else time.time()
-        end = begin + months * MONTH
+        begin = max(0, _moment(since, ZoneInfo(_zone(executor, file))) - 1) if since is not None else time.time()
+        end = min(LAST, begin + months * MONTH)
         found = executor.schedules.upcoming(begin, end, file, limit=limit)
         more = bool(found) and bool(executor.schedules.upcoming(found[-1].due, end, file, limit=1))
     if as_json:
@@ -217,7 +217,10 @@ def _moment(text: str, zone: tzinfo) -> float:
             found = datetime.fromisoformat(tried)
         except ValueError:
             continue
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
+        moment = (found if found.tzinfo else found.replace(tzinfo=zone)).timestamp()
+        if not 0 <= moment <= LAST:
+            raise NodeError(msg("{value} is not a time between 1970 and 2100.", value=text))
+        return moment
     raise NodeError(msg("“{text}” is not a time. Write it like 2026-12-01 06:00, or 06:00 for today.", text=text))
 
 

@@ -54,14 +54,23 @@ def _problem(finding: Any, extra: dict[str, Any], field: str, path: list[Any], m
         return Problem("config.choice", message, None, place)
     if isinstance(extra.get("message"), dict):
         return Problem(f"config.{kind}", Message.from_json(extra["message"]), None, place)
-    template = _SENTENCES.get(kind)
-    if template is not None:
-        args = {**template.args, **extra, "value": _short(finding["input"]), "field": name}
-        unknown = _UNDEFINED.fullmatch(str(extra.get("reason", "")))
-        if unknown:
-            args["reason"] = msg("“{name}” is not a name that is known here", name=unknown[1])
-        return Problem(f"config.{kind}", Message(template.id, args), None, place)
-    return Problem(f"config.{kind}", Message(finding["msg"]), None, place)
+    return Problem(f"config.{kind}", sentence(finding), None, place)
+
+
+def sentence(finding: Any) -> Message:
+    """What one finding of pydantic says, in a sentence of ours where there is one."""
+    extra = finding.get("ctx") or {}
+    name = str(finding["loc"][-1]) if finding["loc"] else ""
+    if finding["type"] in _LACKING:
+        return msg("“{field}” is missing.", field=name)
+    template = _SENTENCES.get(finding["type"])
+    if template is None:
+        return Message(finding["msg"])
+    args = {**template.args, **extra, "value": _short(finding["input"]), "field": name}
+    unknown = _UNDEFINED.fullmatch(str(extra.get("reason", "")))
+    if unknown:
+        args["reason"] = msg("“{name}” is not a name that is known here", name=unknown[1])
+    return Message(template.id, args)
 
 
 def _names(model: type[BaseModel]) -> list[str]:

@@ -18,6 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from tisserand import __version__
 from tisserand.engine.journal import Event
 from tisserand.model.problem import Place, Problem
+from tisserand.sdk.problems import sentence
 from tisserand.service import crash, documented
 from tisserand.service.alerts import routes as alerts
 from tisserand.service.audit import routes as audit
@@ -146,9 +147,10 @@ def _answer_errors(api: FastAPI, executor: LocalExecutor) -> None:
         found = [
             Problem(
                 "call.malformed",
-                msg("The request does not fit: {reason}.", reason=finding["msg"]),
+                msg("The request does not fit: {reason}", reason=sentence(finding)),
                 None,
-                Place(field=".".join(str(part) for part in finding["loc"])),
+                # The first part only tells body from query.
+                Place(field=".".join(str(part) for part in finding["loc"][1:]) or None),
             )
             for finding in error.errors()
         ]

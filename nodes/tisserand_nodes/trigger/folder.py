@@ -18,6 +18,7 @@ from tisserand.sdk import (
     Trigger,
     When,
     Words,
+    msg,
 )
 from tisserand_nodes.trigger._listing import State, Watched, state_of
 from tisserand_nodes.trigger._moving import put_away
@@ -32,7 +33,7 @@ class FolderConfig(Config):
     folder: FolderPath
     """The folder to watch."""
     pattern: str = "*.csv"
-    """Which files, for example `*.csv` or `sales-*.xlsx`. Files whose name begins with a dot are left alone."""
+    """Which files, for example `*.csv` or `sales-*.xlsx`. Files whose name begins with a dot, or is not UTF-8 text, are left alone."""
     subfolders: bool = False
     """Watch the folders inside it too, but those whose name begins with a dot."""
     settle: Duration = Duration("2s")
@@ -70,7 +71,7 @@ class Folder(Trigger[FolderConfig]):
         """Yield a row for each file that has settled; the key names this content of the file. Ends when cancelled."""
         watched = Watched(_folder(ctx, config), config.pattern, config.subfolders, _left_out(ctx, config))
         while ctx.room():
-            ready = watched.settled(time.monotonic(), config.settle.seconds)
+            ready = [file for file in watched.settled(time.monotonic(), config.settle.seconds) if _named(ctx, file[0])]
             for at in range(0, len(ready), MOST):
                 yield Arrivals([_arrived(path, state) for path, state in ready[at : at + MOST]])
             ctx.sleep(min(LOOK, max(config.settle.seconds / 2, 0.05)))
@@ -110,6 +111,17 @@ def _folder(ctx: ListenContext, config: FolderConfig) -> Path:
 def _left_out(ctx: ListenContext, config: FolderConfig) -> frozenset[Path]:
     """The folders into which files are put away: what lies there has been served."""
     return frozenset(ctx.path(str(folder)) for folder in (config.done_folder, config.failed_folder) if folder)
+
+
+def _named(ctx: ListenContext, path: Path) -> bool:
+    """Whether the name is text; one that is not could be told to no run, and would hold up all other files."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="backslashreplace").decode()
+        ctx.log(msg("“{path}” is left alone: its name is not UTF-8 text. Rename it.", path=shown), "warning")
+        return False
+    return True
 
 
 def _arrived(path: Path, state: State) -> Arrived:

@@ -1,6 +1,7 @@
 """Webhook: another program calls an address, and each call starts the flow."""
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from tisserand.sdk import (
     Words,
     msg,
 )
+from tisserand.sdk.columns import type_named
 from tisserand_nodes.trigger._signatures import Signature, check_hex, check_standard, check_token, key_of
 
 KEY_HEADERS: Mapping[str, str] = {
@@ -98,7 +100,9 @@ class Webhook(CalledTrigger[WebhookConfig]):
     kind, title, icon = "trigger.webhook", "Webhook", "webhook"
 
     def event(self, config: WebhookConfig) -> Schema:
-        columns = {column.column: column.type for column in config.columns} or {"body": _body_type(config)}
+        columns = {
+            column.column: str(type_named(column.type, f"columns.{index}.type")) for index, column in enumerate(config.columns)
+        } or {"body": _body_type(config)}
         return Schema.of({"received_at": "timestamp(6)", **{_column(name): "string" for name in config.headers}, **columns})
 
     def check(self, config: WebhookConfig, schemas: Mapping[str, Schema]) -> Iterable[Exception]:
@@ -126,6 +130,7 @@ class Webhook(CalledTrigger[WebhookConfig]):
     def receiver(self, ctx: ListenContext, config: WebhookConfig) -> Receiver:
         for error in self.check(config, {}):
             raise error
+        self.event(config)  # raises where a type is none: nothing is to be kept that no run could read
         try:
             key = key_of(config.signature, ctx.secret(config.secret))
         except ValueError:
@@ -176,7 +181,7 @@ class _Webhook(Receiver):
         if not self._config.columns and self._config.body == "text":
             return {"body": text}
         try:
-            found = json.loads(text, parse_constant=_no_number)
+            found = json.loads(text, parse_constant=_no_number, parse_float=_finite)
         except (ValueError, RecursionError):
             raise NotTaken([Fault("body", msg("The body is not JSON."))]) from None
         if not self._config.columns:
@@ -215,3 +220,10 @@ def _at(value: Any, steps: Iterable[str]) -> Any:
 
 def _no_number(text: str) -> Any:
     raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    """`1e999` is JSON, but no number that a column could hold: kept as infinity, it would come as an empty value."""
+    if math.isinf(number := float(text)):
+        raise ValueError(text)
+    return number

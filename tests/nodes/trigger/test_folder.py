@@ -189,3 +189,14 @@ def test_many_moves_at_once_lose_nothing(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert sorted(int(path.read_text()) for path in (tmp_path / "done").iterdir()) == list(range(20))
+
+
+def test_a_name_that_is_no_text_holds_up_no_other_file(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "b.csv")
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path / "in") + b"/a\xff.csv")).touch()
+    except OSError:
+        pytest.skip("this file system has no such names")
+    ctx = LoneContext(tmp_path)
+    assert [Path(row["file"]).name for row in listening(ctx, config(settle="1ms"))] == ["b.csv"]
+    assert [(level, "a\\udcff.csv” is left alone" in message.text("en")) for level, message in ctx.logs] == [("warning", True)]

@@ -47,6 +47,8 @@ class _Open:
     run: str | None = None
     parked: bool = False
     """Its run waits for days: others may begin meanwhile."""
+    again: float | None = None
+    """When a start that broke off is tried again."""
 
 
 class Dispatch:
@@ -87,6 +89,7 @@ class Dispatch:
                     inbox.adopted.clear()
                     self._find_again()
                 self._follow()
+                self._once_more()
                 self._begin()
             except Exception as error:  # noqa: BLE001 - the thread's end of the line: it is reported, and tried again
                 crash.report(error, self._executor.root)
@@ -278,11 +281,41 @@ class Dispatch:
             self._store.put_back(batch.label, time.time() + AGAIN)
             self._held[batch.file, batch.node] = time.time() + AGAIN
             return False
+        except Exception as error:  # noqa: BLE001 - a full disk, or rows that cannot be written: it holds up no other flow
+            return self._broke_off(batch, error)
         with self._lock:
             self._open[batch.label].run = run
             self._by_run[run] = batch.label
         self._store.began(batch.label, run)
         return True
+
+    def _broke_off(self, batch: Batch, error: Exception) -> bool:
+        """A start that nobody foresaw to fail. The run may stand in the journal: only its label tells, when it is tried again."""
+        problem = crash.report(error, self._executor.root)
+        self._executor.ledger.tell(batch.file, problem)
+        if isinstance(error, ValueError | TypeError) and self._executor.journal.labelled(batch.label) is None:
+            with self._lock:
+                del self._open[batch.label]
+            self._store.dead(batch.label, problem.to_json())  # the rows themselves cannot be written: no later start could either
+            return True
+        with self._lock:
+            self._open[batch.label].again = time.time() + AGAIN
+        return False
+
+    def _once_more(self) -> None:
+        """The starts that broke off, when their time has come."""
+        now = time.time()
+        with self._lock:
+            due = [each for each in self._open.values() if each.again is not None and each.again <= now]
+        for each in due:
+            each.again = None
+            run = self._executor.journal.labelled(each.batch.label)
+            if run is None:
+                self._launch(each.batch)
+                continue
+            self._follow_batch(each.batch, run)
+            self._store.began(each.batch.label, run)
+            self._look_at(run)
 
     def _request(self, batch: Batch, found: triggers.Listener) -> RunRequest:
         cause: dict[str, Any] = {"kind": "event", "node": batch.node, "events": len(batch.ids), "first": batch.ids[0]}

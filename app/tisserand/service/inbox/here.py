@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 FILE = "inbox.sqlite"
 LARGEST_PAGE = 10_000
 STATES: tuple[str, ...] = get_args(EventState)
+NAMES = {
+    "waiting": msg("waiting"), "taken": msg("taken"), "done": msg("done"), "dead": msg("given up"), "discarded": msg("discarded"),
+}  # fmt: skip
+"""The states as people read them."""
 
 _SELECT = (
     "SELECT e.id, s.file, s.node, e.key, e.row, e.received, e.state, e.trace, e.batch, e.run, e.attempts, e.due, e.error, "
@@ -175,8 +179,8 @@ class LocalInbox:
                 message = msg(
                     "The event {id} is {state}; this can be done with events that are {states}.",
                     id=event.id,
-                    state=event.state,
-                    states=list(states),
+                    state=NAMES[event.state],
+                    states=[NAMES[state] for state in states],
                 )
                 raise refusal("inbox.state", message)
 

@@ -52,10 +52,10 @@ class Why:
         if minute + MINUTE > self._now:
             return self._ahead(minute, [*self._read.specs.values()])
         if self._force.on(minute + MINUTE - 1) is None:
-            return self._off(minute, specs or [*self._read.specs.values()])
+            return self._off(minute + MINUTE - 1, specs or [*self._read.specs.values()])
         if not specs:
             return self._nothing(minute)
-        return self._behind(minute, specs)
+        return self._behind(minute, [segment for segment in known.values() if segment.spec is not None])
 
     # With a verdict
 
@@ -134,9 +134,9 @@ class Why:
             return None
         return msg("{time} is moved to {to}: {reason}.", time=spec.local(raw), to=spec.local(due.at), reason=due.reason)
 
-    def _off(self, minute: int, specs: Sequence[Spec]) -> Message:
+    def _off(self, moment: float, specs: Sequence[Spec]) -> Message:
         zone = specs[0].zone if specs else "UTC"
-        off = self._force.off(minute + MINUTE - 1)
+        off = self._force.off(moment)
         if off is not None:
             return msg("The flow was off: it had been switched off at {time}.", time=local(off.time, zone))
         first = next((each for each in self._force.changes if each.what == "on"), None)
@@ -153,9 +153,15 @@ class Why:
             return msg("Its schedule had been taken out by then: nothing made it run.")
         return msg("Its schedule is in force since {time} only.", time=local(first, spec.zone if spec is not None else "UTC"))
 
-    def _behind(self, minute: int, specs: Sequence[Spec]) -> Message:
-        for spec in specs:
+    def _behind(self, minute: int, segments: Sequence[Segment]) -> Message:
+        specs = [segment.spec for segment in segments if segment.spec is not None]
+        for segment, spec in zip(segments, specs, strict=True):
             due = self._in(minute, spec)
+            # Switched on, or edited, within that very minute, after the due time.
+            if due is not None and self._force.on(due.starts.timestamp()) is None:
+                return self._off(due.starts.timestamp(), specs)
+            if due is not None and due.at.timestamp() < segment.since:
+                return msg("Its schedule is in force since {time} only.", time=local(segment.since, spec.zone))
             through = self._ledger.through(self._file, spec.node) or 0.0
             if due is not None and due.at.timestamp() > through:
                 if due.starts.timestamp() > self._now:
