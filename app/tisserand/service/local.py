@@ -6,7 +6,6 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,6 +29,7 @@ from tisserand.engine.launch import (
 )
 from tisserand.model import units
 from tisserand.sdk.errors import NodeError
+from tisserand.service.areas import HereAreas
 from tisserand.service.audit.store import Audit
 from tisserand.service.ledger import Ledger, Watch
 from tisserand.service.protocol import Checked, ConnectionInfo, Page, RunInfo, RunRequest, Tested, Uncertain
@@ -41,16 +41,7 @@ if TYPE_CHECKING:
 
     from tisserand.model.problem import Problem
     from tisserand.sdk.registry import Registry
-    from tisserand.service.alerts.here import HereAlerts
-    from tisserand.service.figures.here import HereFigures
-    from tisserand.service.inbox.here import LocalInbox
-    from tisserand.service.keys.here import HereKeys
-    from tisserand.service.queue.here import HereQueue
     from tisserand.service.queue.line import Line
-    from tisserand.service.retention.here import HereRetention
-    from tisserand.service.schedule.here import LocalSchedules
-    from tisserand.service.telemetry.here import HereTelemetry
-    from tisserand.service.waits.here import HereWaits
     from tisserand.workspace.connections import Connections
     from tisserand.workspace.folder import Environment, Workspace
 
@@ -60,7 +51,7 @@ LARGEST_PAGE = 100_000
 _NAME = re.compile(r"[\w-]+")
 
 
-class LocalExecutor:
+class LocalExecutor(HereAreas):
     """Implements `Executor` for one workspace. Runs are processes of their own and outlive this object."""
 
     def __init__(self, root: Path, grace: float = GRACE) -> None:
@@ -74,18 +65,6 @@ class LocalExecutor:
         self.line: Line | None = None
         """In the executor process: where runs are queued until their turn has come. Without it they begin at once."""
         self.journal.recover(process_alive)
-
-    @cached_property
-    def alerts(self) -> HereAlerts:
-        from tisserand.service.alerts.here import HereAlerts
-
-        return HereAlerts(self)
-
-    @cached_property
-    def telemetry(self) -> HereTelemetry:
-        from tisserand.service.telemetry.here import HereTelemetry
-
-        return HereTelemetry(self)
 
     # Runs
 
@@ -253,12 +232,6 @@ class LocalExecutor:
                 time.sleep(0.05)
         return self.run(run)
 
-    @cached_property
-    def queue(self) -> HereQueue:
-        from tisserand.service.queue.here import HereQueue
-
-        return HereQueue(self)
-
     # Flows that start by themselves
 
     def watch(self, file: str, by: str = "") -> None:
@@ -273,18 +246,6 @@ class LocalExecutor:
 
     def watches(self) -> list[Watch]:
         return self.inbox.watches(self.ledger.watches())
-
-    @cached_property
-    def inbox(self) -> LocalInbox:
-        from tisserand.service.inbox.here import LocalInbox
-
-        return LocalInbox(self)
-
-    @cached_property
-    def schedules(self) -> LocalSchedules:
-        from tisserand.service.schedule.here import LocalSchedules
-
-        return LocalSchedules(self)
 
     # Flows
 
@@ -441,32 +402,6 @@ class LocalExecutor:
 
         workspace = self._workspace()
         return registry(), Connections(workspace, registry()), workspace.environment(env)
-
-    # Areas
-
-    @cached_property
-    def figures(self) -> HereFigures:
-        from tisserand.service.figures.here import HereFigures
-
-        return HereFigures(self)
-
-    @cached_property
-    def keys(self) -> HereKeys:
-        from tisserand.service.keys.here import HereKeys
-
-        return HereKeys(self)
-
-    @cached_property
-    def retention(self) -> HereRetention:
-        from tisserand.service.retention.here import HereRetention
-
-        return HereRetention(self)
-
-    @cached_property
-    def waits(self) -> HereWaits:
-        from tisserand.service.waits.here import HereWaits
-
-        return HereWaits(self)
 
     def close(self) -> None:
         """Runs go on; whoever opens the workspace next finds out how they ended."""
