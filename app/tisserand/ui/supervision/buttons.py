@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QLineEdit, QToolButton
 
 from tisserand.ui.icons import icon
@@ -56,11 +57,12 @@ def searching(name: str, hint: str) -> QLineEdit:
     field.setPlaceholderText(hint)
     field.setAccessibleName(name)
     field.setClearButtonEnabled(True)
-    glass = field.addAction(icon("search", "muted"), QLineEdit.ActionPosition.LeadingPosition)
+    glass = field.addAction(QIcon(), QLineEdit.ActionPosition.LeadingPosition)
 
     def recolour() -> None:
         glass.setIcon(icon("search", "muted"))
 
+    recolour()
     theme().changed.connect(recolour)
     field.destroyed.connect(lambda: theme().changed.disconnect(recolour))
     return field

@@ -13,6 +13,7 @@ from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
 from tisserand.ui.supervision import words
+from tisserand.ui.supervision.buttons import searching
 from tisserand.ui.theme import theme
 
 if TYPE_CHECKING:
@@ -41,13 +42,7 @@ class Filters(QWidget):
     def __init__(self, ground: Ground) -> None:
         super().__init__()
         self.ground = ground
-        self.search = QLineEdit()
-        self.search.setObjectName("search")
-        self.search.setPlaceholderText(_("Run, flow, file, person or error"))
-        self.search.setAccessibleName(_("Search the runs"))
-        self.search.setClearButtonEnabled(True)
-        glass = icon("search", "muted")
-        self._glass = self.search.addAction(glass, QLineEdit.ActionPosition.LeadingPosition)
+        self.search = searching(_("Search the runs"), _("Run, flow, file, person or error"))
         self.flow = self._choice(_("Flow"))
         self.flow.addItem(_("All flows"), None)
         self.trigger = self._choice(_("What started them"))
@@ -123,7 +118,6 @@ class Filters(QWidget):
         return line
 
     def _recolour(self) -> None:
-        self._glass.setIcon(icon("search", "muted"))
         for state, chip in self.chips.items():
             sign, token, _word = words.face(state)
             chip.setIcon(icon(sign, token))

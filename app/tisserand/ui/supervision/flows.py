@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
     QLabel,
-    QLineEdit,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -22,6 +21,7 @@ from tisserand.service.person import person
 from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
+from tisserand.ui.supervision.buttons import searching
 from tisserand.ui.supervision.empty import Empty
 from tisserand.ui.supervision.flowsmodel import FlowsModel
 from tisserand.ui.supervision.pages import View
@@ -51,13 +51,7 @@ class FlowsView(View):
         self.model = FlowsModel()
         self.table = Table(self.model.columns, _("Flows"))
         self.table.setModel(self.model)
-        self.search = QLineEdit()
-        self.search.setObjectName("search")
-        self.search.setPlaceholderText(_("Title, id or file"))
-        self.search.setAccessibleName(_("Search the flows"))
-        self.search.setClearButtonEnabled(True)
-        glass = icon("search", "muted")
-        self._glass = self.search.addAction(glass, QLineEdit.ActionPosition.LeadingPosition)
+        self.search = searching(_("Search the flows"), _("Title, id or file"))
         self.spans = QButtonGroup(self)
         head = QHBoxLayout()
         head.setContentsMargins(14, 12, 14, 10)
@@ -125,7 +119,6 @@ class FlowsView(View):
         return button
 
     def _recolour(self) -> None:
-        self._glass.setIcon(icon("search", "muted"))
         for id, button in self.buttons.items():
             button.setIcon(icon(self.ground.window_.actions_.entries[id].icon, "text"))
 
