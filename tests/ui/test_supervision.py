@@ -205,8 +205,13 @@ def test_what_was_let_go_of_comes_again(window: Window, qtbot: QtBot, many: Path
     here = sum(stretch.runs is not None for stretch in page.model.paging.stretches)
     assert here <= 2 and page.model.rowCount() == 450
     for row in (20, 130, 449, 260):
-        page.model.index(row, 1).data()
-        qtbot.waitUntil(lambda row=row: page.model.paging.run_at(row) is not None, timeout=LONG)
+
+        def here_again(row: int = row) -> bool:
+            # As a painter asks, again and again: what is seen meanwhile may take the place of what this row brought.
+            page.model.index(row, 1).data()
+            return page.model.paging.run_at(row) is not None
+
+        qtbot.waitUntil(here_again, timeout=LONG)
         run = page.model.paging.run_at(row)
         assert run is not None and run.id == by_sql(many)[row]
 
