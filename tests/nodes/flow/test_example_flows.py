@@ -9,6 +9,8 @@ from tisserand.model.yamlfile import read_flow, write_flow
 from tisserand.sdk.node import Discovery
 from tisserand.sdk.registry import registry
 from tisserand.sdk.testing import LoneContext
+from tisserand.workspace.connections import Connections
+from tisserand.workspace.folder import Workspace
 
 EXAMPLES = Path(__file__).parents[3] / "flows" / "examples"
 FAMILIES = ("table", "flow", "trigger")
@@ -16,7 +18,9 @@ FLOWS = sorted(path for path in (EXAMPLES / "flows").glob("*.yaml") if path.stem
 
 
 def discovered(node: ResolvedNode) -> Discovery:
-    found: Discovery = node.node.discover(LoneContext(EXAMPLES), node.config)
+    workspace = Workspace(EXAMPLES)
+    shop = {"shop": Connections(workspace, registry()).get("shop", workspace.environment())}
+    found: Discovery = node.node.discover(LoneContext(EXAMPLES, connections=shop), node.config)
     return found
 
 

@@ -193,12 +193,17 @@ def _paged(source: _Source, asked: Asked, cursor: tuple[float, str] | None, limi
         # The row ids of the index are times: the latest come first without sorting, and the search ends when there are enough.
         until = (cursor[0] if cursor else asked.until) if cursor or asked.until is not None else None
         if until is not None:
-            sql, values = f"{sql} AND t.rowid < ?", (*values, int(until * 1_000_000 + 1) * 1_000)
+            sql, values = f"{sql} AND t.rowid < ?", (*values, _rank(until, 1))
         if asked.since is not None:
-            sql, values = f"{sql} AND t.rowid >= ?", (*values, int(asked.since * 1_000_000) * 1_000)
+            sql, values = f"{sql} AND t.rowid >= ?", (*values, _rank(asked.since))
         return f"{sql} ORDER BY t.rowid DESC LIMIT ?", (*values, limit)
     order = "r.id DESC" if asked.children else "r.created DESC, r.id DESC"
     return f"{sql} ORDER BY {order} LIMIT ?", (*values, limit)
+
+
+def _rank(seconds: float, more: int = 0) -> int:
+    """Where a moment, and `more` microseconds, stands among the row ids of the index, which are nanoseconds in 64 bits."""
+    return min(int(seconds * 1_000_000 + more) * 1_000, 2**63 - 1)
 
 
 def _query(source: _Source, what: str) -> tuple[str, tuple[Any, ...]]:
