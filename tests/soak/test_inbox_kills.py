@@ -174,6 +174,12 @@ class Place:
         finally:
             db.close()
 
+    def told(self) -> str:
+        """What a failure needs beside it: how the executor ended, what stands in the inbox, and the end of its log."""
+        code = None if self.process is None else self.process.poll()
+        log = (self.root / "serve.log").read_text(errors="replace")[-4000:]
+        return f"exit {code}, inbox {self.states()}, accepted {sorted(self.accepted)}, dropped {sorted(self.dropped)}\n{log}"
+
     def states(self) -> dict[str, int]:
         return dict(self.rows(".tisserand/inbox.sqlite", "SELECT state, count(*) FROM events GROUP BY state"))
 
@@ -205,7 +211,7 @@ def test_killed_at_every_kind_of_write(tmp_path: Path) -> None:
         place.send(files=4, calls=6, pause=0.4)
         for what, left in kills:
             place.begin(what, left)
-            assert place.killed(60), (what, left)
+            assert place.killed(60), (what, left, place.told())
         place.begin()
         assert place.sent(60)
         assert len(place.accepted) == 6

@@ -410,9 +410,10 @@ class FlowRun:
         """The bytes that a node wrote: of its result, or of its rows where they are written down."""
         if name in self.written:
             return self.written[name]
-        # A copy: units in other threads add theirs meanwhile.
-        bases = list(self.bases.items())
-        sizes = [base.stat().st_size for (node, _), base in bases if node == name and isinstance(base, Path)]
+        # A copy, of one step: units in other threads add theirs meanwhile. `list(items())` makes tuples, at which garbage may be
+        # collected and another thread have its turn.
+        bases = self.bases.copy()
+        sizes = [base.stat().st_size for (node, _), base in bases.items() if node == name and isinstance(base, Path)]
         return sum(sizes) if sizes else None
 
     def _whole(self, name: str) -> bool:
