@@ -1,1 +1,1 @@
-"""The API catalogue and its gateways."""
+"""API management: what is offered, to whom, under which terms, and the gateways that enforce it."""

@@ -1,0 +1,174 @@
+"""The catalogue as files of a workspace: `apis/**/*.yaml`, `plans.yaml`, `consumers.yaml`, `subscriptions.yaml`, `gateways.yaml`.
+
+Every fault becomes a problem with file, line and field; what is right beside it is read all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import yaml
+from pydantic import ValidationError
+
+from tisserand.apis.model import Api, Consumer, GatewayEntry, Plan, Subscription
+from tisserand.apis.neutral import digest
+from tisserand.model.problem import Place, Problem
+from tisserand.sdk.config import Config
+from tisserand.sdk.problems import config_problems
+from tisserand.texts import msg
+
+C = TypeVar("C", bound=Config)
+
+FOLDER = "apis"
+DOCUMENTS = (".openapi.yaml", ".openapi.yml", ".openapi.json")
+"""What OpenAPI documents beside the files are called: `orders-1.openapi.yaml`."""
+
+
+@dataclass(frozen=True)
+class Entries(Generic[C]):
+    """The entries of one file by id, in its order."""
+
+    by_id: Mapping[str, C] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ApiFile:
+    """One file of `apis/`."""
+
+    path: Path
+    file: str
+    """Relative to the workspace, with `/`."""
+    api: Api | None
+    problems: tuple[Problem, ...] = ()
+    hash: str = ""
+    """Of its content: who saves it again says what was read."""
+
+
+class Catalogue:
+    """The catalogue of one workspace. A file is read again when it has changed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self._known: dict[Path, tuple[tuple[int, int, int], Any]] = {}
+
+    def apis(self) -> list[ApiFile]:
+        """Every file of an API, sorted by path; one that is broken has no `api`. Of two files for one version the first counts."""
+        folder = self.root / FOLDER
+        found = [
+            path
+            for pattern in ("*.yaml", "*.yml")
+            for path in folder.rglob(pattern)
+            if not path.name.endswith(DOCUMENTS) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        ]
+        files: list[ApiFile] = []
+        first: dict[str, str] = {}
+        for path in sorted(found):
+            read = self._cached(path, self._api)
+            if read is None:
+                continue
+            if read.api is not None and (other := first.setdefault(read.api.key, read.file)) != read.file:
+                message = msg("“{api}” stands in “{file}” too.", api=read.api.key, file=other)
+                problem = Problem("api.twice", message, msg("Give one of them another version."), Place(file=read.file))
+                read = ApiFile(path, read.file, None, (*read.problems, problem), read.hash)
+            files.append(read)
+        return files
+
+    def plans(self) -> Entries[Plan]:
+        return self._entries("plans.yaml", Plan)
+
+    def consumers(self) -> Entries[Consumer]:
+        return self._entries("consumers.yaml", Consumer)
+
+    def subscriptions(self) -> Entries[Subscription]:
+        return self._entries("subscriptions.yaml", Subscription)
+
+    def gateways(self) -> Entries[GatewayEntry]:
+        return self._entries("gateways.yaml", GatewayEntry)
+
+    def _cached(self, path: Path, read: Any) -> Any:
+        """What was read of a file, read anew when it changed; None where it is gone."""
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            self._known.pop(path, None)
+            return None
+        stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        known = self._known.get(path)
+        if known is None or known[0] != stamp:
+            known = self._known[path] = (stamp, read(path))
+        return known[1]
+
+    def _api(self, path: Path) -> ApiFile:
+        file = path.relative_to(self.root).as_posix()
+        data, lines, problems = _read(path, file)
+        api, hash = None, digest(data)
+        if not problems:
+            api, problems = _valid(data, Api, file, lines, "")
+        return ApiFile(path, file, api, tuple(problems), hash)
+
+    def _entries(self, file: str, model: type[C]) -> Entries[C]:
+        def read(path: Path) -> Entries[C]:
+            data, lines, problems = _read(path, file)
+            entries: dict[str, C] = {}
+            for id, raw in data.items() if not problems else ():
+                entry, found = _valid(raw, model, file, lines, id)
+                problems += found
+                if entry is not None:
+                    entries[id] = entry
+            return Entries(entries, tuple(problems), lines)
+
+        found: Entries[C] | None = self._cached(self.root / file, read)
+        return found or Entries()
+
+
+def _read(path: Path, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem]]:
+    """The content, the lines of its keys (dotted, as deep as two), and what is wrong with the YAML."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        data = yaml.load(text, Loader=yaml.CSafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        return (
+            {},
+            {},
+            [Problem("file.unreadable", msg("The file cannot be read: {reason}", reason=str(error)), None, Place(file=file))],
+        )
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        message = msg("The file is not valid YAML: {reason}", reason=str(getattr(error, "problem", None) or error))
+        return {}, {}, [Problem("file.yaml", message, None, Place(file=file, line=mark.line + 1 if mark else None))]
+    if data is None:
+        return {}, {}, []
+    if not isinstance(data, dict) or not isinstance(root, yaml.MappingNode) or not all(isinstance(key, str) for key in data):
+        message = msg("The file must hold names with values (“name: value”).")
+        return {}, {}, [Problem("file.form", message, None, Place(file=file, line=1))]
+    problems: list[Problem] = []
+    lines: dict[str, int] = {}
+    for key, value in root.value:
+        if key.value in lines:
+            message = msg("“{name}” stands here twice.", name=str(key.value))
+            problems.append(Problem("file.twice", message, None, Place(file=file, line=key.start_mark.line + 1)))
+        lines[str(key.value)] = key.start_mark.line + 1
+        if isinstance(value, yaml.MappingNode):
+            lines.update({f"{key.value}.{inner.value}": inner.start_mark.line + 1 for inner, _ in value.value})
+    return data, lines, problems
+
+
+def _valid(raw: Any, model: type[C], file: str, lines: Mapping[str, int], id: str) -> tuple[C | None, list[Problem]]:
+    """One entry as its model; problems name field and line as near as they are known."""
+    try:
+        return model.model_validate(raw), []
+    except ValidationError as error:
+        found = []
+        for problem in config_problems(error, model):
+            inner = (problem.place.field or "").removeprefix("config").lstrip(".")
+            field = ".".join(part for part in (id, inner) if part)
+            steps = field.split(".")
+            line = next((lines[".".join(steps[:n])] for n in range(len(steps), 0, -1) if ".".join(steps[:n]) in lines), None)
+            found.append(Problem(problem.code, problem.message, problem.fix, Place(file=file, line=line, field=field or None)))
+        return None, found

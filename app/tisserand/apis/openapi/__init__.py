@@ -1,0 +1,1 @@
+"""OpenAPI documents: lifted to 3.1, generated, checked, compared."""

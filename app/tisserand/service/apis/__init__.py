@@ -1,0 +1,1 @@
+"""The catalogue of APIs: what is offered, to whom, under which terms."""

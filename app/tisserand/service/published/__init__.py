@@ -1,0 +1,1 @@
+"""Published flows: each answers HTTP from a process of its own."""
