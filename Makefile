@@ -55,6 +55,7 @@ test: check ## all checks, then all tests; says at the end what was skipped for 
 
 servers: ## install the servers that tests start privately (autostart blocked), and a virtual screen
 	@packaging/system-packages.sh packaging/system-packages-servers.txt "the tests' servers"
+	@packaging/npm-tools.sh $(VENV)/npm-tools
 
 bench: setup ## speed and memory against other tools; writes tests/bench/reports/<date>.md
 	$(PY) tests/bench/run.py
