@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tisserand.service.alerts.remote import RemoteAlerts
     from tisserand.service.audit.remote import RemoteAudit
     from tisserand.service.figures.remote import RemoteFigures
+    from tisserand.service.gateways.remote import RemoteGateways
     from tisserand.service.inbox.remote import RemoteInbox
     from tisserand.service.keys.remote import RemoteKeys
     from tisserand.service.queue.remote import RemoteQueue
@@ -276,6 +277,12 @@ class HttpExecutor:
         from tisserand.service.waits.remote import RemoteWaits
 
         return RemoteWaits(self)
+
+    @cached_property
+    def gateways(self) -> RemoteGateways:
+        from tisserand.service.gateways.remote import RemoteGateways
+
+        return RemoteGateways(self)
 
     def close(self) -> None:
         self._session.close()

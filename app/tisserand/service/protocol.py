@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tisserand.service.alerts.calls import Alerts
     from tisserand.service.audit.calls import AuditLog
     from tisserand.service.figures.calls import Figures
+    from tisserand.service.gateways.calls import Gateways
     from tisserand.service.inbox.calls import Inbox
     from tisserand.service.keys.calls import Keys
     from tisserand.service.queue.calls import Queue
@@ -358,6 +359,10 @@ class Executor(Protocol):
     @property
     def waits(self) -> Waits:
         """What runs wait for: signals, decisions, moments."""
+
+    @property
+    def gateways(self) -> Gateways:
+        """Where APIs are pushed to, and their usage."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

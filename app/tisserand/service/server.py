@@ -24,6 +24,7 @@ from tisserand.service.alerts import routes as alerts
 from tisserand.service.audit import routes as audit
 from tisserand.service.documented import ARROW, LINES
 from tisserand.service.figures import routes as figures
+from tisserand.service.gateways import routes as gateways
 from tisserand.service.guard import App, Guard
 from tisserand.service.inbox import routes as inbox_routes
 from tisserand.service.keys import routes as keys
@@ -134,6 +135,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     alerts.add(api, executor)
     telemetry.add(api, executor)
     waits_routes.add(api, executor)
+    gateways.add(api, executor)
     return Guard(api, token)
 
 

@@ -30,11 +30,11 @@ class GatewayError(Exception):
         super().__init__("; ".join(each.message.text("en") for each in self.problems))
 
 
-def adapter_class(type: str) -> type[Gateway] | None:
+def adapter_class(kind: str) -> type[Gateway] | None:
     """The class of a type; None where there is no such type."""
-    if type not in ADAPTERS:
+    if kind not in ADAPTERS:
         return None
-    module, _, name = ADAPTERS[type].partition(":")
+    module, _, name = ADAPTERS[kind].partition(":")
     found: type[Gateway] = getattr(import_module(module), name)
     return found
 
