@@ -18,6 +18,7 @@ from tisserand.model.problem import Problem
 from tisserand.service.gateways.calls import Pushed
 from tisserand.service.gateways.holding import Holding, ended
 from tisserand.service.gateways.pushing import Audit, Pushing
+from tisserand.service.gateways.store import CREDENTIAL, header_digest
 from tisserand.texts import msg
 
 
@@ -68,7 +69,7 @@ class Following:
         expired; None where that is what is live already. Raises `Refused` and `NodeError` as a push does."""
         over = ended(holding.held, consumers, datetime.now(UTC))
         moved = _moved(holding.declared, addresses)
-        if not over and moved is None:
+        if not over and moved is None and not _other_credential(holding):
             self.problems.pop(gateway.name, None)
             return None
         if lost := sorted(holding.lost - over):
@@ -92,6 +93,14 @@ class Following:
         )  # fmt: skip
         self.problems.pop(gateway.name, None)
         return done
+
+
+def _other_credential(holding: Holding) -> bool:
+    """Whether published flows want to see another credential than was pushed."""
+    return any(
+        holding.held.beside.get(f"api/{key}", {}).get(CREDENTIAL) != header_digest(headers)
+        for key, headers in holding.declared.upstream_headers.items()
+    )
 
 
 def _moved(declared: Declared, addresses: Mapping[str, str]) -> Declared | None:

@@ -17,7 +17,7 @@ from tisserand.engine.launch import Refused, process_alive, process_started, ref
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.service.gateways.calls import Pushed
-from tisserand.service.gateways.store import Held, PushStore, header_digest
+from tisserand.service.gateways.store import CREDENTIAL, Held, PushStore, header_digest
 from tisserand.texts import Message, msg
 
 SHOWN = 5
@@ -51,7 +51,7 @@ class Wanted:
                 if isinstance(each, Jwt) and each.jwks in self.declared.jwks
             }
             if headers := self.declared.upstream_headers.get(api.key):
-                facts["upstream.credential"] = header_digest(headers)
+                facts[CREDENTIAL] = header_digest(headers)
             if facts:
                 found[f"api/{api.key}"] = facts
         return found

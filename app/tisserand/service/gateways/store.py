@@ -19,6 +19,9 @@ from tisserand.store import Store
 KEPT = 50
 """Of how many good pushes to a gateway the content is kept; who pushed when is kept for ever."""
 
+CREDENTIAL = "upstream.credential"
+"""In `Held.beside`: by what a published flow knows the gateway."""
+
 GOOD = ("done", "rolled back")
 _SQL_GOOD = "result IN ('done', 'rolled back')"
 
