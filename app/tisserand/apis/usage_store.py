@@ -16,6 +16,8 @@ from tisserand.apis.usage import BOUNDS_MS, UsageQuery, UsageRow, UsageSum, quan
 from tisserand.sdk.errors import NodeError
 from tisserand.store import Store
 
+FILE = "usage.sqlite"
+"""Its name, in the state of a workspace."""
 HOUR, DAY = 3600, 86_400
 REJECTED = (401, 403, 413, 429)
 """Answers that a gateway gives itself, because of who called or how often."""
@@ -124,16 +126,25 @@ class UsageStore(Store):
 
 
 def read(path: Path, query: UsageQuery) -> Iterator[tuple[str, UsageRow]]:
-    """The rows of a store that others may be writing, without opening it for writing; none where there is no store yet."""
+    """The rows of a store that others may be writing, without opening it for writing; none where there is no store yet. A `limit` of
+    0 gives all."""
     if not path.exists():
         return
     sql, values = _select(query)
+    values[-1] = query.limit or -1  # SQLite: no limit
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, timeout=30)) as db:
             for row in db.execute(sql, values):
                 yield _row(row)
     except sqlite3.DatabaseError as error:
         raise NodeError("The store “{path}” cannot be read: {reason}.", path=str(path), reason=str(error)) from None
+
+
+def plain(gateway: str, row: UsageRow) -> dict[str, Any]:
+    """A row as flows read it: the latencies as two quantiles, in ms."""
+    names = (*_KEY, "requests", "bytes_in", "bytes_out")
+    told = {name: gateway if name == "gateway" else getattr(row, name) for name in names}
+    return {**told, "p50": quantile(row.latency, 0.5), "p99": quantile(row.latency, 0.99)}
 
 
 def _count(db: sqlite3.Connection, rows: Sequence[UsageRow], now: float) -> None:

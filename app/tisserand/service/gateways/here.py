@@ -16,6 +16,7 @@ from tisserand.apis.gateways.kinds import FILE, GatewayError, adapter
 from tisserand.apis.model import ID, GatewayEntry
 from tisserand.apis.neutral import Declared
 from tisserand.apis.usage import UsageQuery, UsageRow, UsageSum
+from tisserand.apis.usage_store import FILE as USAGE
 from tisserand.apis.usage_store import UsageSource, UsageStore
 from tisserand.engine.launch import Refused, refusal
 from tisserand.model.problem import Problem
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     from tisserand.service.gateways.pushing import Audit
     from tisserand.service.local import LocalExecutor
 
-USAGE = "usage.sqlite"
 LARGEST_PAGE = 10_000
 
 
