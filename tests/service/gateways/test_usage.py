@@ -12,13 +12,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.service.gateways.conftest import call
+from tests.service.gateways.conftest import ID, call
 
 from tisserand.apis import periods
 from tisserand.apis.usage import BOUNDS_MS, UsageQuery, UsageRow
 from tisserand.apis.usage_store import UsageStore, read
 from tisserand.service.gateways.trends import trends
 from tisserand.service.protocol import Refused
+from tisserand.service.published.calls import PublishedInfo
+from tisserand.service.published.credential import gateway_credential
+from tisserand.workspace.secrets import secret_store
 
 HOUR = int(time.time()) // 3600 * 3600
 
@@ -320,29 +323,65 @@ def test_a_gateway_that_somebody_changed_is_not_overwritten_unasked(desk, execut
     assert executor.gateways.list()[0].problem is None and json.loads((desk.state / "keys.json").read_text()) == {}
 
 
-def test_a_flow_that_answers_elsewhere_is_followed(desk, executor, monkeypatch):
+class Flows:
+    """What `executor.published` tells, and a flow without a gateway that tells of its calls."""
+
+    name = "flow:direct@1"
+
+    def __init__(self):
+        self.serving = []
+        self.calls = []
+
+    def list(self):
+        return self.serving
+
+    def usage_sources(self):
+        return [self]
+
+    def usage(self, mark):
+        rows, at = self.calls, int(mark or 0)
+        return rows[at:], str(len(rows))
+
+
+def test_a_flow_that_answers_elsewhere_is_followed(desk, executor):
+    def answers(port, state="serving"):
+        flows.serving = [PublishedInfo("orders", "1", "flows/f.yaml", state, f"http://127.0.0.1:{port}")]
+
+    def target():
+        return desk.live()["api/orders@1"]["upstream"]["targets"][0]["url"]
+
     desk.api(upstream={"flow": "answers"})
-    addresses = {}
-    monkeypatch.setattr(executor.gateways.around, "addresses", lambda: dict(addresses))
-    credential = {"x-tisserand-gateway": "t-1"}
-    monkeypatch.setattr(executor.gateways.around, "credential", lambda: dict(credential))
+    executor.published = flows = Flows()
     with pytest.raises(Refused, match="does not answer yet"):
         executor.gateways.push("main")
-    addresses["orders@1"] = "http://127.0.0.1:4001"
+    answers(4001)
     executor.gateways.push("main", by="ann")
-    assert desk.live()["api/orders@1"]["upstream"]["targets"][0]["url"] == "http://127.0.0.1:4001"
-    assert json.loads((desk.state / "upstreams.json").read_text()) == {"orders@1": {"x-tisserand-gateway": "t-1"}}
-    addresses["orders@1"] = "http://127.0.0.1:4002"
+    credential = gateway_credential(ID)
+    assert target() == "http://127.0.0.1:4001" and len(credential) > 40
+    assert json.loads((desk.state / "upstreams.json").read_text()) == {"orders@1": {"x-tisserand-gateway": credential}}
+    answers(4002)
     executor.gateways.follow()
-    assert desk.live()["api/orders@1"]["upstream"]["targets"][0]["url"] == "http://127.0.0.1:4002"
+    assert target() == "http://127.0.0.1:4002"
     assert [(each.what, each.by) for each in executor.audit.entries() if each.what.startswith("gateway.")] == [
         ("gateway.pushed", ""), ("gateway.pushed", "ann"),
     ]  # fmt: skip
-    del addresses["orders@1"]
+    answers(4003, "starting")
     executor.gateways.follow()
     assert desk.applied() == 2
-    credential["x-tisserand-gateway"] = "t-2"
+    secret_store(ID).set("tisserand.gateway-credential", "another")
     executor.gateways.follow()
-    assert json.loads((desk.state / "upstreams.json").read_text()) == {"orders@1": credential} and desk.applied() == 3
+    assert json.loads((desk.state / "upstreams.json").read_text()) == {"orders@1": {"x-tisserand-gateway": "another"}}
     executor.gateways.follow()
     assert desk.applied() == 3
+    for path in (desk.root / ".tisserand").glob("*.sqlite*"):
+        assert credential.encode() not in path.read_bytes()
+
+
+def test_flows_without_a_gateway_tell_of_their_calls_themselves(desk, executor):
+    executor.published = flows = Flows()
+    flows.calls = [UsageRow(HOUR, "direct", "1", "POST /", "acme", "", 200, 2)]
+    assert executor.gateways.collect() == 1 and executor.gateways.collect() == 0
+    flows.calls.append(UsageRow(HOUR, "direct", "1", "POST /", "acme", "", 200, 3))
+    executor.gateways.collect()
+    (found,) = executor.gateways.usage(UsageQuery(by=("gateway", "api")))
+    assert (found.group, found.requests) == ({"gateway": "flow:direct@1", "api": "direct"}, 5)

@@ -10,10 +10,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tisserand.apis.catalogue.declaring import declared
 from tisserand.apis.catalogue.files import Catalogue
 from tisserand.apis.gateways.adapter import Change, Gateway, Plan
 from tisserand.apis.gateways.kinds import FILE, GatewayError, adapter
-from tisserand.apis.model import ID, GatewayEntry
+from tisserand.apis.model import ID, Consumer, GatewayEntry
 from tisserand.apis.neutral import Declared
 from tisserand.apis.usage import UsageQuery, UsageRow, UsageSum
 from tisserand.apis.usage_store import FILE as USAGE
@@ -23,7 +24,6 @@ from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.service.gateways.calls import GatewayInfo, Pushed
 from tisserand.service.gateways.collecting import Collecting
-from tisserand.service.gateways.declaring import Declaring
 from tisserand.service.gateways.following import Blocking, Following
 from tisserand.service.gateways.holding import Holdings, credential_values, credentials, ended, gone
 from tisserand.service.gateways.pushing import Pushing
@@ -153,7 +153,8 @@ class HereGateways:
 
     def sources(self) -> Sequence[UsageSource]:
         """All that tell of usage."""
-        return [gateway for gateway in self.gateways() if gateway.capabilities().usage]
+        told: Sequence[UsageSource] = [gateway for gateway in self.gateways() if gateway.capabilities().usage]
+        return [*told, *self.around.flow_usage()]
 
     def recover(self) -> bool:
         """Find out how pushes ended whose process died. False where a gateway cannot tell yet."""
@@ -170,17 +171,23 @@ class HereGateways:
         news = self.collect() > 0
         consumers = self._catalogue.consumers()
         for gateway in self.gateways():
-            holding = self._holdings.of(gateway.name, self.around.credential())
-            if holding is None:
-                continue
-            try:
-                blocked = self.blocking.look(gateway, holding, news)
-                addresses, audit = self.around.addresses(), self._audit(gateway.name, "")
-                self.following.look(gateway, holding, addresses, consumers.by_id, blocked, audit)
-            except Refused as refused:
-                self.following.problems[gateway.name] = refused.problems[0]
-            except NodeError as error:
-                self.following.problems[gateway.name] = Problem("gateway.failed", error.message, error.fix)
+            # What is done here starts from the last push: none may come in between.
+            with self.pushing.alone(gateway.name) as free:
+                if free:
+                    self._follow(gateway, consumers.by_id, news)
+
+    def _follow(self, gateway: Gateway, consumers: Mapping[str, Consumer], news: bool) -> None:
+        holding = self._holdings.of(gateway.name, self.around.credential())
+        if holding is None:
+            return
+        try:
+            blocked = self.blocking.look(gateway, holding, news)
+            audit = self._audit(gateway.name, "")
+            self.following.look(gateway, holding, self.around.addresses(), consumers, blocked, audit)
+        except Refused as refused:
+            self.following.problems[gateway.name] = refused.problems[0]
+        except NodeError as error:
+            self.following.problems[gateway.name] = Problem("gateway.failed", error.message, error.fix)
 
     # -- inside
 
@@ -200,9 +207,8 @@ class HereGateways:
 
     def declared(self, name: str) -> tuple[Declared, Sequence[Problem]]:
         """What a gateway is to hold, and what is wrong with it."""
-        declaring = Declaring(self._catalogue, name, self.around.now())
-        declared = declaring.declared()
-        return replace(declared, exhausted=self.blocking.exhausted(declared)), declaring.problems
+        found, problems = declared(self._catalogue, name, self.around.now())
+        return replace(found, exhausted=self.blocking.exhausted(found)), problems
 
     def _entry(self, name: str) -> GatewayEntry:
         found = self._catalogue.gateways()

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from tisserand.apis.catalogue.declaring import valid
 from tisserand.apis.model import Consumer
 from tisserand.apis.neutral import Declared, fingerprint
 from tisserand.service.gateways.calls import Pushed
-from tisserand.service.gateways.declaring import valid
 from tisserand.service.gateways.store import Held, PushStore
 
 Values = Callable[[Iterable[str]], Mapping[str, str]]

@@ -23,6 +23,9 @@ from tisserand.texts import Message, msg
 SHOWN = 5
 """Names in a sentence."""
 
+PATIENCE = 30.0
+"""Seconds that a push waits for what the executor does at the gateway by itself."""
+
 Audit = Callable[[str, Mapping[str, object]], None]
 """Called with what is about to be done, before it is."""
 
@@ -61,8 +64,10 @@ class Wanted:
         return digest([self.items, self.beside])
 
 
-_LOCKS: dict[tuple[str, str], threading.Lock] = {}
-"""Of this process: store and gateway → held while a push is under way."""
+_LOCKS: dict[tuple[str, str], threading.RLock] = {}
+"""Of this process: store and gateway → held by whoever changes the gateway."""
+_UNDER_WAY: set[tuple[str, str]] = set()
+"""Of those, where a push has begun."""
 _GUARD = threading.Lock()
 
 
@@ -122,11 +127,24 @@ class Pushing:
     def recover(self, gateway: Gateway) -> None:
         """Say of pushes whose process died how they ended: what is live tells it. Raises `NodeError` where that cannot be read."""
         for pushed, pid, started in self.store.begun(gateway.name):
-            if pid == os.getpid() and self._lock(gateway.name).locked():
-                continue
-            if pid != os.getpid() and process_alive(pid, started):
+            ours = pid == os.getpid()
+            if (self._key(gateway.name) in _UNDER_WAY) if ours else process_alive(pid, started):
                 continue
             self._settle_broken_off(gateway, pushed)
+
+    @contextmanager
+    def alone(self, name: str, wait: float = 0.0) -> Iterator[bool]:
+        """Nobody else in this process changes the gateway meanwhile. Gives False where somebody is doing so for longer than `wait`
+        seconds."""
+        with _GUARD:
+            lock = _LOCKS.setdefault(self._key(name), threading.RLock())
+        if not lock.acquire(timeout=wait):
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     # -- inside
 
@@ -207,20 +225,29 @@ class Pushing:
         )  # fmt: skip
         if number is None:
             raise self._busy(name)
+        _UNDER_WAY.add(self._key(name))
+        try:
+            self._apply(gateway, wanted, plan, before, number, "rolled back" if rollback else "done", note)
+        finally:
+            _UNDER_WAY.discard(self._key(name))
+        done = self.store.pushed(name, number)
+        assert done is not None  # it was written above
+        return done
+
+    def _apply(
+        self, gateway: Gateway, wanted: Wanted, plan: Plan, before: Live, number: int, result: str, note: Problem | None
+    ) -> None:
         try:
             revision = gateway.apply(wanted.declared, plan.changes)
         except NodeError as error:
             problem = Problem("gateway.failed", error.message, error.fix or self._serving(gateway, before))
-            self.store.settle(name, number, "failed", problem=problem)
+            self.store.settle(gateway.name, number, "failed", problem=problem)
             raise Refused([problem]) from error
         difference = self._difference(gateway, wanted.items)
         if difference is not None:
-            self.store.settle(name, number, "failed", revision, difference)
+            self.store.settle(gateway.name, number, "failed", revision, difference)
             raise Refused([difference])
-        self.store.settle(name, number, "rolled back" if rollback else "done", revision, note)
-        done = self.store.pushed(name, number)
-        assert done is not None  # it was written above
-        return done
+        self.store.settle(gateway.name, number, result, revision, note)
 
     def _serving(self, gateway: Gateway, before: Live) -> Message:
         """After a push that failed: what the gateway holds now."""
@@ -278,18 +305,14 @@ class Pushing:
     @contextmanager
     def _alone(self, gateway: Gateway) -> Iterator[None]:
         """One push to a gateway at a time: who comes second is told so."""
-        self.recover(gateway)
-        lock = self._lock(gateway.name)
-        if not lock.acquire(blocking=False):
-            raise self._busy(gateway.name)
-        try:
+        with self.alone(gateway.name, 0.0 if self._key(gateway.name) in _UNDER_WAY else PATIENCE) as free:
+            if not free:
+                raise self._busy(gateway.name)
+            self.recover(gateway)
             yield
-        finally:
-            lock.release()
 
-    def _lock(self, name: str) -> threading.Lock:
-        with _GUARD:
-            return _LOCKS.setdefault((str(self.store.path), name), threading.Lock())
+    def _key(self, name: str) -> tuple[str, str]:
+        return str(self.store.path), name
 
     @staticmethod
     def _busy(name: str) -> Refused:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tisserand.apis.catalogue.declaring import Surroundings
 from tisserand.apis.gateways.adapter import Place
+from tisserand.apis.usage_store import TellsUsage, UsageSource
 from tisserand.sdk.errors import NodeError
-from tisserand.service.gateways.declaring import Surroundings
+from tisserand.service.published.calls import CREDENTIAL_HEADER, Published
+from tisserand.service.published.credential import gateway_credential
 from tisserand.workspace import secrets
 from tisserand.workspace.folder import Workspace
 
@@ -52,11 +55,22 @@ class Around:
 
     def addresses(self) -> Mapping[str, str]:
         """API key → where its published flow answers now."""
-        return {}
+        serving = self._published.list() if self._published is not None else ()
+        return {f"{each.api}@{each.version}": each.address for each in serving if each.state == "serving" and each.address}
 
     def credential(self) -> Mapping[str, str]:
         """Headers by which published flows know a gateway."""
-        return {}
+        return {CREDENTIAL_HEADER: gateway_credential(self._workspace.id, self._secrets)} if self._published is not None else {}
+
+    def flow_usage(self) -> Sequence[UsageSource]:
+        """Published flows that no gateway stands before, which tell of their calls themselves."""
+        return self._published.usage_sources() if isinstance(self._published, TellsUsage) else ()
+
+    @property
+    def _published(self) -> Published | None:
+        """Where this executor serves flows."""
+        found: Published | None = getattr(self._executor, "published", None)
+        return found
 
     def _secret(self, reference: str) -> str:
         name = reference.removeprefix("secret:").strip()

@@ -37,7 +37,13 @@ class Surroundings:
     now: datetime
 
 
-class Declaring:
+def declared(catalogue: Catalogue, gateway: str, around: Surroundings) -> tuple[Declared, list[Problem]]:
+    """What one gateway is to hold, and all that is wrong: errors refuse a push."""
+    resolving = _Resolving(catalogue, gateway, around)
+    return resolving.declared(), resolving.problems
+
+
+class _Resolving:
     """Resolves a catalogue for one gateway, and finds all that is wrong on the way."""
 
     def __init__(self, catalogue: Catalogue, gateway: str, around: Surroundings) -> None:
