@@ -203,6 +203,19 @@ def test_a_rollback_brings_no_revoked_key_back(desk, executor):
     assert "acme/main" in done.problem.line() and json.loads((desk.state / "keys.json").read_text()) == {}
 
 
+def test_without_that_guard_a_revoked_key_would_come_back(desk, executor, monkeypatch):
+    from tisserand.service.gateways import here
+
+    desk.consumer("acme", "k-acme-2", "second")
+    executor.gateways.push("main")
+    desk.consumer("acme", "k-acme-2", "second", state="revoked")
+    desk.api(upstream={"targets": [{"url": "http://b"}]})
+    executor.gateways.push("main")
+    monkeypatch.setattr(here, "ended", lambda *_: frozenset())
+    executor.gateways.rollback("main")
+    assert json.loads((desk.state / "keys.json").read_text()) == {"acme/main": "k-acme-1", "acme/second": "k-acme-2"}
+
+
 def test_no_value_of_a_secret_is_kept(desk, executor):
     executor.gateways.push("main")
     executor.close()
@@ -241,6 +254,8 @@ def test_one_push_at_a_time(desk, executor, monkeypatch):
         assert go.wait(20)
         return whole(self, *args)
 
+    executor.gateways.push("main")
+    desk.api(upstream={"targets": [{"url": "http://b"}]})
     monkeypatch.setattr(FakeGateway, "apply", slow)
     results = []
     thread = threading.Thread(target=lambda: results.append(executor.gateways.push("main")))
@@ -251,11 +266,15 @@ def test_one_push_at_a_time(desk, executor, monkeypatch):
     other = LocalExecutor(desk.root)
     with pytest.raises(Refused, match="under way"):
         other.gateways.push("main")
+    other.gateways.follow()  # nor does what the executor does by itself come in between
+    assert not (desk.state / "blocked.json").exists()
     assert executor.gateways.plan("main").changes and executor.gateways.history("main")[0].result == "begun"
     other.close()
     go.set()
     thread.join(20)
-    assert results[0].result == "done" and len(executor.gateways.history("main")) == 1
+    assert results[0].result == "done" and len(executor.gateways.history("main")) == 2
+    executor.gateways.follow()
+    assert (desk.state / "blocked.json").exists()
 
 
 PUSH = """

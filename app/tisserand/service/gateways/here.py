@@ -135,9 +135,7 @@ class HereGateways:
             return self.store.usage(query)
 
     def collect(self, name: str = "") -> int:
-        if name:
-            return self._collected([self.gateway(name)])
-        return self._collected(self.sources())
+        return self.collecting.collect([self.gateway(name)] if name else self.sources())
 
     def usage_rows(self, query: UsageQuery) -> Sequence[UsageRow]:
         with _asked():
@@ -168,7 +166,8 @@ class HereGateways:
 
     def follow(self) -> None:
         """Once: collect usage, block and let in again, and keep true what was pushed."""
-        news = self.collect() > 0
+        sources = self.sources()
+        news = bool(sources) and self.collecting.collect(sources) > 0
         consumers = self._catalogue.consumers()
         for gateway in self.gateways():
             # What is done here starts from the last push: none may come in between.
@@ -248,9 +247,6 @@ class HereGateways:
             message = msg("Nothing was pushed to “{gateway}” before what is live now.", gateway=name)
             raise refusal("gateway.no_push", message, missing=True)
         return before
-
-    def _collected(self, sources: Sequence[UsageSource]) -> int:
-        return self.collecting.collect(sources)
 
     def _audit(self, name: str, by: str, **more: object) -> Audit:
         def note(what: str, data: Mapping[str, object]) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tisserand.service.periodic import Periodic
+
+if TYPE_CHECKING:
+    from tisserand.service.local import LocalExecutor
 
 
 class Attending(Periodic):
@@ -13,12 +18,20 @@ class Attending(Periodic):
     first = 0.5
     every = 1.0
 
-    _recovered = False
+    SLOWEST = 600.0
+    """Seconds between two passes at most, while something that nobody foresaw goes wrong in each: every time is reported."""
+
+    def __init__(self, executor: LocalExecutor) -> None:
+        super().__init__(executor)
+        self._recovered = False
 
     def work(self) -> None:
         gateways = self.executor.gateways
-        if not (self.executor.root / "gateways.yaml").exists():
-            return
-        if not self._recovered:
-            self._recovered = gateways.recover()
-        gateways.follow()
+        try:
+            if not self._recovered:
+                self._recovered = gateways.recover()
+            gateways.follow()
+        except BaseException:
+            vars(self)["every"] = min(self.every * 2, self.SLOWEST)
+            raise
+        vars(self).pop("every", None)
