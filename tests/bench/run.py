@@ -28,7 +28,21 @@ import psutil
 HERE = Path(__file__).resolve().parent
 REPORTS = HERE / "reports"
 
-BENCHES = ("model", "plan", "canvas", "peers", "grid", "window", "batch", "memory", "queue", "schedules", "mqtt", "journal", "gateways")
+BENCHES = (
+    "model",
+    "plan",
+    "canvas",
+    "peers",
+    "grid",
+    "window",
+    "batch",
+    "memory",
+    "queue",
+    "schedules",
+    "mqtt",
+    "journal",
+    "gateways",
+)
 """`bench_<name>.py`, each with `main(...)` that gives `{"title", "text", …}`, or prints, and gives the number of misses."""
 
 QUICK: dict[str, dict[str, Any]] = {
