@@ -11,6 +11,7 @@ from tisserand.apis.gateways.envoy.routes import (
     ADDRESSES,
     BUFFER,
     CORS,
+    FORWARDING,
     KEYS,
     LIMITS,
     LUA,
@@ -100,7 +101,7 @@ def keys(declared: Declared) -> Json:
         "@type": f"{TYPE}envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
         "credentials": credentials,
         "key_sources": [{"header": "x-api-key"}],
-        "forwarding": {"header": CONSUMER, "hide_credentials": True},
+        "forwarding": FORWARDING,
     }
 
 

@@ -27,6 +27,9 @@ LIMITS = "tisserand.limits"
 WINDOWS = 4
 """Rates that one plan may have."""
 
+FORWARDING: Json = {"header": CONSUMER, "hide_credentials": True}
+"""What becomes of a key: its owner is told, the key itself is not."""
+
 _TEMPLATE = re.compile(r"\{[^/{}]*\}")
 
 
@@ -51,6 +54,8 @@ def configuration(declared: Declared) -> Json:
 
 def _host(host: str, paths: Mapping[str, list[Json]]) -> Json:
     made: Json = {"name": host, "domains": ["*"] if host == "*" else [host, f"{host}:*"]}
+    # Without a route of its own, what is not there would be asked for a key.
+    nothing: Json = {"match": {"prefix": "/"}, "direct_response": {"status": 404}, "typed_per_filter_config": _nobody()}
     if paths:
         made["matcher"] = {
             "matcher_tree": {
@@ -58,9 +63,12 @@ def _host(host: str, paths: Mapping[str, list[Json]]) -> Json:
                     "name": "path",
                     "typed_config": {"@type": f"{TYPE}envoy.type.matcher.v3.HttpRequestHeaderMatchInput", "header_name": ":path"},
                 },
-                "prefix_match_map": {"map": {path: _list(routes) for path, routes in sorted(paths.items())}},
-            }
+                "prefix_match_map": {"map": {path: _list([*routes, nothing]) for path, routes in sorted(paths.items())}},
+            },
+            "on_no_match": _list([nothing]),
         }
+    else:
+        made["routes"] = [nothing]
     return made
 
 
@@ -116,7 +124,11 @@ def _proven(api: Api, operation: Operation | None, policies: Policies, declared:
     if keys:
         sources = [{each.place: each.name} for each in keys]
         guard = {
-            KEYS: {"@type": f"{TYPE}envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute", "key_sources": sources}
+            KEYS: {
+                "@type": f"{TYPE}envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute",
+                "key_sources": sources,
+                "forwarding": FORWARDING,
+            }
         }
         yield _forward(api, operation, policies, declared, match, guard)
     if not tokens and not keys:  # none of its ways can be proven here: nobody passes
@@ -189,9 +201,10 @@ def _preflight(api: Api, operation: Operation | None, cors: Cors, match: Json) -
     """Asked by browsers before the real request: answered by the CORS filter, before anybody is proven."""
     return {
         "match": match,
-        "direct_response": {"status": 403},  # what the filter does not answer comes from a page that may not call
+        # What the filter does not answer comes from a page that may not call: nobody is proven, so that nobody is let on.
+        "route": {"cluster": cluster_name(api)},
         "metadata": _metadata(api, operation),
-        "typed_per_filter_config": {CORS: _cors(cors), KEYS: _off(), TOKENS: _off(), SUBSCRIBED: _off()},
+        "typed_per_filter_config": {CORS: _cors(cors), KEYS: _off(), TOKENS: _off()},
     }
 
 
@@ -201,9 +214,14 @@ def _answer(api: Api, match: Json, status: int) -> Json:
         "match": match,
         "direct_response": {"status": status},
         "metadata": _metadata(api, None),
-        "typed_per_filter_config": {KEYS: _off(), TOKENS: _off(), SUBSCRIBED: _off()},
+        "typed_per_filter_config": _nobody(),
         **({"response_headers_to_add": [_header(*each) for each in _sunset(api).items()]} if _sunset(api) else {}),
     }
+
+
+def _nobody() -> Json:
+    """For answers that need no proof of who asks."""
+    return {KEYS: _off(), TOKENS: _off(), SUBSCRIBED: _off()}
 
 
 def _off() -> Json:
