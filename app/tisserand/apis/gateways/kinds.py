@@ -18,7 +18,9 @@ from tisserand.texts import msg
 
 FILE = "gateways.yaml"
 
-ADAPTERS: dict[str, str] = {}
+ADAPTERS: dict[str, str] = {
+    "envoy": "tisserand.apis.gateways.envoy.adapter:EnvoyGateway",
+}
 """Type → `module:Class`; a module is loaded when a gateway of its type is asked for."""
 
 
