@@ -19,6 +19,7 @@ from tisserand.texts import msg
 FILE = "gateways.yaml"
 
 ADAPTERS: dict[str, str] = {
+    "envoy": "tisserand.apis.gateways.envoy.adapter:EnvoyGateway",
     "traefik": "tisserand.apis.gateways.traefik.gateway:Traefik",
 }
 """Type → `module:Class`; a module is loaded when a gateway of its type is asked for."""
