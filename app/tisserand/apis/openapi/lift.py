@@ -223,11 +223,11 @@ def _body(parameters: list[Json], consumes: list[str]) -> Json:
         if schema.get("type") == "file":
             schema = {**schema, "type": "string", "format": "binary"}
         properties[str(each.get("name"))] = schema
-    schema: Json = {"type": "object", "properties": properties}
+    form: Json = {"type": "object", "properties": properties}
     required = [str(each.get("name")) for each in parameters if each.get("required")]
     if required:
-        schema["required"] = required
-    return {"content": {each: {"schema": schema} for each in media}}
+        form["required"] = required
+    return {"content": {each: {"schema": form} for each in media}}
 
 
 def _response(old: Json, produces: list[str]) -> Json:
