@@ -43,6 +43,12 @@ class Serving:
     max_body: int = 1_000_000
     """Bytes."""
     env: str | None = None
+    plans: Mapping[str, str] = field(default_factory=dict)
+    """Without a gateway: consumer → the plan that it calls under."""
+    own: str = ""
+    """SHA-256, hex, of the gateways' credential, also where no gateway is needed: with it the workspace itself may call, to test."""
+    base: str = ""
+    """What a gateway may leave in front of the paths, for example `/orders/v1`."""
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "keys": {digest: list(known) for digest, known in self.keys.items()}}
