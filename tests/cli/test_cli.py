@@ -39,6 +39,7 @@ COMMANDS = [
     "alerts",
     "audit",
     "retention",
+    "gateway",
     "connection",
     "secret",
     "serve",
