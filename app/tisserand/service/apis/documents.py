@@ -241,8 +241,8 @@ class Documents:
         return document
 
     def _beside(self, path: Path, name: str) -> Path:
-        place = (path.parent / name).resolve()
-        if not place.is_relative_to((self._catalogue.root / FOLDER).resolve()) or "\0" in name:
+        place = path.parent if "\0" in name else (path.parent / name).resolve()
+        if not place.is_relative_to((self._catalogue.root / FOLDER).resolve()) or place == path.parent:
             raise refusal("api.outside", msg("“{path}” lies outside the folder of APIs.", path=name[:200]), field="openapi")
         return place
 

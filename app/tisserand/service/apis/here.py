@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import ValidationError
 
@@ -31,11 +32,26 @@ if TYPE_CHECKING:
     from tisserand.service.local import LocalExecutor
 
 
+P, R = ParamSpec("P"), TypeVar("R")
+
+
+def _alone(change: Callable[Concatenate[HereApis, P], R]) -> Callable[Concatenate[HereApis, P], R]:
+    """Files are read, changed and written by one thread at a time."""
+
+    @wraps(change)
+    def alone(self: HereApis, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.changing:
+            return change(self, *args, **kwargs)
+
+    return alone
+
+
 class HereApis:
     """Implements `Apis`."""
 
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
+        self.changing = threading.RLock()
         self.catalogue = Catalogue(executor.root)
         self.index = Index(self.catalogue)
         self._documents = Documents(executor, self.catalogue)
@@ -73,6 +89,7 @@ class HereApis:
 
     # -- changing
 
+    @_alone
     def save(self, data: Mapping[str, Any], by: str = "") -> ApiDetail:
         given = dict(data)
         hash = str(given.pop("hash", "") or "")
@@ -96,6 +113,7 @@ class HereApis:
         self._changed()
         return self.get(api.id, api.version)
 
+    @_alone
     def remove(self, id: str, version: str, by: str = "") -> None:
         file = self._find(id, version)
         api = file.api
@@ -109,12 +127,14 @@ class HereApis:
             (file.path.parent / api.openapi).unlink(missing_ok=True)
         self._changed()
 
+    @_alone
     def set_document(self, id: str, version: str, text: str, by: str = "") -> ApiDetail:
         file = self._find(id, version)
         self._note("api.document", f"{id}@{version}", by)
         self._documents.set(file, text)
         return self.get(id, version)
 
+    @_alone
     def import_document(self, text: str, id: str = "", version: str = "", by: str = "") -> ApiDetail:
         api, document = self._documents.imported(text, id, version)
         if self._known(api.id, api.version) is not None:
@@ -127,6 +147,7 @@ class HereApis:
         writing.write_api(self.catalogue, api, path)
         return self.get(api.id, api.version)
 
+    @_alone
     def move(self, id: str, version: str, to: str, sunset: str = "", by: str = "") -> ApiDetail:
         file = self._find(id, version)
         api = file.api
@@ -153,6 +174,7 @@ class HereApis:
         self._changed()
         return self.get(id, version)
 
+    @_alone
     def publish_flow(self, request: PublishRequest) -> ApiDetail:
         suited = self._executor.published.suits(request.flow)
         if any(each.severity == "error" for each in suited.problems):
@@ -200,18 +222,21 @@ class HereApis:
 
     # -- terms
 
+    @_alone
     def save_entry(self, kind: Kind, id: str, data: Mapping[str, Any], by: str = "") -> None:
         with _sentences():
             self._note(f"{kind}.saved", id, by)
             self._terms.save(kind, id, data)
         self._changed()
 
+    @_alone
     def remove_entry(self, kind: Kind, id: str, by: str = "") -> None:
         with _sentences():
             self._note(f"{kind}.removed", id, by)
             self._terms.remove(kind, id)
         self._changed()
 
+    @_alone
     def subscribe(self, api: str, plan: str, consumer: str, version: str = "", by: str = "") -> str:
         with _sentences():
             self._executor.audit.note("subscription.made", f"{consumer}-{api}", {"plan": plan, "version": version}, by=by)
@@ -219,12 +244,14 @@ class HereApis:
         self._changed()
         return made
 
+    @_alone
     def decide(self, subscription: str, state: str, by: str = "") -> None:
         with _sentences():
             self._executor.audit.note("subscription.decided", subscription, {"state": state}, by=by)
             self._terms.decide(subscription, state, by)
         self._changed()
 
+    @_alone
     def issue(self, consumer: str, expires: str = "", replaces: str = "", overlap: str = "", by: str = "") -> Issued:
         now = datetime.now(UTC)
         with _sentences():
@@ -235,6 +262,7 @@ class HereApis:
         self._changed()
         return Issued(consumer, made.id, value, made.fingerprint, made.expires.isoformat() if made.expires else None)
 
+    @_alone
     def revoke(self, consumer: str, credential: str, by: str = "") -> None:
         with _sentences():
             self._executor.audit.note("credential.revoked", consumer, {"credential": credential}, by=by)

@@ -108,7 +108,7 @@ class Jobs(Store):
             if key is not None:
                 known = db.execute(
                     f"SELECT {_COLUMNS} FROM jobs WHERE consumer = ? AND node = ? AND key = ?",
-                    (consumer, node, key),  # noqa: S608
+                    (consumer, node, key),
                 ).fetchone()
                 if known is not None:
                     return Job(*known)
