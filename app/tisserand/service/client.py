@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from requests import Response
 
     from tisserand.service.alerts.remote import RemoteAlerts
+    from tisserand.service.apis.remote import RemoteApis
     from tisserand.service.audit.remote import RemoteAudit
     from tisserand.service.figures.remote import RemoteFigures
     from tisserand.service.gateways.remote import RemoteGateways
@@ -277,6 +278,12 @@ class HttpExecutor:
         from tisserand.service.waits.remote import RemoteWaits
 
         return RemoteWaits(self)
+
+    @cached_property
+    def apis(self) -> RemoteApis:
+        from tisserand.service.apis.remote import RemoteApis
+
+        return RemoteApis(self)
 
     @cached_property
     def gateways(self) -> RemoteGateways:

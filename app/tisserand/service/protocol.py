@@ -16,6 +16,7 @@ from tisserand.texts import Message
 
 if TYPE_CHECKING:
     from tisserand.service.alerts.calls import Alerts
+    from tisserand.service.apis.calls import Apis
     from tisserand.service.audit.calls import AuditLog
     from tisserand.service.figures.calls import Figures
     from tisserand.service.gateways.calls import Gateways
@@ -359,6 +360,10 @@ class Executor(Protocol):
     @property
     def waits(self) -> Waits:
         """What runs wait for: signals, decisions, moments."""
+
+    @property
+    def apis(self) -> Apis:
+        """The catalogue of APIs."""
 
     @property
     def gateways(self) -> Gateways:
