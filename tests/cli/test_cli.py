@@ -39,6 +39,7 @@ COMMANDS = [
     "alerts",
     "audit",
     "retention",
+    "api",
     "gateway",
     "connection",
     "secret",
