@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tisserand.service.figures.calls import Figures
     from tisserand.service.inbox.calls import Inbox
     from tisserand.service.keys.calls import Keys
+    from tisserand.service.published.calls import Published
     from tisserand.service.queue.calls import Queue
     from tisserand.service.retention.calls import Retention
     from tisserand.service.waits.calls import Waits
@@ -358,6 +359,10 @@ class Executor(Protocol):
     @property
     def waits(self) -> Waits:
         """What runs wait for: signals, decisions, moments."""
+
+    @property
+    def published(self) -> Published:
+        """Flows that answer requests."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

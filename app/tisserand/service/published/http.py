@@ -45,7 +45,21 @@ class Bounds:
 class Request:
     """One request. `refused` is an answer that was settled when its head had come."""
 
-    __slots__ = ("began", "body", "clock", "error", "headers", "keep", "length", "limit", "method", "refused", "size", "state", "target")
+    __slots__ = (
+        "began",
+        "body",
+        "clock",
+        "error",
+        "headers",
+        "keep",
+        "length",
+        "limit",
+        "method",
+        "refused",
+        "size",
+        "state",
+        "target",
+    )
 
     def __init__(self, began: float) -> None:
         self.began = began
