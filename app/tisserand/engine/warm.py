@@ -212,7 +212,8 @@ class WarmQuery:
         cursor.register("event", pa.table(arrays, schema=self._arrow))
         try:
             with (running or Running()).on(cursor):
-                return cursor.execute(self._sql).fetchall()
+                found: list[tuple[Any, ...]] = cursor.execute(self._sql).fetchall()
+                return found
         except duckdb.InterruptException:
             raise Stopped from None
         except duckdb.Error as error:

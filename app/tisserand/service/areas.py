@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tisserand.service.inbox.here import LocalInbox
     from tisserand.service.keys.here import HereKeys
     from tisserand.service.local import LocalExecutor
+    from tisserand.service.published.here import HerePublished
     from tisserand.service.queue.here import HereQueue
     from tisserand.service.retention.here import HereRetention
     from tisserand.service.schedule.here import LocalSchedules
@@ -40,6 +41,12 @@ class HereAreas:
         from tisserand.service.queue.here import HereQueue
 
         return HereQueue(self)
+
+    @cached_property
+    def published(self: LocalExecutor) -> HerePublished:  # type: ignore[misc]
+        from tisserand.service.published.here import HerePublished
+
+        return HerePublished(self)
 
     @cached_property
     def inbox(self: LocalExecutor) -> LocalInbox:  # type: ignore[misc]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tisserand.service.gateways.remote import RemoteGateways
     from tisserand.service.inbox.remote import RemoteInbox
     from tisserand.service.keys.remote import RemoteKeys
+    from tisserand.service.published.remote import RemotePublished
     from tisserand.service.queue.remote import RemoteQueue
     from tisserand.service.retention.remote import RemoteRetention
     from tisserand.service.schedule.remote import HttpSchedules
@@ -81,6 +82,12 @@ class HttpExecutor:
 
     def cancel(self, run: str, by: str = "") -> None:
         self.call("POST", f"/runs/{_part(run)}/cancel", params={"by": by})
+
+    @cached_property
+    def published(self) -> RemotePublished:
+        from tisserand.service.published.remote import RemotePublished
+
+        return RemotePublished(self)
 
     @cached_property
     def queue(self) -> RemoteQueue:

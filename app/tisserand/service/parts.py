@@ -28,6 +28,7 @@ def parts(executor: LocalExecutor, log: str | None = None) -> Sequence[Part]:
     from tisserand.service.inbox.hooks import Hooks
     from tisserand.service.inbox.listening import Listening
     from tisserand.service.keys.finishing import Finishing
+    from tisserand.service.published.part import Publishing
     from tisserand.service.queue.line import Line
     from tisserand.service.retention.part import Keeping
     from tisserand.service.schedule.clock import Clock
@@ -44,6 +45,7 @@ def parts(executor: LocalExecutor, log: str | None = None) -> Sequence[Part]:
         Listening(executor, hooks),
         Clock(executor),
         Waking(executor),
+        Publishing(executor),
         Finishing(executor),
         Ahead(executor),
         Keeping(executor),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tisserand.service.gateways.calls import Gateways
     from tisserand.service.inbox.calls import Inbox
     from tisserand.service.keys.calls import Keys
+    from tisserand.service.published.calls import Published
     from tisserand.service.queue.calls import Queue
     from tisserand.service.retention.calls import Retention
     from tisserand.service.waits.calls import Waits
@@ -368,6 +369,8 @@ class Executor(Protocol):
     @property
     def gateways(self) -> Gateways:
         """Where APIs are pushed to, and their usage."""
+    def published(self) -> Published:
+        """Flows that answer requests."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

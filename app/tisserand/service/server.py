@@ -32,6 +32,7 @@ from tisserand.service.keys import routes as keys
 from tisserand.service.listening import Server
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
+from tisserand.service.published import routes as published
 from tisserand.service.queue import routes as queue_routes
 from tisserand.service.retention import routes as retention
 from tisserand.service.schedule import routes as schedule_routes
@@ -138,6 +139,7 @@ def build(executor: LocalExecutor, token: str) -> App:
     waits_routes.add(api, executor)
     apis.add(api, executor)
     gateways.add(api, executor)
+    published.add(api, executor)
     return Guard(api, token)
 
 

@@ -14,7 +14,6 @@ import orjson
 
 from tisserand.model.schema import Schema
 from tisserand.service.published.asked import Fault
-from tisserand.service.published.operations import Operation
 from tisserand.texts import Message, msg
 
 JSON = b"application/json"
@@ -70,11 +69,11 @@ class Replying:
     """Writes the rows of one operation as JSON. Exact numbers are written with all their digits, moments as RFC 3339 has them in UTC,
     bytes as base64, and what is no number as null."""
 
-    def __init__(self, operation: Operation) -> None:
-        config = operation.answer
-        self._names, self._changed = operation.columns.names, _changed(operation.columns)
-        self._one, self._status, self._missing = config.form == "one", config.status, config.missing
-        self._headers = tuple((name.lower().encode(), value.encode()) for name, value in config.headers.items())
+    def __init__(self, config: Mapping[str, Any], columns: Schema) -> None:
+        """`config` is what the settings of the Reply dump."""
+        self._names, self._changed = columns.names, _changed(columns)
+        self._one, self._status, self._missing = config["form"] == "one", config["status"], config["missing"]
+        self._headers = tuple((name.lower().encode(), value.encode()) for name, value in config["headers"].items())
 
     def answer(self, rows: Sequence[Sequence[Any]], language: str, id: str) -> Answer:
         if self._one and not rows:

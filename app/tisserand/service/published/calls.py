@@ -106,6 +106,20 @@ class Suitability:
         return cls(problems, data["mode"], data["rowwise"], tuple(data["operations"]))
 
 
+@dataclass(frozen=True, slots=True)
+class AskedPage:
+    """The latest requests of one published flow, the newest first: each as `history.Asked` has it, with its `number`."""
+
+    requests: tuple[Mapping[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"requests": [dict(each) for each in self.requests]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AskedPage:
+        return cls(tuple(data["requests"]))
+
+
 class Published(Protocol):
     """Published flows of the workspace. They are published by the catalogue (`Apis.publish_flow`, `Apis.move`)."""
 
@@ -116,3 +130,6 @@ class Published(Protocol):
 
     def refresh(self) -> None:
         """The catalogue changed: start, change or end what must be."""
+
+    def requests(self, api: str, version: str, limit: int = 100, errors: bool = False, before: int | None = None) -> AskedPage:
+        """The latest requests, or the latest that went wrong; those with a number below `before`."""

@@ -33,7 +33,8 @@ class Ready:
 
     def __init__(self, operation: Operation, by_row: ByRow | None, query: WarmQuery | None) -> None:
         self.operation = operation
-        self.asking, self.replying = Asking(operation), Replying(operation)
+        self.asking = Asking(operation)
+        self.replying = Replying(operation.answer.model_dump(mode="json"), operation.columns)
         self.by_row, self.query = by_row, query
         self.largest: int = operation.request.largest.bytes
 

@@ -16,6 +16,7 @@ from tisserand.texts import msg
 
 _KEY = re.compile(f"{ID}@{VERSION}")
 
+HOST = "127.0.0.1"
 SERVE, ADDRESS, FAILURE, DOCUMENT = "serve.json", "address.json", "failure.json", "openapi.json"
 
 

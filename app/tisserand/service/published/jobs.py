@@ -56,6 +56,8 @@ class Job:
     sent: str
     rows: str
     """The rows of the event as plain JSON, for a run."""
+    reply: str
+    """For a run: the Reply, and its settings as JSON."""
     state: State
     created: float
     finished: float | None
@@ -80,7 +82,8 @@ class Jobs(Store):
         """
         CREATE TABLE jobs (
             number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, node TEXT NOT NULL, operation TEXT NOT NULL, consumer TEXT NOT NULL,
-            way TEXT NOT NULL, sent TEXT NOT NULL, rows TEXT NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', created REAL NOT NULL,
+            way TEXT NOT NULL, sent TEXT NOT NULL, rows TEXT NOT NULL, reply TEXT NOT NULL,
+            state TEXT NOT NULL DEFAULT 'waiting', created REAL NOT NULL,
             finished REAL, run TEXT, status INTEGER, kind TEXT NOT NULL DEFAULT '', headers TEXT NOT NULL DEFAULT '[]', body BLOB,
             trace TEXT NOT NULL DEFAULT '', fingerprint TEXT NOT NULL DEFAULT '', key TEXT, owner INTEGER, owner_started REAL
         );
@@ -98,6 +101,7 @@ class Jobs(Store):
         way: str,
         sent: Sent,
         rows: str,
+        reply: str,
         key: str | None,
         fingerprint: str,
         trace: str,
@@ -106,16 +110,13 @@ class Jobs(Store):
         id = secrets.token_hex(16)
         with self.writing("job.accepted") as db:
             if key is not None:
-                known = db.execute(
-                    f"SELECT {_COLUMNS} FROM jobs WHERE consumer = ? AND node = ? AND key = ?",
-                    (consumer, node, key),
-                ).fetchone()
+                known = db.execute(_BY_KEY, (consumer, node, key)).fetchone()
                 if known is not None:
                     return Job(*known)
             db.execute(
-                "INSERT INTO jobs (id, node, operation, consumer, way, sent, rows, created, key, fingerprint, trace) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (id, node, operation, consumer, way, sent.text(), rows, time.time(), key, fingerprint, trace),
+                "INSERT INTO jobs (id, node, operation, consumer, way, sent, rows, reply, created, key, fingerprint, trace) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (id, node, operation, consumer, way, sent.text(), rows, reply, time.time(), key, fingerprint, trace),
             )
         job = self.job(id)
         assert job is not None
@@ -166,4 +167,5 @@ class Jobs(Store):
                 db.execute("DELETE FROM jobs WHERE finished < ?", (time.time() - KEPT,))
 
 
-_COLUMNS = "id, node, operation, consumer, way, sent, rows, state, created, finished, run, status, kind, headers, body, trace, fingerprint"
+_COLUMNS = "id, node, operation, consumer, way, sent, rows, reply, state, created, finished, run, status, kind, headers, body, trace, fingerprint"
+_BY_KEY = f"SELECT {_COLUMNS} FROM jobs WHERE consumer = ? AND node = ? AND key = ?"  # noqa: S608 - no text of others

@@ -41,9 +41,16 @@ class Later:
             json.dumps([dict(sent.path), sent.query.decode("latin-1")]).encode() + b"\n" + sent.body
         ).hexdigest()
         plain = json.dumps(plain_rows(operation.event, rows)) if way == "run" else ""
-        job = await self.loop.run_in_executor(
-            self._disk, self._jobs.accept, operation.node, operation.name, consumer, way, sent, plain, key, fingerprint, trace
+        reply = (
+            json.dumps({"node": operation.reply, "takes": operation.takes, **operation.answer.model_dump(mode="json")})
+            if way == "run"
+            else ""
         )
+
+        def keep() -> Job:
+            return self._jobs.accept(operation.node, operation.name, consumer, way, sent, plain, reply, key, fingerprint, trace)
+
+        job = await self.loop.run_in_executor(self._disk, keep)
         if self.work is not None:
             self.work.more.set()
         return job if job.fingerprint == fingerprint else None

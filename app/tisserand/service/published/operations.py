@@ -40,7 +40,9 @@ class Operation:
     way: Literal["direct", "run"]
     """Worked out by the process that answers, or by a run of the flow."""
     why: tuple[Problem, ...] = ()
-    """What makes it a run, or slow."""
+    """What makes it a run."""
+    takes: tuple[str, ...] = ()
+    """The parameters of the flow that take their values from the request."""
 
     @property
     def name(self) -> str:
@@ -97,10 +99,11 @@ def operations(resolution: Resolution) -> tuple[list[Operation], list[Problem]]:
 
 def _operation(resolution: Resolution, request: ResolvedNode, reply: ResolvedNode, before: frozenset[str]) -> Operation:
     source = reply.inputs["table"][0]
+    takes = tuple(sorted(set(resolution.flow.parameters) & set(request.schemas["event"].names)))
     why = [
         *_effects(resolution, request, reply, before),
         *(problem for name in sorted(before) for problem in _slow(resolution.nodes[name])),
-        *_given(resolution.flow, request),
+        *_given(request, takes),
     ]
     return Operation(
         request.id,
@@ -112,6 +115,7 @@ def _operation(resolution: Resolution, request: ResolvedNode, reply: ResolvedNod
         resolution.nodes[source[0]].schemas[source[1]],
         "run" if why else "direct",
         tuple(why),
+        takes,
     )
 
 
@@ -162,10 +166,11 @@ def ready(node: ResolvedNode) -> bool:
     return bool(instance.columns_in_settings or (node.type.kind.startswith("file.read") and hasattr(node.config, "path")))
 
 
-def _given(flow: Flow, request: ResolvedNode) -> Iterator[Problem]:
-    names = sorted(set(flow.parameters) & set(request.schemas["event"].names))
+def _given(request: ResolvedNode, names: tuple[str, ...]) -> Iterator[Problem]:
     if names:
-        message = msg("Parameters of the flow take their values from the request: {names}. Only a run does that.", names=names)
+        message = msg(
+            "Parameters of the flow take their values from the request: {names}. Only a run does that.", names=list(names)
+        )
         yield _warning("published.parameters", message, request)
 
 

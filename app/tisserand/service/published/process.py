@@ -28,7 +28,7 @@ from tisserand.service import crash
 from tisserand.service.published.answering import Answering
 from tisserand.service.published.calls import Serving
 from tisserand.service.published.compiled import Compiled
-from tisserand.service.published.folder import ADDRESS, DOCUMENT, FAILURE, folder_of, read, serving_of, write
+from tisserand.service.published.folder import ADDRESS, DOCUMENT, FAILURE, HOST, folder_of, read, serving_of, write
 from tisserand.service.published.history import History
 from tisserand.service.published.http import Listener
 from tisserand.service.published.jobs import FILE as JOBS
@@ -37,7 +37,6 @@ from tisserand.service.published.working import Failing, JobWork
 from tisserand.store import StoreError
 from tisserand.texts import msg
 
-HOST = "127.0.0.1"
 LOOK = 0.2
 """Seconds between two looks at `serve.json`."""
 DRAIN = 2.0
