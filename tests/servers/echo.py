@@ -56,7 +56,7 @@ def running(name: str = "one") -> Iterator[Echo]:
             self.end_headers()
             self.wfile.write(data)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = _answer
+        do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_OPTIONS = do_HEAD = _answer  # noqa: N815 - the library's names
 
         def log_message(self, *_: object) -> None:
             pass

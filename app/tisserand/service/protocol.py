@@ -369,6 +369,8 @@ class Executor(Protocol):
     @property
     def gateways(self) -> Gateways:
         """Where APIs are pushed to, and their usage."""
+
+    @property
     def published(self) -> Published:
         """Flows that answer requests."""
 
