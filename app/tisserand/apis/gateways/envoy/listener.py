@@ -82,17 +82,19 @@ def listener(settings: EnvoySettings, folder: Path, port: int, filters: list[Jso
         "path_with_escaped_slashes_action": "REJECT_REQUEST",
         "server_header_transformation": "PASS_THROUGH",
         "request_headers_timeout": f"{settings.header_timeout.seconds:.3f}s",
+        "request_timeout": f"{settings.request_timeout.seconds:.3f}s",
         "stream_idle_timeout": f"{settings.idle_timeout.seconds:.3f}s",
         "common_http_protocol_options": {
             "idle_timeout": f"{settings.idle_timeout.seconds:.3f}s",
-            "headers_with_underscores_action": "REJECT_REQUEST",
         },
+        # Nobody may tell the gateway how to retry, or for how long to wait (x-envoy-…).
+        "internal_address_config": {},
         "early_header_mutation_extensions": [
             {
                 "name": "ours",
                 "typed_config": {
                     "@type": f"{TYPE}envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation",
-                    "mutations": [{"remove": name} for name in OURS],
+                    "mutations": [{"remove_on_match": {"key_matcher": {"safe_regex": {"regex": _spoofed()}}}}],
                 },
             }
         ],
@@ -128,17 +130,9 @@ def listener(settings: EnvoySettings, folder: Path, port: int, filters: list[Jso
     }
 
 
-def certificate(settings: EnvoySettings, root: Path) -> Json:
-    """The certificate as a secret of its own, whose files are watched."""
-    assert settings.tls is not None
-    return {
-        "@type": f"{TYPE}envoy.extensions.transport_sockets.tls.v3.Secret",
-        "name": "certificate",
-        "tls_certificate": {
-            "certificate_chain": {"filename": str((root / settings.tls.certificate).resolve())},
-            "private_key": {"filename": str((root / settings.tls.key).resolve())},
-        },
-    }
+def _spoofed() -> str:
+    """Headers that only the gateway may set, also with underscores: many services do not tell `_` from `-`."""
+    return "|".join(name.replace("-", "[-_]") for name in OURS)
 
 
 def _path(path: Path, folder: Path) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -20,10 +21,11 @@ def ecds(name: str) -> str:
 
 def short(path: Path) -> Path:
     """A path for a Unix socket (at most 107 bytes): itself, or one in the folder for temporary files that is named after it."""
-    if len(os.fsencode(path)) < 100:
+    if len(os.fsencode(path)) < 100 or os.name == "nt":
         return path
     place = Path(tempfile.gettempdir()) / f"tisserand-{os.getuid()}"
     place.mkdir(mode=0o700, exist_ok=True)
-    if place.stat().st_uid != os.getuid():
+    known = place.lstat()
+    if not stat.S_ISDIR(known.st_mode) or known.st_uid != os.getuid() or known.st_mode & 0o077:
         raise NodeError("“{folder}” belongs to somebody else.", folder=str(place))
     return place / f"{hashlib.sha256(os.fsencode(path)).hexdigest()[:24]}.sock"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -9,14 +10,15 @@ from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import urlsplit
 
-from tisserand.apis.gateways.envoy.settings import CONSUMER, METADATA, PLAN, ROUTES, SUBJECT, TYPE
-from tisserand.apis.model import Api, ApiKey, Cors, Jwt, Open, Operation, Policies
+from tisserand.apis.gateways.envoy.settings import CONSUMER, METADATA, ROUTES, SUBJECT, TYPE
+from tisserand.apis.model import Api, ApiKey, Basic, Cors, Jwt, Open, Operation, Policies
 from tisserand.apis.neutral import Declared, digest
 
 Json = dict[str, Any]
 
 LUA = "envoy.filters.http.lua"
 KEYS = "envoy.filters.http.api_key_auth"
+PASSWORDS = "tisserand.passwords"
 TOKENS = "envoy.filters.http.jwt_authn"
 SUBSCRIBED = "tisserand.subscribed"
 ADDRESSES = "tisserand.addresses"
@@ -24,11 +26,11 @@ CORS = "envoy.filters.http.cors"
 BUFFER = "envoy.filters.http.buffer"
 LIMITS = "tisserand.limits"
 
-WINDOWS = 4
-"""Rates that one plan may have."""
-
 FORWARDING: Json = {"header": CONSUMER, "hide_credentials": True}
 """What becomes of a key: its owner is told, the key itself is not."""
+
+PROOFS = (KEYS, PASSWORDS, TOKENS)
+"""The filters that prove who calls. All of them are on, unless a route says which one it wants."""
 
 _TEMPLATE = re.compile(r"\{[^/{}]*\}")
 
@@ -38,7 +40,7 @@ def configuration(declared: Declared) -> Json:
     hosts: dict[str, dict[str, list[Json]]] = {"*": {}}
     for api in sorted(declared.apis, key=lambda each: (each.route.versioning == "none", each.key)):
         made = list(_routes(api, declared))
-        for host in api.route.hosts or ["*"]:
+        for host in dict.fromkeys(each.lower() for each in api.route.hosts or ["*"]):
             hosts.setdefault(host, {}).setdefault(api.path, []).extend(made)
     everywhere = hosts["*"]
     for host, paths in hosts.items():
@@ -49,11 +51,12 @@ def configuration(declared: Declared) -> Json:
         "@type": f"{TYPE}envoy.config.route.v3.RouteConfiguration",
         "name": ROUTES,
         "virtual_hosts": [_host(host, paths) for host, paths in sorted(hosts.items())],
+        "ignore_port_in_host_matching": True,
     }
 
 
 def _host(host: str, paths: Mapping[str, list[Json]]) -> Json:
-    made: Json = {"name": host, "domains": ["*"] if host == "*" else [host, f"{host}:*"]}
+    made: Json = {"name": host, "domains": [host]}
     # Without a route of its own, what is not there would be asked for a key.
     nothing: Json = {"match": {"prefix": "/"}, "direct_response": {"status": 404}, "typed_per_filter_config": _nobody()}
     if paths:
@@ -63,13 +66,19 @@ def _host(host: str, paths: Mapping[str, list[Json]]) -> Json:
                     "name": "path",
                     "typed_config": {"@type": f"{TYPE}envoy.type.matcher.v3.HttpRequestHeaderMatchInput", "header_name": ":path"},
                 },
-                "prefix_match_map": {"map": {path: _list([*routes, nothing]) for path, routes in sorted(paths.items())}},
+                "prefix_match_map": {"map": {path: _list([*_under(path, paths), nothing]) for path in sorted(paths)}},
             },
             "on_no_match": _list([nothing]),
         }
     else:
         made["routes"] = [nothing]
     return made
+
+
+def _under(path: str, paths: Mapping[str, list[Json]]) -> list[Json]:
+    """The routes of a path, and behind them those of shorter ones that its beginning fits: Envoy looks at one list only."""
+    shorter = [path[:end] for end in range(len(path), 1, -1) if path[:end] in paths]
+    return [route for each in shorter for route in paths[each]]
 
 
 def _list(routes: list[Json]) -> Json:
@@ -105,15 +114,15 @@ def _routes(api: Api, declared: Declared) -> Iterator[Json]:
 
 def _proven(api: Api, operation: Operation | None, policies: Policies, declared: Declared, match: Json) -> Iterator[Json]:
     """One route for each way to prove who calls."""
-    opened = any(isinstance(each, Open) for each in api.security)
+    opened = any(isinstance(each, Open) and each.approved_by.strip() for each in api.security)
     tokens = [each for each in api.security if isinstance(each, Jwt)]
     keys = [each for each in api.security if isinstance(each, ApiKey)]
     if opened:
         yield _forward(api, operation, policies, declared, match, {})
         return
+    passwords = any(isinstance(each, Basic) for each in api.security)
     if tokens:
-        bearer = {"name": "authorization", "string_match": {"prefix": "Bearer ", "ignore_case": True}}
-        only = match if not keys else {**match, "headers": [*match["headers"], bearer]}
+        only = _with_scheme(match, "Bearer") if keys or passwords else match
         guard: Json = {
             TOKENS: {
                 "@type": f"{TYPE}envoy.extensions.filters.http.jwt_authn.v3.PerRouteConfig",
@@ -121,18 +130,29 @@ def _proven(api: Api, operation: Operation | None, policies: Policies, declared:
             }
         }
         yield _forward(api, operation, policies, declared, only, guard)
+    if passwords:
+        guard = {PASSWORDS: _asking([{"header": "authorization"}])}
+        yield _forward(api, operation, policies, declared, _with_scheme(match, "Basic") if keys else match, guard)
     if keys:
-        sources = [{each.place: each.name} for each in keys]
-        guard = {
-            KEYS: {
-                "@type": f"{TYPE}envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute",
-                "key_sources": sources,
-                "forwarding": FORWARDING,
-            }
-        }
-        yield _forward(api, operation, policies, declared, match, guard)
-    if not tokens and not keys:  # none of its ways can be proven here: nobody passes
+        sources: list[Json] = [{each.place: each.name} for each in keys]
+        yield _forward(api, operation, policies, declared, match, {KEYS: _asking(sources)})
+    if not tokens and not keys and not passwords:  # none of its ways can be proven here: nobody passes
         yield _answer(api, match, 401)
+
+
+def _with_scheme(match: Json, scheme: str) -> Json:
+    """Of the requests those whose credential is of one scheme (RFC 9110, 11.1)."""
+    named = {"name": "authorization", "string_match": {"prefix": f"{scheme} ", "ignore_case": True}}
+    return {**match, "headers": [*match["headers"], named]}
+
+
+def _asking(sources: list[Json]) -> Json:
+    """Where a key stands; the keys themselves are the same for all routes."""
+    return {
+        "@type": f"{TYPE}envoy.extensions.filters.http.api_key_auth.v3.ApiKeyAuthPerRoute",
+        "key_sources": sources,
+        "forwarding": FORWARDING,
+    }
 
 
 def requirement(tokens: list[Jwt]) -> str:
@@ -142,7 +162,7 @@ def requirement(tokens: list[Jwt]) -> str:
 
 def _forward(api: Api, operation: Operation | None, policies: Policies, declared: Declared, match: Json, guard: Json) -> Json:
     filters: Json = dict(guard)
-    for name in (KEYS, TOKENS):
+    for name in PROOFS:
         if name not in guard:
             filters[name] = _off()
     if not guard:
@@ -168,7 +188,8 @@ def _forward(api: Api, operation: Operation | None, policies: Policies, declared
         "timeout": f"{upstream.timeout.seconds:.3f}s",
         "auto_host_rewrite": True,
         "regex_rewrite": {"pattern": {"regex": f"^{front}(.*)$"}, "substitution": f"{_substitution(base)}/\\1"},
-        "rate_limits": [{"actions": _counted(api, window)} for window in range(WINDOWS)],
+        # A service that says nothing for longer than that has run into its time limit already.
+        "idle_timeout": f"{upstream.timeout.seconds + 5:.3f}s",
     }
     if upstream.retries:
         action["retry_policy"] = {
@@ -178,23 +199,13 @@ def _forward(api: Api, operation: Operation | None, policies: Policies, declared
         }
     made: Json = {"match": match, "route": action, "metadata": _metadata(api, operation), "typed_per_filter_config": filters}
     set_request = {**policies.request_headers.set, **declared.upstream_headers.get(api.key, {})}
-    made["request_headers_to_add"] = [_header(name, value) for name, value in sorted(set_request.items())]
+    made["request_headers_to_add"] = [added(name, value) for name, value in sorted(set_request.items())]
     made["request_headers_to_remove"] = sorted({*policies.request_headers.remove, SUBJECT})
     made["response_headers_to_add"] = [
-        _header(name, value) for name, value in sorted({**policies.response_headers.set, **_sunset(api)}.items())
+        added(name, value) for name, value in sorted({**policies.response_headers.set, **_sunset(api)}.items())
     ]
     made["response_headers_to_remove"] = sorted(policies.response_headers.remove)
     return {name: value for name, value in made.items() if value}
-
-
-def _counted(api: Api, window: int) -> list[Json]:
-    """By what the calls within one rate of a plan are counted."""
-    return [
-        {"generic_key": {"descriptor_key": "window", "descriptor_value": str(window)}},
-        {"generic_key": {"descriptor_key": "api", "descriptor_value": api.id}},
-        {"request_headers": {"header_name": PLAN, "descriptor_key": "plan"}},
-        {"request_headers": {"header_name": CONSUMER, "descriptor_key": "consumer"}},
-    ]
 
 
 def _preflight(api: Api, operation: Operation | None, cors: Cors, match: Json) -> Json:
@@ -204,7 +215,7 @@ def _preflight(api: Api, operation: Operation | None, cors: Cors, match: Json) -
         # What the filter does not answer comes from a page that may not call: nobody is proven, so that nobody is let on.
         "route": {"cluster": cluster_name(api)},
         "metadata": _metadata(api, operation),
-        "typed_per_filter_config": {CORS: _cors(cors), KEYS: _off(), TOKENS: _off()},
+        "typed_per_filter_config": {CORS: _cors(cors), **{name: _off() for name in PROOFS}},
     }
 
 
@@ -215,13 +226,13 @@ def _answer(api: Api, match: Json, status: int) -> Json:
         "direct_response": {"status": status},
         "metadata": _metadata(api, None),
         "typed_per_filter_config": _nobody(),
-        **({"response_headers_to_add": [_header(*each) for each in _sunset(api).items()]} if _sunset(api) else {}),
+        **({"response_headers_to_add": [added(*each) for each in _sunset(api).items()]} if _sunset(api) else {}),
     }
 
 
 def _nobody() -> Json:
     """For answers that need no proof of who asks."""
-    return {KEYS: _off(), TOKENS: _off(), SUBSCRIBED: _off()}
+    return {name: _off() for name in (*PROOFS, SUBSCRIBED)}
 
 
 def _off() -> Json:
@@ -270,7 +281,8 @@ def _substitution(text: str) -> str:
     return text.replace("\\", "\\\\")
 
 
-def _header(name: str, value: str) -> Json:
+def added(name: str, value: str) -> Json:
+    """A header that replaces what is there."""
     # A percent sign begins a command of Envoy's; what people write is only text.
     return {"header": {"key": name, "value": value.replace("%", "%%")}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
 
@@ -316,8 +328,8 @@ def _addresses(policies: Policies) -> Json:
 
 
 def _network(text: str) -> Json:
-    address, _slash, bits = text.partition("/")
-    return {"address_prefix": address, "prefix_len": int(bits) if bits else (128 if ":" in address else 32)}
+    network = ipaddress.ip_network(text, strict=False)
+    return {"address_prefix": str(network.network_address), "prefix_len": network.prefixlen}
 
 
 def cluster_name(api: Api) -> str:

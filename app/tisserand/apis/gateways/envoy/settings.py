@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from tisserand.sdk.config import Config, Unit
-from tisserand.sdk.fields import Duration, Size
+from tisserand.sdk.fields import Duration, FilePath, Secret, Size
 
 TYPE = "type.googleapis.com/"
 
@@ -25,12 +26,20 @@ METADATA = "tisserand"
 
 
 class Tls(Config):
-    """The gateway's own certificate. Changed files are taken up within seconds."""
+    """The gateway’s own certificate. A new one is taken up within seconds, without a restart."""
 
-    certificate: str
-    """PEM file of the workspace: the certificate and those that vouch for it."""
-    key: str
-    """PEM file of the workspace with the private key; readable by its owner only."""
+    certificate: FilePath
+    """PEM file: the certificate, and those that vouch for it."""
+    key: FilePath = FilePath("")
+    """PEM file with its private key, where that is no secret of the workspace."""
+    key_secret: Secret = Secret("")
+    """The private key as a secret of the workspace."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> Tls:
+        if bool(self.key) == bool(self.key_secret):
+            raise PydanticCustomError("tls_key", "Name either the file of the private key or its secret.")
+        return self
 
 
 class EnvoySettings(Config):
@@ -43,11 +52,15 @@ class EnvoySettings(Config):
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     """Threads that serve requests. Rates are counted over all of them."""
     tls: Tls | None = None
+    authorities: FilePath = FilePath("")
+    """PEM file with the certificates that vouch for upstreams; empty: those that this system trusts."""
     trusted_hops: int = Field(0, ge=0, le=10)
     """Proxies before the gateway whose `X-Forwarded-For` is believed, for rules about addresses."""
     log_size: Size = Size("64MB")
-    """The access log is begun anew at this size, once its usage was counted."""
+    """How much of the access log is kept. What was not counted yet is kept four times as long."""
     header_timeout: Annotated[Duration, Unit("s")] = Duration("10s")
     """How long a caller may take to send the head of a request."""
+    request_timeout: Annotated[Duration, Unit("s")] = Duration("60s")
+    """How long a caller may take to send a whole request."""
     idle_timeout: Annotated[Duration, Unit("s")] = Duration("60s")
     """How long a connection may stand idle."""

@@ -26,6 +26,12 @@ REASONS: dict[int, tuple[str, str]] = {
 """Status → title and detail. English, as APIs are; the status is what programs go by."""
 
 
+CHALLENGE: Json = {
+    "header": {"key": "www-authenticate", "value": 'ApiKey realm="gateway"'},
+    "append_action": "ADD_IF_ABSENT",
+}
+
+
 def mappers() -> list[Json]:
     """For answers of the gateway itself only: those of upstreams go through as they are."""
     return [
@@ -39,6 +45,8 @@ def mappers() -> list[Json]:
                 "json_format": {"type": "about:blank", "title": title, "status": status, "detail": detail},
                 "content_type": "application/problem+json",
             },
+            # What every 401 must say (RFC 9110, 11.6.1); the filter of tokens says it itself.
+            **({"headers_to_add": [CHALLENGE]} if status == 401 else {}),
         }
         for status, (title, detail) in REASONS.items()
     ]
