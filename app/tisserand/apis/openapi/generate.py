@@ -82,10 +82,10 @@ def _operation(api: Api, told: Mapping[str, Any], schemas: Json, tag: str, taken
     body = list(told.get("body") or ())
     if body:
         schema = f"{_pascal(name)}Request"
-        schemas[schema] = _object(body)
+        schemas[schema] = _nested(body)
         reference: Json = {"$ref": f"#/components/schemas/{schema}"}
-        example: Any = _example(body)
-        if told.get("many"):
+        example: Any = _nested_example(body)
+        if told.get("array"):
             reference, example = {"type": "array", "items": reference}, [example]
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference, "example": example}}}
     made["responses"] = {
@@ -160,6 +160,42 @@ def _object(columns: Sequence[Mapping[str, Any]], answer: bool = False) -> Json:
         properties[_column(each)] = schema
     required = [_column(each) for each in columns if answer or each.get("required")]
     return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+
+
+def _nested(columns: Sequence[Mapping[str, Any]], depth: int = 0) -> Json:
+    """The schema of a body whose values stand at paths with dots: objects within objects."""
+    properties: Json = {}
+    required: list[str] = []
+    inner: dict[str, list[Mapping[str, Any]]] = {}
+    for each in columns:
+        steps = _steps(each)[depth:]
+        if len(steps) > 1:
+            inner.setdefault(steps[0], []).append(each)
+        else:
+            made = _object([{**each, "column": steps[0], "name": ""}])
+            properties.update(made["properties"])
+            required += made.get("required", [])
+    for name, parts in inner.items():
+        properties[name] = _nested(parts, depth + 1)
+        if any(each.get("required") for each in parts):
+            required.append(name)
+    return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+
+
+def _nested_example(columns: Sequence[Mapping[str, Any]]) -> Json:
+    found: Json = {}
+    for each in columns:
+        *way, last = _steps(each)
+        place = found
+        for step in way:
+            place = place.setdefault(step, {})
+        place[last] = next(iter(_example([each]).values()))
+    return found
+
+
+def _steps(told: Mapping[str, Any]) -> list[str]:
+    """Where a value stands in a body."""
+    return str(told.get("path") or _column(told)).split(".")
 
 
 def _example(columns: Sequence[Mapping[str, Any]]) -> Json:
