@@ -321,7 +321,7 @@ def _literal(operation: Any) -> Value:
         value = float(value)
     if family(operation.dtype) == "timestamp" and value is not None:
         value = value.replace(tzinfo=None)
-    if family(operation.dtype) in ("other", "array", "struct", "map", "json", "zoned", "interval", "uuid"):
+    if value is not None and family(operation.dtype) in ("other", "array", "struct", "map", "json", "zoned", "interval", "uuid"):
         raise Unrowable("Literal", msg("A constant of the type {type} is known to the database only.", type=str(operation.dtype)))
     return constant(operation, operation.dtype, value)
 

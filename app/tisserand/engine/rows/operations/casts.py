@@ -230,7 +230,7 @@ def _decimal_str(source: Any, target: Any, ask: Ask) -> Convert:
 def _float_float32(source: Any, target: Any, ask: Ask) -> Convert:
     def convert(a: float) -> Any:
         try:
-            return struct.unpack("f", struct.pack("f", a))[0]
+            return struct.unpack("<f", struct.pack("<f", a))[0]
         except OverflowError:
             return ask(a)
 
