@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 
 ALLOWED = Path(__file__).with_name("allowed-skips.txt")
 STRICT = "TISSERAND_STRICT_SKIPS"
+
+# The checkers that `make servers` brought from npm.
+os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.prefix) / "npm-tools" / "node_modules" / ".bin")])
 
 _skipped: dict[str, list[str]] = defaultdict(list)
 
@@ -27,6 +31,8 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     }.items():
         monkeypatch.setenv(name, str(home / folder))
     monkeypatch.setenv("TISSERAND_LANG", "en")
+    # Tests and the processes that they start find the same secrets, whatever desktop they run on, and whatever keyring another test set.
+    monkeypatch.setenv("TISSERAND_SECRETS", "file")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -1,0 +1,91 @@
+"""Published flows by themselves: the processes are started, watched and replaced, and the runs for requests that need one are begun."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tisserand.model.lock import lock_file
+from tisserand.model.problem import Problem
+from tisserand.service.periodic import Periodic
+from tisserand.service.published.calls import Serving
+from tisserand.service.published.credential import gateway_credential
+from tisserand.service.published.folder import made, write
+from tisserand.service.published.runs import JobRuns
+from tisserand.service.published.service import END, STATE, Form, Service
+from tisserand.service.published.wanted import Wanted
+from tisserand.workspace.folder import Workspace
+
+if TYPE_CHECKING:
+    from tisserand.service.local import LocalExecutor
+
+LOOK = 0.25
+CATALOGUE = 2.0
+"""Seconds between two looks at the catalogue, where nobody says that it has changed."""
+
+
+class Publishing(Periodic):
+    """Nothing listens before the first API of a flow is published."""
+
+    name = "publishing"
+    every = LOOK
+
+    def __init__(self, executor: LocalExecutor) -> None:
+        super().__init__(executor)
+        self._wanted = Wanted(executor.root)
+        self._services: dict[str, Service] = {}
+        self._ending: list[Service] = []
+        self._servings: dict[str, Serving] = {}
+        self._looked = 0.0
+        self._credential = ""
+        self._runs = JobRuns(executor)
+
+    def work(self) -> None:
+        changed = self.executor.published.changed
+        if changed.is_set() or time.monotonic() - self._looked >= CATALOGUE:
+            changed.clear()
+            self._looked = time.monotonic()
+            self._look()
+        for key, serving in self._servings.items():
+            self._services[key].see(serving, self._form(serving), self._credential)
+        self._ending = [service for service in self._ending if not service.gone]
+        self._runs.look()
+
+    def _look(self) -> None:
+        self._servings, problems = self._wanted.servings()
+        if self._servings and not self._credential:
+            self._credential = gateway_credential(Workspace(self.executor.root).id)
+        for key in [key for key in self._services if key not in self._servings]:
+            service = self._services.pop(key)
+            service.end()
+            self._ending.append(service)
+        for key, serving in self._servings.items():
+            if key not in self._services:
+                self._services[key] = Service(self.executor.root, key)
+                self._runs.watch(key, serving.flow)
+        for key, problem in problems.items():
+            _tell(self.executor.root, key, problem)
+
+    def _form(self, serving: Serving) -> Form:
+        digest = hashlib.sha256()
+        for file in (serving.flow, lock_file(serving.flow)):
+            try:
+                digest.update((self.executor.root / file).read_bytes())
+            except OSError:
+                digest.update(b"-")
+        return Form(digest.hexdigest(), serving.env, serving.flow)
+
+    def stop(self) -> None:
+        super().stop()
+        services = [*self._services.values(), *self._ending]
+        for service in services:
+            service.leave()
+        for service in services:
+            service.wait(END)
+        self._runs.close()
+
+
+def _tell(root: Path, key: str, problem: Problem) -> None:
+    write(made(root, key) / STATE, {"state": "failed", "flow": "", "pid": None, "problem": problem.to_json()})
