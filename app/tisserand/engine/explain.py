@@ -50,7 +50,7 @@ def explain(workspace: Workspace, text: str, env: str | None = None, file: str |
                 Query(run.resolution, port, {p: known for p, known in bases.items() if p != port or unit.kind != "spool"})
             )
     if answers(run.resolution):
-        shown["rows"] = {name: None if why is None else why.text() for name, why in by_row(run.resolution).items()}
+        shown["rows"] = {name: None if why is None else why.to_json() for name, why in by_row(run.resolution).items()}
     shown["schemas"] = {
         name: {port: schema.to_json() for port, schema in ports.items()} for name, ports in checked.schemas.items()
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from tisserand.engine.resolve import Resolution
 from tisserand.engine.rows.program import why_not
+from tisserand.model.graph import downstream
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import Message, msg
 
@@ -18,9 +19,11 @@ def answers(resolution: Resolution) -> bool:
 
 
 def by_row(resolution: Resolution) -> Mapping[str, Message | None]:
-    """The transforms, SQL and steps of a flow, each with the reason why it is a batch node; None for one that works row by row."""
+    """The transforms, SQL and steps behind the requests of a flow, each with the reason why it is a batch node; None for one that works
+    row by row."""
+    behind = downstream(resolution.flow, [name for name, node in resolution.nodes.items() if node.spec.kind == REQUEST])
     roles = ("transform", "isolated", "step")
-    return {name: why_not(resolution, name) for name, node in resolution.nodes.items() if node.role in roles}
+    return {name: why_not(resolution, name) for name, node in resolution.nodes.items() if name in behind and node.role in roles}
 
 
 def batched(resolution: Resolution) -> Iterator[Problem]:
