@@ -125,6 +125,7 @@ def test_many_rows(batch: Batch, seed: int) -> None:
         ("round(f)", (-2.5,), -3.0),
         ("to_integer(f)", (0.5,), 1),
         ("split_part(s, ';', 9)", ("a;b",), None),
+        ("split_part(s, t, 1)", ("a;b", None), "a;b"),
         ("hour(tz)", (datetime(2026, 3, 9, 14, tzinfo=UTC),), 14),
         ("to_text(tz)", (datetime.fromisoformat("2026-03-09T14:00:00+02:00"),), "2026-03-09 12:00:00"),
         ("d * 3", (Decimal("0.10"),), Decimal("0.30")),
@@ -137,7 +138,7 @@ def test_defined_once(text: str, row: tuple[Any, ...], expected: Any) -> None:
     import ibis
 
     names = [name for name in SCHEMA if name in re.findall(r"\w+", text)] or ["i"]
-    names = names if len(names) == len(row) else ["i", "j"]
+    names = names if len(names) == len(row) else ["i", "j"][: len(row)]
     table = ibis.table({name: SCHEMA[name] for name in names}, name="event.rows")
     found = compile_rows(table.select(x=compile_formula(text, table, {})))(row)
     assert found == (expected,)
