@@ -19,6 +19,7 @@ from tisserand.texts import msg
 FILE = "gateways.yaml"
 
 ADAPTERS: dict[str, str] = {
+    "aws": "tisserand.apis.gateways.aws.gateway:Aws",
     "traefik": "tisserand.apis.gateways.traefik.gateway:Traefik",
 }
 """Type → `module:Class`; a module is loaded when a gateway of its type is asked for."""
