@@ -94,7 +94,7 @@ def _plan(draw: random.Random) -> Plan:
 def _consumer(draw: random.Random, id: str) -> tuple[Consumer, dict[str, str]]:
     credentials, values = [], {}
     for each in range(draw.randint(0, 2)):
-        value = f"{id}-{draw.getrandbits(64):016x}"
+        value = f"{id}-{draw.getrandbits(128):032x}"
         kind = draw.choice(["api_key", "api_key", "basic"])
         credentials.append({
             "id": f"key-{each}", "kind": kind, "secret": f"secret:{id}.{each}", "fingerprint": fingerprint(value),

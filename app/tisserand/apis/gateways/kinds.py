@@ -19,6 +19,7 @@ from tisserand.texts import msg
 FILE = "gateways.yaml"
 
 ADAPTERS: dict[str, str] = {
+    "aws": "tisserand.apis.gateways.aws.gateway:Aws",
     "envoy": "tisserand.apis.gateways.envoy.adapter:EnvoyGateway",
     "traefik": "tisserand.apis.gateways.traefik.gateway:Traefik",
 }

@@ -36,6 +36,7 @@ class Compared(QWidget):
         follow(self.table, self.model, lambda: None)
         row = QHBoxLayout()
         row.setContentsMargins(14, 8, 14, 6)
+        row.setSpacing(10)
         row.addWidget(QLabel(_("Compare with version")))
         row.addWidget(self.other)
         row.addWidget(self.told, 1)
