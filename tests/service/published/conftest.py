@@ -231,12 +231,17 @@ def until(done: Callable[[], Any], seconds: float = 20) -> Any:
     return found
 
 
+@pytest.fixture(autouse=True)
+def private_home(private_module: None) -> None:
+    """The same home for all tests of a module: their processes outlive one test."""
+
+
 @pytest.fixture(scope="module", autouse=True)
-def keyless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Secrets in a private file, also for processes that outlive one test."""
-    home = tmp_path_factory.mktemp("secrets")
+def private_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TISSERAND_SECRETS", "file")
+        patch.setenv("TISSERAND_LANG", "en")
         for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
             patch.setenv(name, str(home / name))
         yield

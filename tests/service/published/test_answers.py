@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable
 
 import pytest
-
 from tests.service.published.conftest import KEY, Published
 
 
@@ -34,7 +33,9 @@ def test_five_nodes_give_the_price_that_is_worked_out_by_hand(price: Published) 
 
 
 def test_all_faults_are_told_at_once_in_the_callers_language(price: Published) -> None:
-    answer = price.ask("POST", "/price", json={"order": {"id": "7"}, "quantity": 1.5}, headers={"accept-language": "de, fr;q=0.8"})
+    answer = price.ask(
+        "POST", "/price", json={"order": {"id": "7"}, "quantity": 1.5}, headers={"accept-language": "de, fr;q=0.8"}
+    )
     found = answer.json()
     assert (answer.status_code, found["status"]) == (400, 400)
     assert [fault["pointer"] for fault in found["errors"]] == ["/order/id", "/quantity", "/unit_price"]

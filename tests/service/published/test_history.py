@@ -77,7 +77,9 @@ def entry(moment: float, consumer: str, status: int = 200, ms: float = 3.0) -> h
 
 def test_who_collects_gets_each_request_once(tmp_path: Path) -> None:
     store = HistoryStore(tmp_path / "u.sqlite")
-    store.add([entry(3600 * 5 + 1, "ada"), entry(3600 * 5 + 2, "ada", ms=700), entry(3600 * 6, "ada"), entry(3600 * 6, "bo", 404)])
+    store.add(
+        [entry(3600 * 5 + 1, "ada"), entry(3600 * 5 + 2, "ada", ms=700), entry(3600 * 6, "ada"), entry(3600 * 6, "bo", 404)]
+    )
     store.add([entry(3600 * 6 + 5, "ada")])
     rows, mark = store.usage("", "a", "1")
     assert sorted((row.hour // 3600, row.consumer, row.status, row.requests, row.bytes_out) for row in rows) == [

@@ -40,7 +40,7 @@ def test_requests_sent_at_once_are_answered_in_their_order(types: Published) -> 
 
 def test_a_body_in_chunks_and_one_that_is_waited_for(types: Published) -> None:
     chunked = b"POST /echo HTTP/1.1\r\n" + HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
-    answer = types.raw(chunked, more=(b"5\r\n[{\"n\"\r\n", b"4\r\n:5}]\r\n", b"0\r\n\r\n"))
+    answer = types.raw(chunked, more=(b'5\r\n[{"n"\r\n', b"4\r\n:5}]\r\n", b"0\r\n\r\n"))
     assert statuses(answer) == [200] and b'"n":5' in answer
     body = b'[{"n":6}]'
     head = b"POST /echo HTTP/1.1\r\n" + HEAD + b"Connection: close\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
@@ -67,7 +67,9 @@ def test_what_is_no_request_ends_the_connection(types: Published) -> None:
     for data in (
         b"nonsense\r\n\r\n",
         b"GET / HTTP/1.1\r\n\r\n",  # no host
-        b"POST /echo HTTP/1.1\r\n" + HEAD + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        b"POST /echo HTTP/1.1\r\n"
+        + HEAD
+        + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
         b"POST /echo HTTP/1.1\r\n" + HEAD + b"Content-Length: 4\r\nContent-Length: 5\r\n\r\n[]  ",
         b"POST /echo HTTP/1.1\r\n" + HEAD + b"Content-Length: -1\r\n\r\n",
         b"GET / HTTP/1.1\r\n" + HEAD + b"Upgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
