@@ -182,7 +182,12 @@ class Connection(asyncio.Protocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._end(400)
+            # No other protocol is spoken here: the request is answered as if it had not asked for one, and nothing else is read.
+            if self._whole:
+                self._deaf = True
+                self._whole[-1].keep = False
+            else:
+                self._end(400)
         except httptools.HttpParserError:
             self._end(400)
         if self._in_head:
