@@ -139,7 +139,7 @@ def _parameter(told: Mapping[str, Any]) -> Json:
     schema = schema_of(type)
     if told.get("default") not in (None, ""):
         schema["default"] = told["default"]
-    example = told.get("example")
+    example = told.get("example") or told.get("default")
     return {
         "name": str(told["name"]),
         "in": place,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, wraps
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from pydantic import ValidationError
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from tisserand.service.local import LocalExecutor
 
 
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def _alone(change: Callable[Concatenate[HereApis, P], R]) -> Callable[Concatenate[HereApis, P], R]:
     """Files are read, changed and written by one thread at a time."""
 
-    @wraps(change)
-    def alone(self: HereApis, *args: P.args, **kwargs: P.kwargs) -> R:
+    def alone(self: HereApis, /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self.changing:
             return change(self, *args, **kwargs)
 

@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tisserand.apis.catalogue.declaring import Surroundings
+from tisserand.apis.catalogue.files import Catalogue
 from tisserand.apis.gateways.adapter import Place
+from tisserand.apis.model import Operation
 from tisserand.apis.usage_store import UsageSource
+from tisserand.engine.launch import Refused
 from tisserand.sdk.errors import NodeError
 from tisserand.service.gateways.flows import FlowUsages, addresses
 from tisserand.service.published.calls import CREDENTIAL_HEADER
@@ -35,6 +38,7 @@ class Around:
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
         self._workspace = Workspace(executor.root)
+        self._catalogue = Catalogue(executor.root)
         self._flows = FlowUsages(executor.root)
 
     @cached_property
@@ -42,7 +46,22 @@ class Around:
         return secrets.secret_store(self._workspace.id)
 
     def now(self) -> Surroundings:
-        return Surroundings(self.values, self.addresses(), self.credential(), self._keys, datetime.now(UTC))
+        return Surroundings(self.values, self.addresses(), self.credential(), self._keys, datetime.now(UTC), self.operations())
+
+    def operations(self) -> Mapping[str, Sequence[Operation]]:
+        """API key → what its flow answers; for a flow that answers later, the job that is asked for too."""
+        found = {}
+        for file in self._catalogue.apis():
+            api = file.api
+            if api is None or not api.upstream.flow or api.openapi or api.lifecycle in ("draft", "retired"):
+                continue
+            try:
+                told = self._executor.published.suits(api.upstream.flow).operations
+            except Refused:
+                continue  # a flow that is gone has no address either: that is told
+            jobs = [Operation(method="GET", path="/jobs/{id}")] if api.upstream.mode == "async" else []
+            found[api.key] = [*(Operation(method=each["method"], path=each["path"]) for each in told), *jobs]
+        return found
 
     def values(self, names: Iterable[str]) -> Mapping[str, str]:
         """The values of secrets, where they are known."""
