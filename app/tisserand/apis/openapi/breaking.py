@@ -87,7 +87,10 @@ def _parameters(old: Json, new: Json, before: Operation, after: Operation) -> It
             yield Found(True, "parameter.required", where, msg("The parameter is required now."))
         elif parameter.get("required") and not current.get("required"):
             yield Found(False, "parameter.optional", where, msg("The parameter is optional now."))
-        yield from _schemas(old, new, parameter.get("schema", {}), current.get("schema", {}), where, "request", "parameter")
+        if _written(parameter) != _written(current):
+            yield Found(True, "parameter.style", where, msg("The parameter is written in another way."))
+        yield from _default(old, new, parameter, current, where)
+        yield from _schemas(old, new, _schema(parameter), _schema(current), where, "request", "parameter")
     for key, parameter in now.items():
         if key in was or any(other[1] == key[1] and other not in now for other in was):
             continue
@@ -96,6 +99,29 @@ def _parameters(old: Json, new: Json, before: Operation, after: Operation) -> It
             yield Found(True, "parameter.added.required", where, msg("A new parameter is required."))
         else:
             yield Found(False, "parameter.added", where, msg("There is a new optional parameter."))
+
+
+def _schema(parameter: Json) -> Any:
+    """A parameter has a schema, or content of one media type with a schema."""
+    return next(iter(content_schemas(parameter).values()), parameter.get("schema", {}))
+
+
+def _written(parameter: Json) -> tuple[str, bool, str]:
+    """How a value is written into its place; what a document leaves out is as the specification says (3.1.0, 4.8.12.2)."""
+    style = str(parameter.get("style") or ("form" if parameter.get("in") in ("query", "cookie") else "simple"))
+    return style, bool(parameter.get("explode", style == "form")), next(iter(content_schemas(parameter)), "")
+
+
+def _default(old: Json, new: Json, before: Json, after: Json, where: str) -> Iterator[Found]:
+    """Who leaves a parameter out gets something else, if what is taken for it changes."""
+    was, now = (resolve(document, each.get("schema")) or {} for document, each in ((old, before), (new, after)))
+    if isinstance(was, Mapping) and isinstance(now, Mapping) and was.get("default") != now.get("default"):
+        text = msg("Left out, it was {old} and is {new}.", old=_shown(was.get("default")), new=_shown(now.get("default")))
+        yield Found(True, "parameter.default", where, text)
+
+
+def _shown(value: Any) -> str:
+    return "–" if value is None else str(value)[:100]
 
 
 def _listed(operation: Operation) -> dict[tuple[str, str], Json]:
@@ -202,7 +228,7 @@ def _way(document: Json, demand: Any) -> frozenset[str]:
 
 
 def _schemas(old: Json, new: Json, was: Any, now: Any, where: str, direction: Direction, prefix: str) -> Iterator[Found]:
-    for each in differences(old, new, was, now):
+    for each in differences(old, new, was, now, "readOnly" if direction == "request" else "writeOnly"):
         yield _judged(each, where, direction, prefix)
 
 

@@ -2,44 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tisserand.apis.model import Api, ApiKey, Basic, Jwt, MutualTls
-from tisserand.apis.openapi.schemas import example_of, schema_of
+from tisserand.apis.openapi.generated import JOB, POLL, PROBLEM, error, reply_of, request_of
+from tisserand.apis.openapi.schemas import example_of, fits, schema_of
 
 Json = dict[str, Any]
-
-_PROBLEM: Json = {
-    "type": "object",
-    "description": "What went wrong (RFC 9457).",
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference", "examples": ["about:blank"]},
-        "title": {"type": "string", "examples": ["Bad Request"]},
-        "status": {"type": "integer", "examples": [400]},
-        "detail": {"type": "string", "examples": ["The body does not fit."]},
-        "errors": {"type": "array", "description": "Each fault, where there are several.", "items": {"type": "object"}},
-    },
-    "required": ["title", "status"],
-}
-
-_ERRORS: Mapping[str, str] = {
-    "400": "The request does not fit; `errors` names each fault.",
-    "401": "No valid credential was sent.",
-    "403": "There is no active subscription.",
-    "404": "There is nothing under this address.",
-    "413": "The body is too large.",
-    "429": "The plan allows no more calls for now.",
-    "500": "Something failed; `detail` names the call for its owner.",
-    "504": "It took too long.",
-}
 
 
 def document(api: Api, operations: Sequence[Mapping[str, Any]]) -> Json:
     """Deterministic: equal for equal inputs. `operations` as `Suitability.operations` describes them."""
     schemes, demands = _security(api)
-    schemas: Json = {"Problem": _PROBLEM}
+    schemas: Json = {"Problem": copy.deepcopy(PROBLEM)}
     paths: Json = {}
     tag = api.name or api.id
     taken: set[str] = set()
@@ -47,20 +25,22 @@ def document(api: Api, operations: Sequence[Mapping[str, Any]]) -> Json:
         method, path = str(each["method"]).lower(), str(each.get("path") or "/")
         paths.setdefault(path, {})[method] = _operation(api, each, schemas, tag, taken)
     if api.upstream.flow and api.upstream.mode == "async":
-        schemas["Job"] = _job()
-        paths["/jobs/{id}"] = {"get": _poll(tag)}
+        schemas["Job"] = copy.deepcopy(JOB)
+        name = _name("get job", "get", "/jobs/{id}", taken)
+        paths["/jobs/{id}"] = {"get": {"operationId": name, "tags": [tag], **copy.deepcopy(POLL)}}
+    statuses = sorted({status for item in paths.values() for each in item.values() for status in _shared(each)})
     made: Json = {
         "openapi": "3.1.0",
         "info": {
             "title": api.name or api.id,
             "version": api.version,
             "description": api.summary or f"{api.name or api.id}, answered by a flow.",
-            **({"contact": {"name": api.owner}} if api.owner else {}),
+            "contact": {"name": api.owner or api.name or api.id},
         },
         "servers": [{"url": api.path}],
         "tags": [{"name": tag, "description": api.summary or f"The operations of {tag}."}],
         "paths": dict(sorted(paths.items())),
-        "components": {"schemas": dict(sorted(schemas.items())), "responses": _responses()},
+        "components": {"schemas": dict(sorted(schemas.items())), "responses": {status: error(status) for status in statuses}},
     }
     if api.lifecycle == "deprecated":
         for item in made["paths"].values():
@@ -82,15 +62,14 @@ def _operation(api: Api, told: Mapping[str, Any], schemas: Json, tag: str, taken
     body = list(told.get("body") or ())
     if body:
         schema = f"{_pascal(name)}Request"
-        schemas[schema] = _nested(body)
+        schemas[schema], example = request_of(body)
         reference: Json = {"$ref": f"#/components/schemas/{schema}"}
-        example: Any = _nested_example(body)
         if told.get("array"):
             reference, example = {"type": "array", "items": reference}, [example]
         made["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference, "example": example}}}
     made["responses"] = {
         **_good(api, told, schemas, name),
-        **{status: {"$ref": f"#/components/responses/{status}"} for status in _statuses(told)},
+        **{status: {"$ref": f"#/components/responses/{status}"} for status in sorted(_statuses(api, told))},
     }
     return made
 
@@ -100,151 +79,64 @@ def _good(api: Api, told: Mapping[str, Any], schemas: Json, name: str) -> Json:
         return {
             "202": {
                 "description": "Taken: the job is polled under `Location`.",
-                "headers": {"Location": {"description": "Where to ask for the result.", "schema": {"type": "string"}}},
+                "headers": {
+                    "Location": {"description": "Where to ask for the result.", "schema": {"type": "string"}},
+                    "Retry-After": {"description": "Seconds to wait until then.", "schema": {"type": "integer"}},
+                },
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}},
             }
         }
-    reply = list(told.get("reply") or ())
+    status, missing = str(told.get("status") or 200), told.get("missing")
+    # Where no row comes, and that is no error, the answer is empty.
+    empty = {str(missing): {"description": "There is no such thing."}} if missing is not None and int(missing) < 400 else {}
+    if status == "204":
+        return {**empty, status: {"description": "Done."}}
     schema = f"{_pascal(name)}Reply"
-    schemas[schema] = _object(reply, answer=True)
+    schemas[schema], example = reply_of(list(told.get("reply") or ()))
     reference: Json = {"$ref": f"#/components/schemas/{schema}"}
-    example: Any = _example(reply)
     if told.get("form") != "one":
-        reference, example = {"type": "array", "items": reference}, [example]
-    answer = {"description": "The reply of the flow.", "content": {"application/json": {"schema": reference, "example": example}}}
-    return {str(told.get("status") or 200): answer}
+        reference, example, empty = {"type": "array", "items": reference}, [example], {}
+    content = {"application/json": {"schema": reference, "example": example}}
+    return {**empty, status: {"description": "The reply of the flow.", "content": content}}
 
 
-def _statuses(told: Mapping[str, Any]) -> list[str]:
-    wanted = ["400", "401", "403", "429", "500", "504"]
+def _shared(operation: Json) -> list[str]:
+    """The statuses that an operation answers as all do."""
+    return [status for status, answer in operation["responses"].items() if "$ref" in answer]
+
+
+def _statuses(api: Api, told: Mapping[str, Any]) -> set[str]:
+    wanted = {"400", "401", "403", "429", "500", "503"}
     if told.get("body"):
-        wanted.append("413")
-    if told.get("missing") or any(each.get("place") == "path" for each in told.get("parameters") or ()):
-        wanted.append("404")
-    return sorted(wanted)
-
-
-def _responses() -> Json:
-    return {
-        status: {
-            "description": text,
-            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        }
-        for status, text in _ERRORS.items()
-    }
+        wanted |= {"413", "415"}
+    if api.upstream.mode == "async" or told.get("way") == "run":
+        wanted.add("422")
+    if api.upstream.mode == "async":
+        return wanted
+    wanted.add("504")
+    missing = told.get("missing")
+    if missing is None:
+        if any(each.get("place") == "path" for each in told.get("parameters") or ()):
+            wanted.add("404")
+    elif told.get("form") == "one" and int(missing) >= 400:
+        wanted.add(str(missing))
+    return wanted
 
 
 def _parameter(told: Mapping[str, Any]) -> Json:
     type, place = str(told.get("type") or "string"), str(told.get("place") or "query")
     schema = schema_of(type)
-    if told.get("default") not in (None, ""):
-        schema["default"] = told["default"]
-    example = told.get("example") or told.get("default")
+    default = told.get("default")
+    if fits(default, schema):
+        schema["default"] = default
+    candidates = [each for each in (told.get("example"), default) if fits(each, schema)]
     return {
         "name": str(told["name"]),
         "in": place,
         "description": str(told.get("help") or told["name"]),
         "required": place == "path" or bool(told.get("required")),
         "schema": schema,
-        "example": example if example not in (None, "") else example_of(type),
-    }
-
-
-def _object(columns: Sequence[Mapping[str, Any]], answer: bool = False) -> Json:
-    properties: Json = {}
-    for each in columns:
-        optional = not each.get("required") and (each.get("nullable", True) if answer else True)
-        schema = schema_of(str(each.get("type") or "string"), nullable=bool(optional))
-        if each.get("help"):
-            schema["description"] = str(each["help"])
-        properties[_column(each)] = schema
-    required = [_column(each) for each in columns if answer or each.get("required")]
-    return {"type": "object", "properties": properties, **({"required": required} if required else {})}
-
-
-def _nested(columns: Sequence[Mapping[str, Any]], depth: int = 0) -> Json:
-    """The schema of a body whose values stand at paths with dots: objects within objects."""
-    properties: Json = {}
-    required: list[str] = []
-    inner: dict[str, list[Mapping[str, Any]]] = {}
-    for each in columns:
-        steps = _steps(each)[depth:]
-        if len(steps) > 1:
-            inner.setdefault(steps[0], []).append(each)
-        else:
-            made = _object([{**each, "column": steps[0], "name": ""}])
-            properties.update(made["properties"])
-            required += made.get("required", [])
-    for name, parts in inner.items():
-        properties[name] = _nested(parts, depth + 1)
-        if any(each.get("required") for each in parts):
-            required.append(name)
-    return {"type": "object", "properties": properties, **({"required": required} if required else {})}
-
-
-def _nested_example(columns: Sequence[Mapping[str, Any]]) -> Json:
-    found: Json = {}
-    for each in columns:
-        *way, last = _steps(each)
-        place = found
-        for step in way:
-            place = place.setdefault(step, {})
-        place[last] = next(iter(_example([each]).values()))
-    return found
-
-
-def _steps(told: Mapping[str, Any]) -> list[str]:
-    """Where a value stands in a body."""
-    return str(told.get("path") or _column(told)).split(".")
-
-
-def _example(columns: Sequence[Mapping[str, Any]]) -> Json:
-    return {
-        _column(each): each["example"] if each.get("example") not in (None, "") else example_of(str(each.get("type") or "string"))
-        for each in columns
-    }
-
-
-def _column(told: Mapping[str, Any]) -> str:
-    return str(told.get("name") or told.get("column"))
-
-
-def _job() -> Json:
-    return {
-        "type": "object",
-        "description": "A request that is worked on.",
-        "properties": {
-            "id": {"type": "string"},
-            "state": {"type": "string", "enum": ["waiting", "running", "done", "failed"]},
-            "result": {"description": "What the flow replied, once it is done."},
-        },
-        "required": ["id", "state"],
-    }
-
-
-def _poll(tag: str) -> Json:
-    return {
-        "operationId": "getJob",
-        "summary": "How a job stands",
-        "description": "Asked until the job is done; then it holds the result.",
-        "tags": [tag],
-        "parameters": [
-            {
-                "name": "id",
-                "in": "path",
-                "required": True,
-                "description": "The job.",
-                "schema": {"type": "string"},
-                "example": "j1",
-            }
-        ],
-        "responses": {
-            "200": {
-                "description": "How it stands.",
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}},
-            },
-            **{status: {"$ref": f"#/components/responses/{status}"} for status in ("401", "403", "404", "429")},
-        },
+        "example": candidates[0] if candidates else example_of(type),
     }
 
 

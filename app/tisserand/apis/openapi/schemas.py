@@ -1,7 +1,7 @@
 """JSON Schema (2020-12) for the types of columns, and an example that conforms.
 
 Decimals are numbers, as most programs of callers expect them; what must keep every digit is read from the text of the JSON. Moments are
-RFC 3339 texts, bytes are base64.
+RFC 3339 texts, times of the day are texts without an offset (which `format: time` would ask for), durations are seconds, bytes are base64.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _PLAIN: Mapping[str, tuple[Json, Any]] = {
     "float32": ({"type": "number", "format": "float"}, 1.5),
     "float64": ({"type": "number", "format": "double"}, 1.5),
     "date": ({"type": "string", "format": "date"}, "2026-11-25"),
-    "time": ({"type": "string", "format": "time"}, "08:30:00"),
+    "time": ({"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$"}, "08:30:00"),
     "timestamp": ({"type": "string", "format": "date-time"}, "2026-11-25T08:30:00Z"),
-    "interval": ({"type": "string", "format": "duration"}, "PT1H"),
+    "interval": ({"type": "number", "description": "Seconds."}, 90.5),
     "uuid": ({"type": "string", "format": "uuid"}, "123e4567-e89b-12d3-a456-426614174000"),
     "binary": ({"type": "string", "contentEncoding": "base64"}, "AAEC"),
     "json": ({}, {"any": "value"}),
@@ -48,14 +48,15 @@ def example_of(type: str) -> Any:
     if name in _BITS or name.removeprefix("u") in _BITS:
         return 1
     if name == "decimal":
-        return 12.5 if _scale(inner) else 12
+        whole = _digits(inner) - _scale(inner) if _digits(inner) else 2
+        return round(0.5 if _scale(inner) else 0, 1) if whole < 1 else (1.5 if _scale(inner) else 1)
     return _PLAIN[name][1] if name in _PLAIN else "text"
 
 
 def _schema(type: str) -> Json:
     name, inner = _split(type)
     if name == "array":
-        return {"type": "array", "items": schema_of(inner)}
+        return {"type": "array", "items": schema_of(inner, not inner.startswith("!"))}
     if name == "struct":
         return {"type": "object", "properties": {field: schema_of(each, True) for field, each in fields(inner)}}
     if name == "map":
@@ -67,18 +68,28 @@ def _schema(type: str) -> Json:
     if name.startswith("u") and name[1:] in _BITS:
         return {"type": "integer", "minimum": 0, "maximum": 2 ** _BITS[name[1:]] - 1}
     if name == "decimal":
-        scale = _scale(inner)
-        return (
-            {"type": "number", "multipleOf": float(f"1e-{scale}")}
-            if scale and scale <= 6
-            else {"type": "number" if scale else "integer"}
-        )
+        return _decimal(inner)
     return dict(_PLAIN[name][0]) if name in _PLAIN else {"type": "string"}
+
+
+def _decimal(inner: str) -> Json:
+    """With the bounds that its digits set; as whole numbers, which JSON holds exactly."""
+    digits, scale = _digits(inner), _scale(inner)
+    bounds: Json = {"exclusiveMinimum": -(10 ** (digits - scale)), "exclusiveMaximum": 10 ** (digits - scale)} if digits else {}
+    if not scale:
+        return {"type": "integer" if digits else "number", **bounds}
+    # Of many digits behind the point, binary fractions miss the last ones, and checkers would refuse what is right.
+    return {"type": "number", **({"multipleOf": float(f"1e-{scale}")} if scale <= 6 else {}), **bounds}
 
 
 def _split(type: str) -> tuple[str, str]:
     found = re.fullmatch(r"!?([a-z0-9_]+)\s*(?:[<(](.*)[>)])?", type, re.DOTALL)
     return (found[1], found[2] or "") if found is not None else ("string", "")
+
+
+def _digits(inner: str) -> int:
+    first = inner.partition(",")[0].strip()
+    return int(first) if first.isdigit() else 0
 
 
 def _scale(inner: str) -> int:
@@ -105,3 +116,11 @@ def fields(inner: str) -> list[tuple[str, str]]:
         if part
         for name, _colon, type in (part.partition(":"),)
     ]
+
+
+def fits(value: Any, schema: Json) -> bool:
+    """Whether somebody gave a value that conforms, so that it may stand in a document."""
+    from jsonschema import Draft202012Validator
+
+    checker = Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    return value not in (None, "") and bool(checker.is_valid(value))

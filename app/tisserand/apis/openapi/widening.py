@@ -14,7 +14,10 @@ Effect = Literal["narrower", "wider", "both", "unclear", "neither"]
 
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
-_COMPOSED = ("allOf", "oneOf", "anyOf", "not", "if", "then", "else", "patternProperties", "dependentSchemas", "prefixItems")
+_COMPOSED = (
+    "allOf", "oneOf", "anyOf", "not", "if", "then", "else", "patternProperties", "dependentSchemas", "dependentRequired", "prefixItems",
+    "contains", "propertyNames", "unevaluatedProperties", "unevaluatedItems", "discriminator",
+)  # fmt: skip
 DEEPEST = 40
 
 
@@ -29,13 +32,14 @@ class Difference:
     message: Message
 
 
-def differences(old: Json, new: Json, was: Any, now: Any) -> Iterator[Difference]:
-    """Every difference of two schemas, each in its own document."""
-    yield from _compare(old, new, was, now, "", frozenset(), 0)
+def differences(old: Json, new: Json, was: Any, now: Any, absent: str = "") -> Iterator[Difference]:
+    """Every difference of two schemas, each in its own document. `absent` is the keyword of properties that are not sent this
+    way: `readOnly` for requests, `writeOnly` for replies."""
+    yield from _compare(old, new, was, now, "", frozenset(), 0, absent)
 
 
 def _compare(
-    old: Json, new: Json, raw_was: Any, raw_now: Any, path: str, seen: frozenset[tuple[str, str]], depth: int
+    old: Json, new: Json, raw_was: Any, raw_now: Any, path: str, seen: frozenset[tuple[str, str]], depth: int, absent: str
 ) -> Iterator[Difference]:
     pair = (
         str(raw_was.get("$ref", "")) if isinstance(raw_was, Mapping) else "",
@@ -51,9 +55,12 @@ def _compare(
     yield from _types(was, now, path)
     yield from _enums(was, now, path)
     yield from _bounds(was, now, path)
-    yield from _properties(old, new, was, now, path, seen, depth)
+    yield from _properties(old, new, was, now, path, seen, depth, absent)
     if isinstance(was.get("items"), Mapping) and isinstance(now.get("items"), Mapping):
-        yield from _compare(old, new, was["items"], now["items"], f"{path}[]", seen, depth + 1)
+        yield from _compare(old, new, was["items"], now["items"], f"{path}[]", seen, depth + 1, absent)
+    elif was.get("items") != now.get("items"):
+        effect: Effect = "narrower" if was.get("items") is None else "wider" if now.get("items") is None else "unclear"
+        yield Difference("items", effect, f"{path}[]", msg("What a list holds is told in another way."))
     for key in _COMPOSED:
         if _plain(old, was.get(key)) != _plain(new, now.get(key)):
             yield Difference(
@@ -208,9 +215,9 @@ def _number(value: Any) -> str:
 
 
 def _properties(
-    old: Json, new: Json, was: Json, now: Json, path: str, seen: frozenset[tuple[str, str]], depth: int
+    old: Json, new: Json, was: Json, now: Json, path: str, seen: frozenset[tuple[str, str]], depth: int, absent: str
 ) -> Iterator[Difference]:
-    before, after = was.get("properties") or {}, now.get("properties") or {}
+    before, after = _sent(old, was, absent), _sent(new, now, absent)
     needed_before, needed_after = set(was.get("required") or ()), set(now.get("required") or ())
     for name, schema in before.items():
         inner = f"{path}.{name}" if path else str(name)
@@ -222,7 +229,7 @@ def _properties(
             yield Difference("property.required", "narrower", inner, msg("The property is required now."))
         elif name in needed_before and name not in needed_after:
             yield Difference("property.optional", "wider", inner, msg("The property may be missing now."))
-        yield from _compare(old, new, schema, after[name], inner, seen, depth + 1)
+        yield from _compare(old, new, schema, after[name], inner, seen, depth + 1, absent)
     for name in after:
         if name in before:
             continue
@@ -238,5 +245,23 @@ def _properties(
         yield Difference(code, effect, path, text)  # type: ignore[arg-type]
     elif isinstance(was.get("additionalProperties"), Mapping) and isinstance(now.get("additionalProperties"), Mapping):
         yield from _compare(
-            old, new, was["additionalProperties"], now["additionalProperties"], f"{path}.*" if path else "*", seen, depth + 1
+            old,
+            new,
+            was["additionalProperties"],
+            now["additionalProperties"],
+            f"{path}.*" if path else "*",
+            seen,
+            depth + 1,
+            absent,
         )
+
+
+def _sent(document: Json, schema: Json, absent: str) -> dict[str, Any]:
+    """The properties that are sent this way."""
+    found = schema.get("properties")
+    named = found.items() if isinstance(found, Mapping) else ()
+    return {str(name): each for name, each in named if not (absent and _holds(resolve(document, each), absent))}
+
+
+def _holds(schema: Any, keyword: str) -> bool:
+    return isinstance(schema, Mapping) and schema.get(keyword) is True
