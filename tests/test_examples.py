@@ -5,12 +5,16 @@ from __future__ import annotations
 import functools
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from tisserand.apis.usage import UsageRow
+from tisserand.apis.usage_store import FILE as USAGE
+from tisserand.apis.usage_store import UsageStore
 from tisserand.model.flow import Flow
 from tisserand.model.yamlfile import read_flow
 from tisserand.sdk.registry import registry
@@ -33,6 +37,14 @@ class Sink:
         return "250 OK"
 
 
+def called(folder: Path) -> None:
+    """Some usage of APIs, as gateways tell it."""
+    hour = int(time.time()) // 3600 * 3600
+    store = UsageStore(folder / ".tisserand" / USAGE)
+    store.take("main", [UsageRow(hour, "orders", "1", "GET /orders", "acme", "gold", 200, 3, 30, 60)], "", "1")
+    store.close()
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of the examples whose environment names a private web server and a private mail server."""
@@ -50,6 +62,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     (folder / "environments" / "default.yaml").write_text(
         f"values:\n  service: http://127.0.0.1:{web.server_address[1]}\n  mail_host: 127.0.0.1\n  mail_port: {free}\n"
     )
+    called(folder)
     try:
         yield folder
     finally:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 BOUNDS_MS: tuple[float, ...] = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000)
 """Upper bounds of the classes of latency; one more class holds what took longer."""
@@ -32,6 +33,51 @@ class UsageRow:
     bytes_out: int = 0
     latency: tuple[int, ...] = ()
     """Calls in each class of `BOUNDS_MS`, one more at the end; empty where the gateway does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageQuery:
+    """Which usage, and by what it is summed. Times are seconds since 1970, UTC; 0 is open. Usage is kept by the hour: an hour of
+    which a part lies between the two counts whole."""
+
+    start: float = 0.0
+    end: float = 0.0
+    api: str = ""
+    version: str = ""
+    operation: str = ""
+    consumer: str = ""
+    plan: str = ""
+    status: str = ""
+    """`429`, or a class: `4xx`."""
+    by: tuple[str, ...] = ()
+    """Of `hour`, `day`, `api`, `version`, `operation`, `consumer`, `plan`, `status`; empty gives one sum."""
+    limit: int = 1000
+    gateway: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSum:
+    """The sum over one group."""
+
+    group: Mapping[str, Any]
+    """Each of `UsageQuery.by` with its value; `hour` and `day` as the seconds at which they begin."""
+    requests: int
+    errors: int
+    """Answers of 500 and above."""
+    rejected: int
+    """401, 403, 413, 429."""
+    bytes_in: int
+    bytes_out: int
+    p50: float | None
+    """ms"""
+    p99: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "group": dict(self.group)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> UsageSum:
+        return cls(**data)
 
 
 def latency_class(ms: float) -> int:

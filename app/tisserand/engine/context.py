@@ -114,6 +114,15 @@ class NodeContext:
     def secret(self, reference: str) -> str:
         return self._run.connections.secret(reference)
 
+    def usage(self, start: float, end: float, *, api: str = "", consumer: str = "") -> Iterator[Mapping[str, Any]]:
+        from tisserand.apis.usage import UsageQuery
+        from tisserand.apis.usage_store import FILE, plain, read
+
+        query = UsageQuery(start, end, api, consumer=consumer, limit=0)
+        for gateway, row in read(self._run.workspace.state / FILE, query):
+            self._stop.check()
+            yield plain(gateway, row)
+
     def progress(self, rows: int = 0, bytes: int = 0) -> None:
         self._counted[0] += rows
         self._counted[1] += bytes

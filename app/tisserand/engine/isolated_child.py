@@ -75,6 +75,9 @@ class ChildContext:
     def secret(self, reference: str) -> str:
         self._refuse()
 
+    def usage(self, start: float, end: float, *, api: str = "", consumer: str = "") -> Iterator[Mapping[str, Any]]:
+        self._refuse()
+
     def _refuse(self) -> NoReturn:
         from tisserand.sdk.errors import NodeError
 

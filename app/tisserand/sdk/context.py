@@ -57,6 +57,11 @@ class Context(Protocol):
     def secret(self, reference: str) -> str:
         """The value of a secret; raises `NodeError` if there is none. Never log it."""
 
+    def usage(self, start: float, end: float, *, api: str = "", consumer: str = "") -> Iterator[Mapping[str, Any]]:
+        """Who called the APIs of the workspace, by time. `start` and `end` in seconds since 1970 (UTC), 0 is open; an hour of which a
+        part lies between counts whole. Each row has `hour` (seconds since 1970 at which it begins), `gateway`, `api`, `version`,
+        `operation`, `consumer`, `plan`, `status`, `requests`, `bytes_in`, `bytes_out`, and `p50` and `p99` in ms, which may be None."""
+
     def progress(self, rows: int = 0, bytes: int = 0) -> None:
         """Count what was done since the last call. Raises the engine's cancellation when the run is cancelled."""
 

@@ -103,6 +103,8 @@ class LoneContext:
     """What comes of it, in this order; where there is none, the moment or the time limit."""
     signals: list[tuple[str, str | None, Mapping[str, Any]]] = field(default_factory=list)
     """Those that were sent."""
+    used: list[Mapping[str, Any]] = field(default_factory=list)
+    """The rows of `usage`."""
     rows_counted: int = 0
     stopped: bool = False
     mark: Any = None
@@ -137,6 +139,12 @@ class LoneContext:
         if name not in self.secrets:
             raise NodeError("There is no secret “{name}”.", name=name)
         return self.secrets[name]
+
+    def usage(self, start: float, end: float, *, api: str = "", consumer: str = "") -> Iterator[Mapping[str, Any]]:
+        for row in self.used:
+            inside = (not start or row["hour"] + 3600 > start) and (not end or row["hour"] < end)
+            if inside and api in ("", row["api"]) and consumer in ("", row["consumer"]):
+                yield row
 
     def progress(self, rows: int = 0, bytes: int = 0) -> None:
         self.rows_counted += rows

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tisserand.service.alerts.here import HereAlerts
+    from tisserand.service.apis.here import HereApis
     from tisserand.service.figures.here import HereFigures
+    from tisserand.service.gateways.here import HereGateways
     from tisserand.service.inbox.here import LocalInbox
     from tisserand.service.keys.here import HereKeys
     from tisserand.service.local import LocalExecutor
@@ -81,3 +83,15 @@ class HereAreas:
         from tisserand.service.waits.here import HereWaits
 
         return HereWaits(self)
+
+    @cached_property
+    def apis(self: LocalExecutor) -> HereApis:  # type: ignore[misc]
+        from tisserand.service.apis.here import HereApis
+
+        return HereApis(self)
+
+    @cached_property
+    def gateways(self: LocalExecutor) -> HereGateways:  # type: ignore[misc]
+        from tisserand.service.gateways.here import HereGateways
+
+        return HereGateways(self)

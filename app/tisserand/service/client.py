@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from requests import Response
 
     from tisserand.service.alerts.remote import RemoteAlerts
+    from tisserand.service.apis.remote import RemoteApis
     from tisserand.service.audit.remote import RemoteAudit
     from tisserand.service.figures.remote import RemoteFigures
+    from tisserand.service.gateways.remote import RemoteGateways
     from tisserand.service.inbox.remote import RemoteInbox
     from tisserand.service.keys.remote import RemoteKeys
     from tisserand.service.published.remote import RemotePublished
@@ -283,6 +285,18 @@ class HttpExecutor:
         from tisserand.service.waits.remote import RemoteWaits
 
         return RemoteWaits(self)
+
+    @cached_property
+    def apis(self) -> RemoteApis:
+        from tisserand.service.apis.remote import RemoteApis
+
+        return RemoteApis(self)
+
+    @cached_property
+    def gateways(self) -> RemoteGateways:
+        from tisserand.service.gateways.remote import RemoteGateways
+
+        return RemoteGateways(self)
 
     def close(self) -> None:
         self._session.close()

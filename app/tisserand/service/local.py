@@ -414,6 +414,8 @@ class LocalExecutor(HereAreas):
             self.inbox.store.close()
         if "schedules" in self.__dict__:
             self.schedules.close()
+        if "gateways" in self.__dict__:
+            self.gateways.close()
         self.telemetry.close()
         self.alerts.close()
         self.audit.close()

@@ -23,6 +23,8 @@ def parts(executor: LocalExecutor, log: str | None = None) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one. `log` is the form of its log, as `Logging` takes it."""
     from tisserand.service.alerts.part import Alerting
     from tisserand.service.figures.ahead import Ahead
+    from tisserand.service.gateways.embedded import Embedded
+    from tisserand.service.gateways.part import Attending
     from tisserand.service.inbox.dispatch import Dispatch
     from tisserand.service.inbox.hooks import Hooks
     from tisserand.service.inbox.listening import Listening
@@ -48,6 +50,8 @@ def parts(executor: LocalExecutor, log: str | None = None) -> Sequence[Part]:
         Finishing(executor),
         Ahead(executor),
         Keeping(executor),
+        Embedded(executor),
+        Attending(executor),
         Alerting(executor),
         Exporting(executor),
         Logging(executor, log),

@@ -16,8 +16,10 @@ from tisserand.texts import Message
 
 if TYPE_CHECKING:
     from tisserand.service.alerts.calls import Alerts
+    from tisserand.service.apis.calls import Apis
     from tisserand.service.audit.calls import AuditLog
     from tisserand.service.figures.calls import Figures
+    from tisserand.service.gateways.calls import Gateways
     from tisserand.service.inbox.calls import Inbox
     from tisserand.service.keys.calls import Keys
     from tisserand.service.published.calls import Published
@@ -359,6 +361,14 @@ class Executor(Protocol):
     @property
     def waits(self) -> Waits:
         """What runs wait for: signals, decisions, moments."""
+
+    @property
+    def apis(self) -> Apis:
+        """The catalogue of APIs."""
+
+    @property
+    def gateways(self) -> Gateways:
+        """Where APIs are pushed to, and their usage."""
 
     @property
     def published(self) -> Published:

@@ -21,9 +21,11 @@ from tisserand.model.problem import Place, Problem
 from tisserand.sdk.problems import sentence
 from tisserand.service import crash, documented
 from tisserand.service.alerts import routes as alerts
+from tisserand.service.apis import routes as apis
 from tisserand.service.audit import routes as audit
 from tisserand.service.documented import ARROW, LINES
 from tisserand.service.figures import routes as figures
+from tisserand.service.gateways import routes as gateways
 from tisserand.service.guard import App, Guard
 from tisserand.service.inbox import routes as inbox_routes
 from tisserand.service.keys import routes as keys
@@ -135,6 +137,8 @@ def build(executor: LocalExecutor, token: str) -> App:
     alerts.add(api, executor)
     telemetry.add(api, executor)
     waits_routes.add(api, executor)
+    apis.add(api, executor)
+    gateways.add(api, executor)
     published.add(api, executor)
     return Guard(api, token)
 

@@ -57,6 +57,13 @@ def secret_store(workspace_id: str) -> SecretStore:
     return FileStore(workspace_id)
 
 
+def values(store: SecretStore, names: Iterable[str]) -> dict[str, str]:
+    """The values of many secrets at once; those that are not there are left out."""
+    if isinstance(store, FileStore):
+        return store.many(names)
+    return {name: value for name in names if (value := store.get(name)) is not None}
+
+
 def check_name(name: str) -> str:
     """The name of a secret, without `secret:`; raises `NodeError` where it cannot be one."""
     name = name.removeprefix("secret:").strip()
@@ -136,11 +143,18 @@ class FileStore:
         return str(self._path)
 
     def get(self, name: str) -> str | None:
+        return self._opened(self._read(), check_name(name))
+
+    def many(self, names: Iterable[str]) -> dict[str, str]:
+        """The values of those that are there; the file is read once."""
+        data = self._read()
+        found = {name: self._opened(data, check_name(name)) for name in names}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _opened(self, data: dict[str, Any], name: str) -> str | None:
         from cryptography.exceptions import InvalidTag
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-        name = check_name(name)
-        data = self._read()
         sealed = data["secrets"].get(name)
         if sealed is None:
             return None

@@ -185,12 +185,30 @@ def _row_of(columns: list[Value], stage: Stage) -> Callable[[Cells], Row]:
 
 
 def _outgoing(value: Value) -> Closure:
-    closure = value.closure
-    if family(value.type) != "json":
+    closure, convert = value.closure, _texts(value.type)
+    if convert is None:
         return closure
 
-    def text(cells: Cells) -> Any:
+    def outgoing(cells: Cells) -> Any:
         found = closure(cells)
-        return None if found is None else found.text
+        return None if found is None else convert(found)
 
-    return text
+    return outgoing
+
+
+def _texts(type: Any) -> Callable[[Any], Any] | None:
+    """What makes texts of the JSON documents in a value; None where there are none."""
+    kind = family(type)
+    if kind == "json":
+        return operator.attrgetter("text")
+    if kind in ("array", "map"):
+        inner = _texts(type.value_type)
+        if inner is None:
+            return None
+        if kind == "array":
+            return lambda found: [None if part is None else inner(part) for part in found]
+        return lambda found: {name: None if part is None else inner(part) for name, part in found.items()}
+    parts = {name: made for name, one in type.items() if (made := _texts(one)) is not None} if kind == "struct" else {}
+    if not parts:
+        return None
+    return lambda found: {name: part if part is None or name not in parts else parts[name](part) for name, part in found.items()}

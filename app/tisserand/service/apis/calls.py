@@ -266,6 +266,3 @@ class Apis(Protocol):
         """A new API key. `replaces` names a credential that expires after `overlap` (a duration): rotation."""
 
     def revoke(self, consumer: str, credential: str, by: str = "") -> None: ...
-
-    def docs(self, folder: str) -> Sequence[str]:
-        """Write the reference site into a folder of the workspace; gives its pages."""

@@ -7,9 +7,20 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from tisserand.apis.gateways.adapter import Change, Dropped, Plan
-from tisserand.apis.usage import UsageRow
+from tisserand.apis.usage import UsageQuery, UsageRow, UsageSum
 from tisserand.model.problem import Problem
 from tisserand.texts import Message
+
+__all__ = [
+    "GatewayInfo",
+    "Gateways",
+    "Pushed",
+    "UsageQuery",
+    "UsageSum",
+    "change_from_json",
+    "plan_from_json",
+    "plan_to_json",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,50 +74,6 @@ class Pushed:
     def from_json(cls, data: Mapping[str, Any]) -> Pushed:
         problem = Problem.from_json(data["problem"]) if data["problem"] else None
         return cls(**{**data, "dropped": tuple(data["dropped"]), "problem": problem})
-
-
-@dataclass(frozen=True, slots=True)
-class UsageQuery:
-    """Which usage, and by what it is summed. Times are seconds since 1970, UTC; 0 is open."""
-
-    start: float = 0.0
-    end: float = 0.0
-    api: str = ""
-    version: str = ""
-    operation: str = ""
-    consumer: str = ""
-    plan: str = ""
-    status: str = ""
-    """`429`, or a class: `4xx`."""
-    by: tuple[str, ...] = ()
-    """Of `hour`, `day`, `api`, `version`, `operation`, `consumer`, `plan`, `status`; empty gives one sum."""
-    limit: int = 1000
-    gateway: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class UsageSum:
-    """The sum over one group."""
-
-    group: Mapping[str, Any]
-    """Each of `UsageQuery.by` with its value; `hour` and `day` as the seconds at which they begin."""
-    requests: int
-    errors: int
-    """Answers of 500 and above."""
-    rejected: int
-    """401, 403, 413, 429."""
-    bytes_in: int
-    bytes_out: int
-    p50: float | None
-    """ms"""
-    p99: float | None
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "group": dict(self.group)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> UsageSum:
-        return cls(**data)
 
 
 class Gateways(Protocol):

@@ -31,10 +31,11 @@ class HerePublished:
         """The catalogue has changed: the part of the executor process looks at it."""
 
     def list(self) -> Sequence[PublishedInfo]:
-        from tisserand.service.published.wanted import Wanted, gateway_credential, unsafe
+        from tisserand.service.published.credential import gateway_credential
+        from tisserand.service.published.wanted import Wanted, unsafe
 
         apis = [api for _, api in Wanted(self._executor.root).published()]
-        credential = gateway_credential(Workspace(self._executor.root)) if apis else ""
+        credential = gateway_credential(Workspace(self._executor.root).id) if apis else ""
         return [self._info(api.id, api.version, api.upstream.flow, credential, unsafe(api)) for api in apis]
 
     def _info(self, api: str, version: str, flow: str, credential: str, warning: Problem | None) -> PublishedInfo:

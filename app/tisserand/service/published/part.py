@@ -11,10 +11,11 @@ from tisserand.model.lock import lock_file
 from tisserand.model.problem import Problem
 from tisserand.service.periodic import Periodic
 from tisserand.service.published.calls import Serving
+from tisserand.service.published.credential import gateway_credential
 from tisserand.service.published.folder import made, write
 from tisserand.service.published.runs import JobRuns
 from tisserand.service.published.service import END, STATE, Form, Service
-from tisserand.service.published.wanted import Wanted, gateway_credential
+from tisserand.service.published.wanted import Wanted
 from tisserand.workspace.folder import Workspace
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Publishing(Periodic):
     def _look(self) -> None:
         self._servings, problems = self._wanted.servings()
         if self._servings and not self._credential:
-            self._credential = gateway_credential(Workspace(self.executor.root))
+            self._credential = gateway_credential(Workspace(self.executor.root).id)
         for key in [key for key in self._services if key not in self._servings]:
             service = self._services.pop(key)
             service.end()

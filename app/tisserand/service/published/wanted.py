@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -13,23 +12,11 @@ from tisserand.apis.model import Api, ApiKey, Consumer, Open, Subscription
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.service.published.calls import Serving
+from tisserand.service.published.credential import gateway_credential
 from tisserand.service.published.operations import LARGE
 from tisserand.texts import msg
 from tisserand.workspace.folder import Workspace
 from tisserand.workspace.secrets import SecretStore, secret_store
-
-CREDENTIAL = "tisserand.gateway-credential"
-"""The secret that the workspace's gateways show to published flows."""
-
-
-def gateway_credential(workspace: Workspace) -> str:
-    """What gateways send in `CREDENTIAL_HEADER`; made on first use. Never to be written but where a gateway keeps its configuration."""
-    store = secret_store(workspace.id)
-    known = store.get(CREDENTIAL)
-    if known is None:
-        known = secrets.token_urlsafe(32)
-        store.set(CREDENTIAL, known)
-    return known
 
 
 class Wanted:
@@ -59,7 +46,7 @@ class Wanted:
             return found, problems
         workspace = Workspace(self.root)
         store = secret_store(workspace.id)
-        self._own = self._own or _digest(gateway_credential(workspace))
+        self._own = self._own or _digest(gateway_credential(workspace.id))
         for file, api in apis:
             try:
                 found[api.key] = self._serving(workspace, store, api)

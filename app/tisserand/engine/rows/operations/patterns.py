@@ -169,15 +169,17 @@ class _Translation:
 
 
 def _pattern(value: Value) -> re.Pattern[str]:
-    pattern = value.args[1]
-    found = translated(pattern.constant) if pattern.is_constant and isinstance(pattern.constant, str) else None
+    pattern, name = value.args[1], type(value.operation).__name__
+    if not pattern.is_constant:
+        raise Unrowable(name, msg("A regular expression that differs by row is tried by the database only."))
+    found = translated(pattern.constant)
     if found is None:
         raise Unrowable(
-            type(value.operation).__name__,
+            name,
             msg(
-                "The regular expression {pattern} is tried by the database only: it differs by row, repeats what repeats, or uses signs "
-                "that are read in more than one way.",
-                pattern=repr(pattern.constant) if pattern.is_constant else "",
+                "The regular expression “{pattern}” is tried by the database only: it repeats what repeats, or uses signs that are read in "
+                "more than one way.",
+                pattern=pattern.constant,
             ),
         )
     return found

@@ -1,0 +1,1 @@
+"""APIs: flows that answer requests, and who called what."""
