@@ -50,12 +50,7 @@ def redundant(known: Iterable[tuple[Api, Mapping[str, Any] | None]]) -> list[Pai
         features = {*each.upstream, *each.operations, *(f"{sorted(names)}" for names in each.schemas.values())}
         for feature in features:
             holders[feature].append(index)
-    pairs = {
-        pair
-        for indexes in holders.values()
-        if 1 < len(indexes) <= COMMON
-        for pair in combinations(indexes, 2)
-    }
+    pairs = {pair for indexes in holders.values() if 1 < len(indexes) <= COMMON for pair in combinations(indexes, 2)}
     # Where the same was made more often than that, each is set beside the first.
     same: dict[frozenset[str], int] = {}
     for index, each in enumerate(traits):
