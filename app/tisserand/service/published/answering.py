@@ -66,6 +66,7 @@ class Answering:
         self._base = serving.base.encode()
         self.later = Later(jobs)
         self.document: bytes | None = None
+        self._healthy: Answer | None = None
         self._prefix = secrets.token_hex(8)
         self._number = 0
         self.since = time.time()
@@ -162,6 +163,8 @@ class Answering:
 
     def told(self, request: Request, answer: Answer) -> bytes:
         state: State = request.state
+        if answer is self._healthy:
+            return _GUARDED  # to look after it is no use of it
         now = time.time()
         ms = (time.perf_counter() - request.clock) * 1000
         self._history.add(
@@ -222,7 +225,8 @@ class Answering:
         if state.path == DOCUMENT and self.document is not None:
             return Answer(200, self.document)
         if state.path == HEALTH and shows(request.headers, self.serving.own):
-            return Answer(200, orjson.dumps({"requests": self._history.count, "since": self.since}))
+            self._healthy = Answer(200, orjson.dumps({"requests": self._history.count, "since": self.since}))
+            return self._healthy
         return self._problem(request, 404, msg("There is no such path."))
 
     def _problem(
