@@ -208,3 +208,25 @@ def test_moments_with_a_zone_are_utc(resolution: Resolution) -> None:
     ) or [None]
     assert found == datetime(2026, 3, 29, 0, 30)
     assert datetime(2026, 3, 29, tzinfo=UTC).tzinfo is UTC
+
+
+def test_calculations_nest_as_deep_as_the_stack_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tisserand.engine.rows import values
+    from tisserand.engine.rows.compile import compile_rows
+
+    def nested(depth: int) -> Any:
+        import ibis
+
+        table = ibis.table({"i": "int64"}, name="event.rows")
+        made = table["i"]
+        for _ in range(depth):
+            made = made + 1
+        return table.select(i=made)
+
+    assert compile_rows(nested(150))((1000,)) == (1150,)
+    with pytest.raises(Unrowable):
+        compile_rows(nested(400))
+    monkeypatch.setattr(values, "DEEPEST", 20)
+    with pytest.raises(Unrowable) as refused:
+        compile_rows(nested(21))
+    assert refused.value.message.text("en") == "More than 20 calculations stand inside of each other."

@@ -15,7 +15,7 @@ from tisserand.engine.rows.operations.documents import Document
 from tisserand.engine.rows.operations.table import family, meanings
 from tisserand.engine.rows.rules import COMPARISONS, relaxed
 from tisserand.engine.rows.unrowable import Unrowable, unknown
-from tisserand.engine.rows.values import Closure, Value, column, constant
+from tisserand.engine.rows.values import Closure, Value, column, constant, too_deep
 from tisserand.sdk.errors import NodeError
 from tisserand.texts import msg
 
@@ -112,7 +112,10 @@ class Lowering:
         """What a relation is; raises `Unrowable`."""
         found = self._relations.get(relation)
         if found is None:
-            found = self._relations[relation] = self._table(relation)
+            try:
+                found = self._relations[relation] = self._table(relation)
+            except RecursionError:
+                raise too_deep(type(relation).__name__) from None
         return found
 
     def _table(self, relation: Any) -> Table:

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from tisserand.service.published.access import Access, Caller, access, shows
-from tisserand.service.published.answers import Answer, problem
+from tisserand.service.published.answers import JSON, Answer, problem
 from tisserand.service.published.asked import Fault, Faulty
 from tisserand.service.published.calls import Serving
 from tisserand.service.published.compiled import Compiled, Ready, Rows
@@ -36,21 +36,23 @@ _UNCACHED = b"x-content-type-options: nosniff\r\n"
 _GUARDED = _UNCACHED + b"cache-control: no-store\r\n"
 
 
+_NOBODY = Caller()
+
+
 class State:
     """What is known of a request besides what was sent."""
 
-    __slots__ = ("caller", "found", "id", "language", "name", "path", "query", "trace")
+    __slots__ = ("caller", "found", "id", "name", "path", "query", "trace")
 
     def __init__(self) -> None:
         self.id = ""
         self.trace = ""
-        self.caller = Caller()
+        self.caller = _NOBODY
         self.found: Found | None = None
         self.name = ""
         """Of the operation; empty where it is none."""
         self.path = b""
         self.query = b""
-        self.language = ""
 
 
 class Answering:
@@ -66,6 +68,7 @@ class Answering:
         self._base = serving.base.encode()
         self.later = Later(jobs)
         self.document: bytes | None = None
+        self._healthy: Answer | None = None
         self._prefix = secrets.token_hex(8)
         self._number = 0
         self.since = time.time()
@@ -99,7 +102,7 @@ class Answering:
             state.found, state.name = found, ready.operation.name
             request.limit = min(ready.largest, self.serving.max_body) if ready.asking.reads_body else SMALL
             kind = request.headers.get(b"content-type")
-            if kind is not None and ready.asking.reads_body and not _is_json(kind):
+            if kind is not None and kind != JSON and ready.asking.reads_body and not _is_json(kind):
                 return self._problem(request, 415, msg("The body must be JSON (“Content-Type: application/json”)."))
         return None
 
@@ -162,6 +165,8 @@ class Answering:
 
     def told(self, request: Request, answer: Answer) -> bytes:
         state: State = request.state
+        if answer is self._healthy:
+            return _GUARDED  # to look after it is no use of it
         now = time.time()
         ms = (time.perf_counter() - request.clock) * 1000
         self._history.add(
@@ -222,7 +227,8 @@ class Answering:
         if state.path == DOCUMENT and self.document is not None:
             return Answer(200, self.document)
         if state.path == HEALTH and shows(request.headers, self.serving.own):
-            return Answer(200, orjson.dumps({"requests": self._history.count, "since": self.since}))
+            self._healthy = Answer(200, orjson.dumps({"requests": self._history.count, "since": self.since}))
+            return self._healthy
         return self._problem(request, 404, msg("There is no such path."))
 
     def _problem(

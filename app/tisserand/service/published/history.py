@@ -189,7 +189,7 @@ class History:
     def add(self, entry: Entry) -> None:
         self._waiting.append(entry)
         self.count += 1
-        if len(self._waiting) >= MOST:
+        if len(self._waiting) == MOST:
             self._wake.set()
 
     def close(self) -> None:
