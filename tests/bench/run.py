@@ -31,6 +31,7 @@ REPORTS = HERE / "reports"
 BENCHES = (
     "model",
     "plan",
+    "rows",
     "canvas",
     "peers",
     "grid",
@@ -49,6 +50,7 @@ BENCHES = (
 QUICK: dict[str, dict[str, Any]] = {
     "model": {"nodes": 400, "rounds": 2},
     "plan": {"nodes": 200, "rounds": 2},
+    "rows": {"events": 2_000, "rounds": 1},
     "peers": {"counts": (100,)},
     "grid": {"rows": 50_000, "rounds": 4},
     "window": {"rows": 50_000, "rounds": 1, "idle": 1.0, "runs": 1},

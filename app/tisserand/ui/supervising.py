@@ -23,7 +23,10 @@ ANYWHERE = frozenset({"theme", "language", "connections", "quit"})
 """What leaves the view as it is, beside what is in the menus of the supervision and of help, and what acts on rows."""
 
 
-PAGE_ACTIONS = ("runs_page", "flows_page", "inbox_page", "schedules_page", "alerts_page", "search_page", "approvals_page")
+PAGE_ACTIONS = (
+    "runs_page", "flows_page", "inbox_page", "schedules_page", "alerts_page", "search_page", "approvals_page", "apis_page", "terms_page",
+    "gateways_page", "usage_page",
+)  # fmt: skip
 
 
 class Supervising(QObject):
@@ -45,6 +48,7 @@ class Supervising(QObject):
         for id in PAGE_ACTIONS:
             bind(id, partial(self.show, id))
         bind("history", self.history)
+        bind("publish_api", self.publish_api)
         bind("refresh", lambda: self.view.refresh() if self.view is not None else None)
         self.lookout = Lookout(window)
         self.tray: Tray | None = None
@@ -105,6 +109,13 @@ class Supervising(QObject):
         flow = self.window_.document.flow.id
         view = self.show("runs_page")
         view.ground.runs_asked.emit(flow)
+
+    def publish_api(self) -> None:
+        """Publish the open flow as an API."""
+        from tisserand.ui.apis.publishing import PublishDialog
+
+        flow = self.window_.document.flow
+        PublishDialog(self.window_, (flow.id, flow.title)).open()
 
     def _adopt(self) -> None:
         """Where no flow of a workspace is open, the person's own workspace is looked at, if there is one."""

@@ -13,7 +13,11 @@ from tisserand.apis.model import Api, Consumer, Plan, Subscription
 from tisserand.apis.neutral import Declared, Items, fingerprint
 from tisserand.sdk.errors import NodeError
 
-KEYS = {"acme/first": "acme-key-4711", "bolt/first": "bolt-key-0815", "carl/first": "carl-key-0007"}
+KEYS = {
+    "acme/first": "acme-key-4711-0123456789",
+    "bolt/first": "bolt-key-0815-0123456789",
+    "carl/first": "carl-key-0007-0123456789",
+}
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 

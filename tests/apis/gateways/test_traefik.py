@@ -109,8 +109,8 @@ def test_the_service_learns_who_calls_and_never_the_key(gateway: Traefik, proxy:
 
 def test_keys_in_the_query_and_names_with_passwords(gateway: Traefik, proxy: traefik.Proxy, service: echo.Echo) -> None:
     push(gateway, shop.declared(shop.api(service.url, security=[{"kind": "api_key", "place": "query", "name": "key"}])))
-    assert ask(proxy, "/orders/v1/list?key=acme-key-4711").status_code == 200
-    assert ask(proxy, "/orders/v1/list?key=bolt-key-0815").status_code == 403
+    assert ask(proxy, "/orders/v1/list?key=acme-key-4711-0123456789").status_code == 200
+    assert ask(proxy, "/orders/v1/list?key=bolt-key-0815-0123456789").status_code == 403
     assert ask(proxy, "/orders/v1/list?key=acme-key-471").status_code == 401
     assert ask(proxy, headers=ACME).status_code == 401
     basic = shop.declared(shop.api(service.url, security=[{"kind": "basic"}]))
@@ -466,7 +466,7 @@ def test_usage_is_read_from_the_access_log(gateway: Traefik, proxy: traefik.Prox
     assert counting.usage(mark)[0] == []
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_generated_catalogues_come_back_from_the_real_one(seed: int, gateway: Traefik) -> None:
     declared = generated.declared(seed)
     push(gateway, declared)
@@ -474,7 +474,7 @@ def test_generated_catalogues_come_back_from_the_real_one(seed: int, gateway: Tr
     assert lost <= {"security", "policies", "route", "quota", "upstream", "counted"}
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(15))
 def test_generated_catalogues_come_back_from_the_file(seed: int, tmp_path: Path) -> None:
     (tmp_path / "definitions").mkdir()
     gateway = Traefik("edge", TraefikSettings(folder=FolderPath(tmp_path / "definitions")), shop.place(tmp_path))

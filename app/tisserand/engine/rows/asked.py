@@ -6,6 +6,7 @@ operation over these values. So the result, and the sentence of an error, are th
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from tisserand.engine.failures import sentence_of
 from tisserand.sdk.errors import NodeError
 
 _MEMORY = "256MB"
+_SOURCE = re.compile(r" when casting from source column a[0-9]+")
 
 
 class Asked:
@@ -34,7 +36,8 @@ class Asked:
             found = _connection().sql(self._sql, params=[values[index] for index in self._bound]).to_arrow_table()
             return found.column(0)[0].as_py()
         except duckdb.Error as error:
-            raise sentence_of(str(error).strip()) from None
+            # The columns of this small table are nothing to anybody.
+            raise sentence_of(_SOURCE.sub("", str(error).strip())) from None
         except (ValueError, OverflowError) as error:
             raise NodeError(
                 "The result is a date or a number that a single event cannot hold: {reason}.",

@@ -46,32 +46,6 @@ class Machine:
             self._run(rows, answers)
         return answers
 
-    def failing(self, rows: Sequence[Row]) -> tuple[str | None, NodeError] | None:
-        """The column that fails for these rows, or None for a condition, and how; None where nothing fails."""
-        try:
-            self.run(rows)
-        except NodeError as error:
-            return self._failing_column(rows, error)
-        return None
-
-    def _failing_column(self, rows: Sequence[Row], error: NodeError) -> tuple[str | None, NodeError]:
-        [table] = self._tables
-        if table.before is not None:
-            return None, error
-        for row in rows:
-            cells: Cells = [*row, *[MISSING] * (table.stage.places - table.stage.width)]
-            try:
-                for condition in table.conditions:
-                    condition.closure(cells)
-            except NodeError as found:
-                return None, found
-            for name, value in table.columns.items():
-                try:
-                    value.closure(cells)
-                except NodeError as found:
-                    return name, found
-        return None, error
-
 
 def _depth(table: Table) -> int:
     return 0 if table.before is None else 1 + _depth(table.before.table)
@@ -113,7 +87,8 @@ class _Run:
                 for leave in self._leave:
                     leave(cells, answers)
         except NodeError as error:
-            error.row = error.row or number
+            # What fails behind a list that became rows is told of the row that it came from.
+            error.row = number
             raise
 
 
@@ -185,12 +160,30 @@ def _row_of(columns: list[Value], stage: Stage) -> Callable[[Cells], Row]:
 
 
 def _outgoing(value: Value) -> Closure:
-    closure = value.closure
-    if family(value.type) != "json":
+    closure, convert = value.closure, _texts(value.type)
+    if convert is None:
         return closure
 
-    def text(cells: Cells) -> Any:
+    def outgoing(cells: Cells) -> Any:
         found = closure(cells)
-        return None if found is None else found.text
+        return None if found is None else convert(found)
 
-    return text
+    return outgoing
+
+
+def _texts(type: Any) -> Callable[[Any], Any] | None:
+    """What makes texts of the JSON documents in a value; None where there are none."""
+    kind = family(type)
+    if kind == "json":
+        return operator.attrgetter("text")
+    if kind in ("array", "map"):
+        inner = _texts(type.value_type)
+        if inner is None:
+            return None
+        if kind == "array":
+            return lambda found: [None if part is None else inner(part) for part in found]
+        return lambda found: {name: None if part is None else inner(part) for name, part in found.items()}
+    parts = {name: made for name, one in type.items() if (made := _texts(one)) is not None} if kind == "struct" else {}
+    if not parts:
+        return None
+    return lambda found: {name: part if part is None or name not in parts else parts[name](part) for name, part in found.items()}

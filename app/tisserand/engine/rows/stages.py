@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tisserand.engine.rows.operations.casts import never_fails
-from tisserand.engine.rows.operations.dates import present
 from tisserand.engine.rows.operations.documents import Document
 from tisserand.engine.rows.operations.table import family, meanings
 from tisserand.engine.rows.rules import COMPARISONS, relaxed
@@ -215,9 +214,7 @@ class Lowering:
         value.args, value.nodes, value.emit = args, nodes, meaning.emit
         value.local = any(arg.local for arg in args)
         value.fails = any(arg.fails for arg in args) or (meaning.fails and not _safe_cast(operation))
-        if type(operation).__name__ == "TimestampNow":
-            value.emit = _present
-        elif meaning.check is not None:
+        if meaning.check is not None:
             meaning.check(value)
         simpler = _simplified(value)
         stage.known[key] = simpler
@@ -261,10 +258,6 @@ def _each(place: int) -> Any:
         return mapped
 
     return emit
-
-
-def _present(value: Value) -> Closure:
-    return lambda cells: present()
 
 
 def _needless(source: Any, target: Any) -> bool:
@@ -321,7 +314,7 @@ def _literal(operation: Any) -> Value:
         value = float(value)
     if family(operation.dtype) == "timestamp" and value is not None:
         value = value.replace(tzinfo=None)
-    if family(operation.dtype) in ("other", "array", "struct", "map", "json", "zoned", "interval", "uuid"):
+    if value is not None and family(operation.dtype) in ("other", "array", "struct", "map", "json", "zoned", "interval", "uuid"):
         raise Unrowable("Literal", msg("A constant of the type {type} is known to the database only.", type=str(operation.dtype)))
     return constant(operation, operation.dtype, value)
 

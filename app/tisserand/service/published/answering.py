@@ -6,7 +6,6 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from tisserand.service.published.http import Request
 from tisserand.service.published.jobs import Jobs, Sent
 from tisserand.service.published.later import Later
 from tisserand.service.published.routing import Found, Routes
-from tisserand.service.published.working import AT_ONCE, LATER, Busy, Failing, Working
+from tisserand.service.published.working import AT_ONCE, LATER, Busy, Failing, Working, moment_of
 from tisserand.texts import LANGUAGES, Message, msg
 
 _TRACE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -31,6 +30,10 @@ HEALTH = b"/.tisserand/health"
 DOCUMENT = b"/openapi.json"
 SMALL = 65_536
 """Bytes of a body that is not read for anything."""
+
+
+_UNCACHED = b"x-content-type-options: nosniff\r\n"
+_GUARDED = _UNCACHED + b"cache-control: no-store\r\n"
 
 
 class State:
@@ -60,6 +63,7 @@ class Answering:
         self._working = Working()
         self._routes = Routes(compiled.operations)
         self._access: Access = access(serving)
+        self._base = serving.base.encode()
         self.later = Later(jobs)
         self.document: bytes | None = None
         self._prefix = secrets.token_hex(8)
@@ -68,17 +72,18 @@ class Answering:
 
     def serve(self, serving: Serving) -> None:
         """Others may call from now on, or under other limits."""
-        self.serving, self._access = serving, access(serving)
+        self.serving, self._access, self._base = serving, access(serving), serving.base.encode()
 
     # -- as `http.Application`
 
     def admit(self, request: Request) -> Answer | None:
         state = request.state = State()
         self._number += 1
-        trace = _TRACE.fullmatch(request.headers.get(b"traceparent", b""))
+        given = request.headers.get(b"traceparent")
+        trace = _TRACE.fullmatch(given) if given is not None else None
         # Sixteen bytes, as a trace has them: what is told to the caller, and what the history knows the request by.
         state.id = trace[1].decode() if trace else f"{self._prefix}{self._number:016x}"
-        state.trace = request.headers[b"traceparent"].decode() if trace else ""
+        state.trace = trace[0].decode() if trace else ""
         state.path, _, state.query = _origin(request.target).partition(b"?")
         caller = self._access.caller(request.headers, state.query)
         if caller is None:
@@ -101,13 +106,12 @@ class Answering:
     def _find(self, request: Request) -> Found | Answer | None:
         """The operation; None for what every published flow has besides."""
         state: State = request.state
-        base = self.serving.base.encode()
-        bare = state.path.removeprefix(base) if base and state.path.startswith(base + b"/") else state.path
-        found: Any = None
-        for path in dict.fromkeys((bare, state.path)):
-            found = self._routes.find(request.method, path)
-            if found:
-                break
+        bare, base = state.path, self._base
+        if base and bare.startswith(base) and bare[len(base) : len(base) + 1] == b"/":
+            bare = bare[len(base) :]
+        found: Any = self._routes.find(request.method, bare)
+        if not found and bare != state.path:
+            found = self._routes.find(request.method, state.path)
         state.path = bare
         if not found:
             if bare in (DOCUMENT, HEALTH) or _JOB.fullmatch(bare):
@@ -145,7 +149,7 @@ class Answering:
                 state.query,
                 request.headers,
                 request.body,
-                datetime.fromtimestamp(moment, UTC).replace(tzinfo=None),
+                moment_of(moment),
                 state.caller.consumer,
             )
             if self.serving.mode == "async" or (ready.by_row is None and ready.query is None):
@@ -162,12 +166,12 @@ class Answering:
         ms = (time.perf_counter() - request.clock) * 1000
         self._history.add(
             (
-                now, state.id, state.trace, state.caller.consumer, state.caller.plan, state.name, answer.status, round(ms, 3),
+                now, state.id, state.trace, state.caller.consumer, state.caller.plan, state.name, answer.status, ms,
                 request.size, len(answer.body), answer.error,
             )
         )  # fmt: skip
-        guarded = b"" if any(name == b"cache-control" for name, _ in answer.headers) else b"cache-control: no-store\r\n"
-        return b"x-request-id: " + state.id.encode() + b"\r\nx-content-type-options: nosniff\r\n" + guarded
+        cached = answer.headers and any(name == b"cache-control" for name, _ in answer.headers)
+        return b"x-request-id: %b\r\n%b" % (state.id.encode(), _GUARDED if not cached else _UNCACHED)
 
     def close(self) -> None:
         self._working.close()

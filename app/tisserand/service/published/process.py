@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -140,6 +141,9 @@ class _Process:
             self._folder / ADDRESS,
             {"host": HOST, "port": port, "pid": os.getpid(), "started": process_started(os.getpid()), "since": answering.since},
         )
+        # What is there by now stays: it need not be looked through again and again for what could go.
+        gc.collect()
+        gc.freeze()
         watching = loop.create_task(self._watch(answering))
         await over.wait()
         watching.cancel()

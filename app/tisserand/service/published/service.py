@@ -70,6 +70,7 @@ class Service:
         self._write(serving)
         self._reap()
         if self._process is not None and self._process.poll() is not None:
+            _let_go(self._process)
             self._lost(self._process.returncode)
         if self._next is not None:
             self._see_next()
@@ -78,7 +79,9 @@ class Service:
                 self._start(form)
         elif form not in (self._form, self._refused):
             self._start(form)
-        elif credential:
+        else:
+            if form == self._form:
+                self._problem = self._refused = None  # what could not be served was taken back
             self._ask(credential)
         self._tell(serving)
 
@@ -166,6 +169,7 @@ class Service:
                 self._dismiss(before)
         elif code is not None:
             failure = read(self.folder / FAILURE)
+            _let_go(process)
             self._next = None
             if failure is not None and failure["pid"] == process.pid:
                 self._problem = Problem.from_json(failure["problems"][0])
@@ -210,8 +214,7 @@ class Service:
             if process.poll() is None and time.monotonic() > until:
                 process.kill()
         for process, _ in [each for each in self._leaving if each[0].poll() is not None]:
-            if process.stdin is not None:
-                process.stdin.close()
+            _let_go(process)
         self._leaving = [each for each in self._leaving if each[0].poll() is None]
 
     def _tell(self, serving: Serving) -> None:
@@ -223,6 +226,11 @@ class Service:
         if told != self._told:
             write(self.folder / STATE, told)
             self._told = told
+
+
+def _let_go(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def health(folder: Path, credential: str, seconds: float = 1.0) -> Any:

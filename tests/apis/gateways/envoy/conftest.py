@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,6 +53,8 @@ class _Answer(BaseHTTPRequestHandler):
             status = 200 if server.healthy else 500
         else:
             server.asked += 1
+            if self.path == "/slow":
+                time.sleep(0.8)
             if server.failing > 0:
                 server.failing -= 1
                 status = 503

@@ -23,6 +23,9 @@ PARTS = 4
 UNREAD = 4
 """How many times the kept size may stand there unread, before the oldest goes all the same."""
 
+LEFT = 499
+"""The status of calls whose caller went away before there was one: servers in general write this number, Envoy 0."""
+
 NAME = "access.log"
 _ASIDE = re.compile(r"access\.(\d+)\.log")
 
@@ -129,7 +132,7 @@ def _summed(lines: Sequence[bytes]) -> list[UsageRow]:
             told = json.loads(line)
             key = (
                 int(told["t"]) // 3600 * 3600, told["api"] or "", told["version"] or "", told["operation"] or "",
-                told["consumer"] or "", told["plan"] or "", int(told["status"]),
+                told["consumer"] or "", told["plan"] or "", int(told["status"]) or LEFT,
             )  # fmt: skip
             received, sent, took = int(told.get("in") or 0), int(told.get("out") or 0), float(told.get("ms") or 0)
         except (ValueError, KeyError, TypeError):

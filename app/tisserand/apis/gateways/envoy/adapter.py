@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,19 +11,21 @@ from typing import Any, ClassVar
 from tisserand import files
 from tisserand.apis import periods
 from tisserand.apis.gateways.adapter import Capabilities, Change, Dropped, Gateway, Live, Place, Progress
+from tisserand.apis.gateways.compare import without
 from tisserand.apis.gateways.coverage import unsupported
 from tisserand.apis.gateways.envoy import admin
 from tisserand.apis.gateways.envoy.accesslog import AccessLog
 from tisserand.apis.gateways.envoy.certificates import authorities
 from tisserand.apis.gateways.envoy.checking import impossible, refused
 from tisserand.apis.gateways.envoy.clusters import clusters, verifies
-from tisserand.apis.gateways.envoy.files import Folder, read
+from tisserand.apis.gateways.envoy.files import Folder
 from tisserand.apis.gateways.envoy.filters import CHANGING, contents, lookup
+from tisserand.apis.gateways.envoy.held import Held, made
 from tisserand.apis.gateways.envoy.listener import inlined
 from tisserand.apis.gateways.envoy.places import CDS, RDS, ecds
 from tisserand.apis.gateways.envoy.routes import LUA, canonical, configuration
-from tisserand.apis.gateways.envoy.settings import METADATA, EnvoySettings
-from tisserand.apis.neutral import Declared, Items, digest
+from tisserand.apis.gateways.envoy.settings import EnvoySettings
+from tisserand.apis.neutral import Declared, digest
 from tisserand.apis.usage import UsageRow
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
@@ -32,8 +33,6 @@ from tisserand.texts import Message, msg
 
 Json = dict[str, Any]
 
-HELD = "held.json"
-"""What was pushed, in neutral words, with the digests of what was made of it: no secrets."""
 BLOCKED = "blocked.json"
 """Whose quota is used up, and until when."""
 ADDRESS = "address.json"
@@ -74,27 +73,17 @@ class EnvoyGateway(Gateway):
         return unsupported(declared, CAPABILITIES)
 
     def read(self) -> Live:
-        held = self._held()
-        items: dict[str, Mapping[str, Any]] = {}
-        digests = self._digests()
-        for name, known in held.get("items", {}).items():
-            kind = name.partition("/")[0]
-            now = digests.get(name if kind == "api" else f"{kind}s")
-            if kind == "api" and now is None:
-                continue
-            changed = now != (known["made"] if kind == "api" else held["made"].get(f"{kind}s"))
-            items[name] = {**known["content"], "changed_by_hand": now} if changed else known["content"]
-        for name in digests.keys() - held.get("items", {}).keys():
-            if name.startswith("api/"):
-                items[name] = {"changed_by_hand": digests[name]}
-        return Live(items, str(held.get("revision", "")))
+        held = Held.read(self.folder.path)
+        return Live(held.live(made(self.folder.path), self.folder.stale()), held.revision)
 
     def validate(self, declared: Declared) -> Sequence[Problem]:
         found = impossible(declared, self.settings, self.place)
         if found:
             return found
-        made = inlined(self.settings, self.folder.path, configuration(declared), contents(declared), self._clusters(declared))
-        error = refused(made, self.folder.path)
+        everything = inlined(
+            self.settings, self.folder.path, configuration(declared), contents(declared), self._clusters(declared)
+        )
+        error = refused(everything, self.folder.path)
         if error:
             message = msg("Envoy would refuse this: {reason}", reason=error)
             return [Problem("envoy.refused", message, msg("Nothing was changed; mend what it names."))]
@@ -102,26 +91,17 @@ class EnvoyGateway(Gateway):
 
     def apply(self, declared: Declared, changes: Sequence[Change], progress: Progress = lambda done, all: None) -> str:
         stops = until(declared, declared.exhausted)
-        made = self._clusters(declared), contents(declared, stops), configuration(declared)
-        revision = digest([canonical(made[0]), canonical(made[1]), canonical(made[2])])
+        wanted = self._clusters(declared), contents(declared, stops), configuration(declared)
+        revision = digest([canonical(each) for each in wanted])
         before = self._files()
         progress(0, 1)
-        files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
         try:
-            self.folder.put(*made, revision)
+            files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
+            self.folder.put(*wanted, revision)
         except BaseException:
             self._back(before)
             raise
-        digests = self._digests()
-        held = {
-            "revision": revision,
-            "items": {
-                name: {"content": content, "made": digests.get(name)} if name.startswith("api/") else {"content": content}
-                for name, content in self._without(declared).items()
-            },
-            "made": {name: each for name, each in digests.items() if "/" not in name},
-        }
-        files.write_text(self.folder.path / HELD, json.dumps(held, ensure_ascii=False), 0o600)
+        Held(revision, without(declared.items, self.dropped(declared)), made(self.folder.path)).write(self.folder.path)
         progress(1, 1)
         return revision
 
@@ -132,7 +112,7 @@ class EnvoyGateway(Gateway):
         if stops == self._blocked():
             return
         files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
-        self.folder.put_filter(LUA, lookup(declared, stops), f"{self._held().get('revision', '')}.{digest(stops)}")
+        self.folder.put_filter(LUA, lookup(declared, stops), f"{Held.read(self.folder.path).revision}.{digest(stops)}")
 
     def usage(self, mark: str) -> tuple[Sequence[UsageRow], str]:
         return AccessLog(self.folder.path, self.settings.log_size.bytes, self._reopen).rows(mark)
@@ -165,13 +145,6 @@ class EnvoyGateway(Gateway):
 
     # -- what is kept beside Envoy's own files
 
-    def _held(self) -> Json:
-        try:
-            held: Json = json.loads((self.folder.path / HELD).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return {"items": {}, "made": {}}
-        return held
-
     def _trouble(self) -> NodeError | None:
         """Why the executor could not start it."""
         try:
@@ -188,39 +161,8 @@ class EnvoyGateway(Gateway):
         except (FileNotFoundError, ValueError, TypeError):
             return []
 
-    def _without(self, declared: Declared) -> Items:
-        from tisserand.apis.gateways.compare import without
-
-        return without(declared.items, self.dropped(declared))
-
-    def _digests(self) -> dict[str, str]:
-        """Item → digest of what Envoy's files hold of it: of each API, of all plans, of all consumers, of all subscriptions."""
-        found: dict[str, list[Any]] = {}
-        for resource in read(self.folder.path / RDS)[0]:
-            for host in resource.get("virtual_hosts", ()):
-                for path, entry in _paths(host):
-                    for route in entry:
-                        key = route.get("metadata", {}).get("filter_metadata", {}).get(METADATA, {}).get("key")
-                        if key:
-                            found.setdefault(f"api/{key}", []).append([host["name"], path, route])
-        for each in read(self.folder.path / CDS)[0]:
-            key = each.get("metadata", {}).get("filter_metadata", {}).get(METADATA, {}).get("key")
-            if key:
-                found.setdefault(f"api/{key}", []).append(each)
-        digests = {name: digest(parts) for name, parts in found.items()}
-        for name, file in (
-            ("plans", "tisserand.limits"),
-            ("consumers", "envoy.filters.http.api_key_auth"),
-            ("subscriptions", LUA),
-        ):
-            text = canonical(read(self.folder.path / ecds(file))[0])
-            if file == LUA:  # who is blocked changes by the minute
-                text = re.sub(r"\(\[\[[^\]]*\]\]\):gmatch\(\\\"\(%S\+\) \(%S\+\) \(%d\+\)", "", text)
-            digests[name] = digest(text)
-        return digests
-
     def _files(self) -> dict[str, bytes | None]:
-        names = [RDS, CDS, *(ecds(name) for name in CHANGING)]
+        names = [BLOCKED, RDS, CDS, *(ecds(name) for name in CHANGING)]
         return {name: _bytes(self.folder.path / name) for name in names}
 
     def _back(self, before: Mapping[str, bytes | None]) -> None:
@@ -251,11 +193,6 @@ def until(declared: Declared, exhausted: Iterable[tuple[str, str]]) -> list[tupl
         if quotas:
             found.append((consumer, api, max(periods.end(quota.period, now) for quota in quotas)))
     return found
-
-
-def _paths(host: Json) -> list[tuple[str, list[Json]]]:
-    tree = host.get("matcher", {}).get("matcher_tree", {}).get("prefix_match_map", {}).get("map", {})
-    return [(path, entry["action"]["typed_config"]["routes"]) for path, entry in tree.items()]
 
 
 def _bytes(path: Path) -> bytes | None:

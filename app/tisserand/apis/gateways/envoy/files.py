@@ -11,13 +11,22 @@ from typing import Any
 
 from tisserand import files
 from tisserand.apis.gateways.envoy import admin
+from tisserand.apis.gateways.envoy.filters import CHANGING
 from tisserand.apis.gateways.envoy.places import ADMIN, CDS, RDS, ecds, short
+from tisserand.apis.gateways.envoy.settings import ROUTES
 from tisserand.sdk.errors import NodeError
 
 Json = dict[str, Any]
 
 WAIT = 30.0
 """Seconds within which Envoy must have taken what was written."""
+
+FIGURES = {
+    CDS: "cluster_manager.cds",
+    RDS: f"http.gateway.rds.{ROUTES}",
+    **{ecds(name): f"extension_config_discovery.http_filter.{name}" for name in CHANGING},
+}
+"""File → beginning of the names of Envoy's figures about it."""
 
 _TYPED = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 
@@ -63,57 +72,61 @@ class Folder:
     def runs(self) -> bool:
         return bool(admin.alive(self.socket))
 
+    def stale(self) -> set[str]:
+        """The files that Envoy does not hold as they are: it refused them, or took up others. None where it does not run."""
+        if admin.alive(self.socket) != "LIVE":
+            return set()
+        told = admin.stats(self.socket, "\\.version_text$")
+        found = set()
+        for file, figures in FIGURES.items():
+            # Envoy keeps no figure as long as it has taken nothing.
+            live = str(told.get(f"{figures}.version_text", ""))
+            if live and live != read(self.path / file)[1]:
+                found.add(file)
+        return found
+
     def put(self, clusters: Sequence[Json], filters: Mapping[str, Json], routes: Json, revision: str) -> None:
         """Make all of it live: first what is new among the clusters, then filters and routes, at last the clusters that are no longer
         used go. Raises `NodeError` as soon as Envoy refuses something; who calls puts the last good files back."""
         old, _revision = read(self.path / CDS)
         named = {each["name"]: each for each in old} | {each["name"]: each for each in clusters}
-        self._swap(CDS, discovery([*named.values()], f"{revision}+"), "cluster_manager.cds", f"{revision}+")
+        stale = self.stale()
+        if old != [*named.values()] or CDS in stale:
+            self._swap(CDS, discovery([*named.values()], f"{revision}+"), f"{revision}+")
         for name, content in filters.items():
             known, _ = read(self.path / ecds(name))
-            if known != [extension(name, content)]:
-                self._swap(
-                    ecds(name),
-                    discovery([extension(name, content)], revision),
-                    f"extension_config_discovery.http_filter.{name}",
-                    revision,
-                )
-        self._swap(RDS, discovery([routes], revision), "http.gateway.rds.tisserand", revision)
-        self._swap(CDS, discovery(clusters, revision), "cluster_manager.cds", revision)
+            if known != [extension(name, content)] or ecds(name) in stale:
+                self.put_filter(name, content, revision)
+        if read(self.path / RDS)[0] != [routes] or RDS in stale:
+            self._swap(RDS, discovery([routes], revision), revision)
+        if [*named.values()] != clusters:
+            self._swap(CDS, discovery(clusters, revision), revision)
 
     def put_filter(self, name: str, content: Json, revision: str) -> None:
         """One filter's content alone."""
-        self._swap(
-            ecds(name),
-            discovery([extension(name, content)], revision),
-            f"extension_config_discovery.http_filter.{name}",
-            revision,
-        )
+        self._swap(ecds(name), discovery([extension(name, content)], revision), revision)
 
-    def _swap(self, file: str, text: str, figures: str, revision: str) -> None:
+    def _swap(self, file: str, text: str, revision: str) -> None:
         running = self.runs()
-        before = self._figures(figures) if running else {}
+        before = self._figures(file) if running else {}
         write(self.path / file, text)
         if not running:
             return
         end = time.monotonic() + WAIT
         while time.monotonic() < end:
-            now = self._figures(figures)
-            if now["rejected"] > before["rejected"]:
+            now = self._figures(file)
+            if now["refused"] > before["refused"]:
                 raise NodeError("The embedded gateway refuses what was written to “{file}”.", file=file, fix="Its log says why.")
-            if now["version"] == revision or (not now["version"] and now["success"] > before["success"]):
+            if now["version"] == revision and now["taken"] > before["taken"]:
                 return
             time.sleep(0.005)
         raise NodeError("The embedded gateway did not take up “{file}” within {seconds} s.", file=file, seconds=WAIT, retry=True)
 
-    def _figures(self, figures: str) -> dict[str, Any]:
-        found = admin.stats(
-            self.socket,
-            f"^(.*\\.)?{re.escape(figures)}\\.(version_text|update_rejected|update_success|config_reload|config_fail)$",
-        )
-        by = {name.rpartition(".")[2]: value for name, value in found.items()}
+    def _figures(self, file: str) -> dict[str, Any]:
+        names = f"^{re.escape(FIGURES[file])}\\.(version_text|update_rejected|update_success|config_fail)$"
+        by = {name.rpartition(".")[2]: value for name, value in admin.stats(self.socket, names).items()}
         return {
             "version": str(by.get("version_text", "")),
-            "rejected": int(by.get("update_rejected", 0)) + int(by.get("config_fail", 0)),
-            "success": int(by.get("update_success", by.get("config_reload", 0))),
+            "refused": int(by.get("update_rejected", 0)) + int(by.get("config_fail", 0)),
+            "taken": int(by.get("update_success", 0)),
         }

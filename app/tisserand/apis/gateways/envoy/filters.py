@@ -75,7 +75,10 @@ def chain(source: Any) -> list[Json]:
             "disabled": True,
             "typed_config": {"@type": f"{TYPE}envoy.extensions.filters.http.buffer.v3.Buffer", "max_request_bytes": 1},
         },
-        {"name": "envoy.filters.http.router", "typed_config": {"@type": f"{TYPE}envoy.extensions.filters.http.router.v3.Router"}},
+        {
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": f"{TYPE}envoy.extensions.filters.http.router.v3.Router", "suppress_envoy_headers": True},
+        },
     ]
 
 

@@ -13,6 +13,9 @@ from tisserand.apis.gateways.envoy.told import LOG_FORMAT, mappers
 
 Json = dict[str, Any]
 
+CONNECTIONS = 20_000
+"""Callers that are connected at a time at most."""
+
 
 def bootstrap(settings: EnvoySettings, folder: Path, port: int, filters: Mapping[str, Json]) -> Json:
     """With everything that changes in files of `folder`. `filters`: the contents at first, of which Envoy learns the types."""
@@ -20,7 +23,7 @@ def bootstrap(settings: EnvoySettings, folder: Path, port: int, filters: Mapping
     def source(name: str) -> Json:
         return {
             "config_discovery": {
-                "config_source": _path(folder / ecds(name), folder),
+                "config_source": _path(folder / ecds(name)),
                 "type_urls": [filters[name]["@type"]],
             }
         }
@@ -28,7 +31,7 @@ def bootstrap(settings: EnvoySettings, folder: Path, port: int, filters: Mapping
     return {
         "node": {"id": "tisserand", "cluster": "tisserand"},
         "admin": {"address": {"pipe": {"path": str(short(folder / ADMIN)), "mode": 0o600}}, "access_log": []},
-        "dynamic_resources": {"cds_config": _path(folder / CDS, folder)},
+        "dynamic_resources": {"cds_config": _path(folder / CDS)},
         "static_resources": {
             "listeners": [
                 listener(
@@ -36,21 +39,23 @@ def bootstrap(settings: EnvoySettings, folder: Path, port: int, filters: Mapping
                     folder,
                     port,
                     chain(source),
-                    {"rds": {"route_config_name": ROUTES, "config_source": _path(folder / RDS, folder)}},
+                    {"rds": {"route_config_name": ROUTES, "config_source": _path(folder / RDS)}},
                 )
             ]
         },
-        "layered_runtime": {
-            "layers": [
+        "overload_manager": {
+            "resource_monitors": [
                 {
-                    "name": "static",
-                    "static_layer": {
-                        "overload.global_downstream_max_connections": 20_000,
-                        "envoy.reloadable_features.no_downgrade_to_canonical_name": True,
+                    "name": "envoy.resource_monitors.global_downstream_max_connections",
+                    "typed_config": {
+                        "@type": f"{TYPE}envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig",
+                        "max_active_downstream_connections": CONNECTIONS,
                     },
                 }
             ]
         },
+        # Of each of a thousand clusters Envoy would keep hundreds of figures that nobody looks at.
+        "stats_config": {"stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "cluster."}]}}},
     }
 
 
@@ -87,8 +92,6 @@ def listener(settings: EnvoySettings, folder: Path, port: int, filters: list[Jso
         "common_http_protocol_options": {
             "idle_timeout": f"{settings.idle_timeout.seconds:.3f}s",
         },
-        # Nobody may tell the gateway how to retry, or for how long to wait (x-envoy-…).
-        "internal_address_config": {},
         "early_header_mutation_extensions": [
             {
                 "name": "ours",
@@ -118,7 +121,7 @@ def listener(settings: EnvoySettings, folder: Path, port: int, filters: list[Jso
             "common_tls_context": {
                 "alpn_protocols": ["h2", "http/1.1"],
                 "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
-                "tls_certificate_sds_secret_configs": [{"name": "certificate", "sds_config": _path(folder / SDS, folder)}],
+                "tls_certificate_sds_secret_configs": [{"name": "certificate", "sds_config": _path(folder / SDS)}],
             },
         }
         filter_chain["transport_socket"] = {"name": "tls", "typed_config": context}
@@ -131,9 +134,11 @@ def listener(settings: EnvoySettings, folder: Path, port: int, filters: list[Jso
 
 
 def _spoofed() -> str:
-    """Headers that only the gateway may set, also with underscores: many services do not tell `_` from `-`."""
-    return "|".join(name.replace("-", "[-_]") for name in OURS)
+    """Headers that only the gateway may set, also with underscores: many services do not tell `_` from `-`. And those by which
+    Envoy lets itself be told how to retry, and for how long to wait."""
+    return "|".join([*(name.replace("-", "[-_]") for name in OURS), "x-envoy-.*"])
 
 
-def _path(path: Path, folder: Path) -> Json:
-    return {"path_config_source": {"path": str(path), "watched_directory": {"path": str(folder)}}, "resource_api_version": "V3"}
+def _path(path: Path) -> Json:
+    """A file that Envoy reads again whenever another is moved into its place, and only then."""
+    return {"path_config_source": {"path": str(path)}, "resource_api_version": "V3"}

@@ -42,7 +42,10 @@ class TraefikSettings(Config):
     """Where a Traefik is, and how it is told what to do."""
 
     folder: FolderPath
-    """The folder of its file provider (`providers.file.directory`, with `watch`); our file in it is `tisserand-NAME.yaml`."""
+    """The folder of its file provider (`providers.file.directory`, with `watch`); our file in it is `tisserand-OWNER.yaml`."""
+    owner: str = Field("", pattern=r"^[A-Za-z0-9._-]*$")
+    """The word that our names there begin with. Another workspace that pushes to the same Traefik needs another one; empty: the name
+    of the gateway."""
     api: str = Field("", pattern=r"^(https?://.*)?$")
     """Address of its own interface (`api`), for example `http://127.0.0.1:8080`: there is seen what it made of the file. Empty: a push
     is written and not looked after."""
@@ -85,9 +88,13 @@ class Traefik(Gateway):
         return self.settings
 
     @property
+    def _owner(self) -> str:
+        return self._set.owner or self.name
+
+    @property
     def path(self) -> Path:
         """Our file."""
-        return (self.place.root / self._set.folder / f"tisserand-{self.name}.yaml").absolute()
+        return (self.place.root / self._set.folder / f"tisserand-{self._owner}.yaml").absolute()
 
     def capabilities(self) -> Capabilities:
         counted = bool(self._set.access_log)
@@ -117,14 +124,14 @@ class Traefik(Gateway):
         foreign, loaded = 0, None
         if self._set.api:
             loaded = self._api().json("GET", "/api/rawdata")
-            foreign = _foreign(loaded, self.name)
+            foreign = _foreign(loaded, self._owner)
         try:
             text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return Live(foreign=foreign)
         except (OSError, UnicodeDecodeError) as error:
             raise NodeError("The file “{file}” cannot be read: {reason}", file=self.path.name, reason=str(error)) from None
-        content = file.parse(self.name, text)
+        content = file.parse(self._owner, text)
         live = {name: _as_loaded(name, each, loaded) for name, each in content.objects.items()}
         return Live({each.item: seen(each, live, _shown) for each in content.kept}, content.revision, foreign)
 
@@ -150,11 +157,11 @@ class Traefik(Gateway):
         if not self._set.access_log:
             return super().usage(mark)
         try:
-            content = file.parse(self.name, self.path.read_text(encoding="utf-8"))
+            content = file.parse(self._owner, self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return (), mark
         items = {each.item: each.content for each in content.kept}
-        return access_log.read(self.place.root / self._set.access_log, mark, self.name, items)
+        return access_log.read(self.place.root / self._set.access_log, mark, self._owner, items)
 
     def state(self) -> Mapping[str, Any]:
         if not self._set.api:
@@ -170,12 +177,12 @@ class Traefik(Gateway):
     def _text(self, declared: Declared) -> tuple[str, str]:
         """The file for what is declared, and its revision."""
         now = datetime.now(UTC)
-        made = dynamic.build(self.name, declared, self._set.entry_points, self._set.tls, dynamic.next_periods(declared, now))
+        made = dynamic.build(self._owner, declared, self._set.entry_points, self._set.tls, dynamic.next_periods(declared, now))
         items = kept(without(declared.items, self.dropped(declared)), made.objects, made.owners)
         certificate = (
             {"certFile": self._set.certificate, "keyFile": self._set.key} if self._set.tls and self._set.certificate else None
         )
-        return file.text_of(self.name, made.objects, items, certificate), file.revision_of(made.objects, items)
+        return file.text_of(self._owner, made.objects, items, certificate), file.revision_of(made.objects, items)
 
     def _write(self, text: str) -> None:
         if not self.path.parent.is_dir():
@@ -197,7 +204,7 @@ class Traefik(Gateway):
         if not self._set.api:
             return
         api, end = self._api(), time.monotonic() + self._set.patience
-        path = f"/api/http/middlewares/{file.marker(self.name, revision)}@file"
+        path = f"/api/http/middlewares/{file.marker(self._owner, revision)}@file"
         while api.json("GET", path, fine=(404,)) is None:
             if time.monotonic() > end:
                 raise NodeError(
@@ -205,7 +212,7 @@ class Traefik(Gateway):
                     fix="Look into its log: it may be unable to read “{file}”, or watch another folder.", file=self.path.name,
                 )  # fmt: skip
             time.sleep(0.05)
-        faults = _faults(api.json("GET", "/api/rawdata"), self.name)
+        faults = _faults(api.json("GET", "/api/rawdata"), self._owner)
         if faults:
             raise NodeError("Traefik refuses {count} of the definitions: {faults}", count=len(faults), faults=faults[:3])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from collections.abc import Callable
@@ -230,11 +231,16 @@ def _decimal_str(source: Any, target: Any, ask: Ask) -> Convert:
 def _float_float32(source: Any, target: Any, ask: Ask) -> Convert:
     def convert(a: float) -> Any:
         try:
-            return struct.unpack("f", struct.pack("f", a))[0]
+            return struct.unpack("<f", struct.pack("<f", a))[0]
         except OverflowError:
             return ask(a)
 
     return convert
+
+
+def _float_text(a: float) -> str:
+    # What is no number has a sign all the same, which the database shows.
+    return repr(a) if a == a else "nan" if math.copysign(1.0, a) > 0 else "-nan"
 
 
 def _plain(convert: Convert) -> Callable[[Any, Any, Ask], Convert]:
@@ -310,7 +316,7 @@ _CASTS: dict[tuple[str, str], Callable[[Any, Any, Ask], Convert]] = {
     ("bool", "float"): _plain(float),
     ("bool", "str"): _plain(lambda a: "true" if a else "false"),
     ("float", "int"): _float_int,
-    ("float", "str"): _plain(repr),
+    ("float", "str"): _plain(_float_text),
     ("float", "float32"): _float_float32,
     ("float32", "float"): _same,
     ("decimal", "int"): _decimal_int,

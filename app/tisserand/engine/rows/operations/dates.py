@@ -65,7 +65,8 @@ def _epoch(value: Value) -> Closure:
 
 @means("TimestampNow", fails=False)
 def _now(value: Value) -> Closure:
-    raise Unrowable("TimestampNow", msg("The present moment is not known here."))
+    # Where a run has begun, formulas have its moment as a constant.
+    return lambda cells: datetime.now(UTC).replace(tzinfo=None)
 
 
 _TRUNCATE: dict[str, Callable[[datetime], datetime]] = {
@@ -302,8 +303,3 @@ def _read(value: Value) -> Closure:
         return moment.date() if is_date else moment
 
     return strict(value, read)
-
-
-def present() -> datetime:
-    """This moment, in UTC, as `now()` gives it where no run has begun."""
-    return datetime.now(UTC).replace(tzinfo=None)

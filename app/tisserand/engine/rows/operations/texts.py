@@ -11,7 +11,7 @@ from tisserand.engine.rows.asked import table_of
 from tisserand.engine.rows.operations.table import family, means
 from tisserand.engine.rows.shapes import strict
 from tisserand.engine.rows.unrowable import Unrowable
-from tisserand.engine.rows.values import Closure, Value
+from tisserand.engine.rows.values import Cells, Closure, Value
 from tisserand.texts import msg
 
 BLANKS = " \t\n\r\x0b\x0c"
@@ -148,7 +148,16 @@ def _ends(value: Value) -> Closure:
 @means("StringSplit")
 def _split(value: Value) -> Closure:
     ask = value.asked()
-    return strict(value, lambda text, separator: text.split(separator) if separator else ask(text, separator))
+    first, second = (arg.closure for arg in value.args)
+
+    def split(cells: Cells) -> Any:
+        text, separator = first(cells), second(cells)
+        if text is None:
+            return None
+        # Nowhere to cut is no reason for NULL, says the database.
+        return [text] if separator is None else text.split(separator) if separator else ask(text, separator)
+
+    return split
 
 
 @means("StringConcat", fails=False)
