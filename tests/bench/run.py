@@ -44,6 +44,7 @@ BENCHES = (
     "journal",
     "gateways",
     "redundancy",
+    "embedded",
 )
 """`bench_<name>.py`, each with `main(...)` that gives `{"title", "text", …}`, or prints, and gives the number of misses."""
 
@@ -62,6 +63,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "mqtt": {"messages": 5_000},
     "gateways": {"apis": 50, "consumers": 200, "subscriptions": 800},
     "redundancy": {"apis": 200},
+    "embedded": {"seconds": 1, "apis": 20},
 }
 
 TITLES = {"canvas": "Canvas"}
