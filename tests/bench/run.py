@@ -43,6 +43,7 @@ BENCHES = (
     "mqtt",
     "journal",
     "gateways",
+    "redundancy",
 )
 """`bench_<name>.py`, each with `main(...)` that gives `{"title", "text", …}`, or prints, and gives the number of misses."""
 
@@ -60,6 +61,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "schedules": {"flows": 100},
     "mqtt": {"messages": 5_000},
     "gateways": {"apis": 50, "consumers": 200, "subscriptions": 800},
+    "redundancy": {"apis": 200},
 }
 
 TITLES = {"canvas": "Canvas"}
