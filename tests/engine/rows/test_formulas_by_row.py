@@ -106,6 +106,7 @@ def test_row_by_row_as_in_a_batch(batch: Batch, text: str) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("seed", range(1, 6))
 def test_many_rows(batch: Batch, seed: int) -> None:
     for text in formulas():

@@ -54,6 +54,7 @@ def test_patterns_match_as_re2_does(connection: duckdb.DuckDBPyConnection) -> No
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3_600)
 def test_many_patterns(connection: duckdb.DuckDBPyConnection) -> None:
     for seed in range(2, 12):
         for pattern in patterns(seed, 5_000):

@@ -135,6 +135,7 @@ def test_random_formulas(batch: Batch, formulas: list[str], condition: str, rows
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3_600)
 @settings(max_examples=5_000, deadline=None, suppress_health_check=SLOW, print_blob=False)
 @given(st.lists(st.one_of(*DEEP), min_size=4, max_size=4), DEEP[4], ROWS)
 def test_many_random_formulas(batch: Batch, formulas: list[str], condition: str, rows: list[tuple[Any, ...]]) -> None:
