@@ -43,7 +43,8 @@ BENCHES = (
     "mqtt",
     "journal",
     "gateways",
-    "redundancy", "published"
+    "redundancy",
+    "published",
 )
 """`bench_<name>.py`, each with `main(...)` that gives `{"title", "text", …}`, or prints, and gives the number of misses."""
 
