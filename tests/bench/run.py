@@ -43,8 +43,9 @@ BENCHES = (
     "mqtt",
     "journal",
     "gateways",
-    "redundancy",
     "published",
+    "redundancy",
+    "embedded",
 )
 """`bench_<name>.py`, each with `main(...)` that gives `{"title", "text", …}`, or prints, and gives the number of misses."""
 
@@ -64,6 +65,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "published": {"seconds": 1.0, "rounds": 1},
     "gateways": {"apis": 50, "consumers": 200, "subscriptions": 800},
     "redundancy": {"apis": 200},
+    "embedded": {"seconds": 1, "apis": 20},
 }
 
 TITLES = {"canvas": "Canvas"}

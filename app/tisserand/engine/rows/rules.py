@@ -1,6 +1,7 @@
-"""Where the database's optimiser can be seen: comparisons of whole numbers from which it takes the arithmetic away.
+"""Where the database's optimiser can be seen: what it takes away cannot fail either.
 
-`i + 1 > 0` becomes `i > -1`, so that no sum can become too large. Other rewritings of it change no result.
+From comparisons of whole numbers it takes the arithmetic: `i + 1 > 0` becomes `i > -1`, so that no sum can become too large. Of choices
+between constants it leaves what is chosen.
 """
 
 from __future__ import annotations
@@ -65,3 +66,19 @@ def _moved(name: str, place: int, fixed: int, other: int) -> int | None:
     if name == "Subtract":
         return other + fixed if place == 1 else fixed - other
     return other // fixed if fixed and other % fixed == 0 else None
+
+
+def settled_choice(name: str, value: Value) -> Value | None:
+    """What CASE or COALESCE gives, where constants decide."""
+    if name == "Coalesce":
+        rest = [arg for arg in value.args if not (arg.is_constant and arg.constant is None)]
+        return rest[0] if rest and (len(rest) == 1 or rest[0].is_constant) else None
+    if name != "SearchedCase":
+        return None
+    count = len(value.operation.cases)
+    for condition, result in zip(value.args[:count], value.args[count : 2 * count], strict=True):
+        if not condition.is_constant:
+            return None
+        if condition.constant:
+            return result
+    return value.args[2 * count]

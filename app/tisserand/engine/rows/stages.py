@@ -13,7 +13,7 @@ from typing import Any
 from tisserand.engine.rows.operations.casts import never_fails
 from tisserand.engine.rows.operations.documents import Document
 from tisserand.engine.rows.operations.table import family, meanings
-from tisserand.engine.rows.rules import COMPARISONS, relaxed
+from tisserand.engine.rows.rules import COMPARISONS, relaxed, settled_choice
 from tisserand.engine.rows.unrowable import Unrowable, unknown
 from tisserand.engine.rows.values import Closure, Value, column, constant, too_deep
 from tisserand.sdk.errors import NodeError
@@ -323,12 +323,15 @@ def _literal(operation: Any) -> Value:
 
 
 def _simplified(value: Value) -> Value:
-    """A constant where one comes out whatever the row is."""
+    """A constant, or one of its arguments, where that comes out whatever the row is."""
     name = type(value.operation).__name__
     if name in ("And", "Or"):
         decides = name == "Or"
         if any(arg.is_constant and arg.constant is decides for arg in value.args):
             return constant(value.operation, value.type, decides)
+    chosen = settled_choice(name, value)
+    if chosen is not None:
+        return chosen
     if name == "TimestampNow" or value.local or not all(arg.is_constant for arg in value.args):
         return value
     assert value.emit is not None
