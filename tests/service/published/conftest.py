@@ -155,7 +155,7 @@ def workspace(folder: Path) -> Path:
         (folder / "flows" / f"{name}.yaml").write_text(text)
     shutil.copy(EXAMPLES / "flows" / "trigger-request.yaml", folder / "flows" / "price.yaml")
     (folder / "data" / "stock.csv").write_text("article;pieces\nnut;12\nbolt;40\n")
-    (folder / "data" / "numbers.csv").write_text("one;number\n" + "".join(f"1;{n}\n" for n in range(10_000)))
+    (folder / "data" / "numbers.csv").write_text("one;number\n" + "".join(f"1;{n}\n" for n in range(6_000)))
     return folder
 
 

@@ -68,7 +68,7 @@ def test_what_was_accepted_is_done_after_a_kill(publish: Callable[..., Published
     assert len(store.open("direct")) > 1  # it was killed at work
     store.close()
     heavy.start()
-    counts = [len(range(r, 10_000, 7)) for r in range(7)]
+    counts = [len(range(r, 6_000, 7)) for r in range(7)]
     expected = sum(counts[a] * counts[b] * (a * b % 7) for a in range(7) for b in range(7))
     for answer in accepted:
         found = until(lambda path=answer.headers["location"]: (f := heavy.ask("GET", "/" + path).json())["finished"] and f, 60)

@@ -218,12 +218,19 @@ class Answering:
         except Exception as error:  # noqa: BLE001 - as in `answer`
             return self._failing.answer(error, self._language(request), state.id)
 
-    def _besides(self, request: Request) -> Answer:
+    async def _told(self, request: Request, job: str) -> Answer:
+        state: State = request.state
+        try:
+            found = await self.later.told(job, state.caller.consumer)
+        except Exception as error:  # noqa: BLE001 - as in `answer`
+            return self._failing.answer(error, self._language(request), state.id)
+        return found or self._problem(request, 404, msg("There is no such job."))
+
+    def _besides(self, request: Request) -> Answer | Awaitable[Answer]:
         state: State = request.state
         job = _JOB.fullmatch(state.path)
         if job is not None:
-            found = self.later.told(job[1].decode(), state.caller.consumer)
-            return found or self._problem(request, 404, msg("There is no such job."))
+            return self._told(request, job[1].decode())
         if state.path == DOCUMENT and self.document is not None:
             return Answer(200, self.document)
         if state.path == HEALTH and shows(request.headers, self.serving.own):

@@ -58,9 +58,9 @@ class Later:
     def accepted(self, job: Job, depth: int) -> Answer:
         return Answer(202, _document(job), headers=(_location(job, depth), (b"retry-after", AGAIN)))
 
-    def told(self, id: str, consumer: str) -> Answer | None:
+    async def told(self, id: str, consumer: str) -> Answer | None:
         """How a job stands, for who asked for it; None for anybody else."""
-        job = self._jobs.job(id)
+        job = await self.loop.run_in_executor(self._disk, self._jobs.job, id)
         if job is None or job.consumer != consumer:
             return None
         return Answer(200, _document(job), headers=() if job.finished is not None else ((b"retry-after", AGAIN),))
