@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ from tisserand.apis.gateways.kong import admin
 from tisserand.apis.gateways.kong.configuration import limits
 from tisserand.apis.gateways.kong.gateway import Kong, KongSettings
 from tisserand.apis.model import Plan
-from tisserand.apis.neutral import Declared
+from tisserand.apis.neutral import Declared, fingerprint
 from tisserand.sdk.errors import NodeError
 
 CONTRACT = "kong_json_schema.json"
@@ -71,9 +73,9 @@ def rich(number: int = 1) -> Declared:
     made = shop.declared(
         one, gone, free, plan={"rate": [{"count": 100 * number, "per": "1s"}], "quota": {"count": 5000, "period": "month"}}
     )
-    people = {**made.consumers, "carl": shop.consumer("carl", "basic", "carl:pass:word")}
+    people = {**made.consumers, "carl": shop.consumer("carl", "basic", "pass:word")}
     return replace(
-        made, consumers=people, values={**shop.KEYS, "carl/first": "carl:pass:word"}, upstream_headers={"orders@1": {"x-tisserand-gateway": f"gate-{number}"}}
+        made, consumers=people, values={**shop.KEYS, "carl/first": "pass:word"}, upstream_headers={"orders@1": {"x-tisserand-gateway": f"gate-{number}"}}
     )  # fmt: skip
 
 
@@ -179,11 +181,26 @@ def test_whatever_call_fails_everything_is_as_it_was(fake: kong.Fake, tmp_path: 
     assert all(way.startswith("edge~free") for way in fake.open_ways)
 
 
+def test_of_two_passwords_at_a_time_the_latest_counts(fake: kong.Fake, tmp_path: Path) -> None:
+    gateway, declared = adapter(fake, tmp_path), rich()
+    (old,) = declared.consumers["carl"].credentials
+    new = old.model_copy(update={"id": "second", "created": datetime(2026, 2, 1, tzinfo=UTC), "fingerprint": fingerprint("new")})
+    carl = declared.consumers["carl"].model_copy(update={"credentials": [old, new]})
+    declared = replace(declared, consumers={**declared.consumers, "carl": carl}, values={**declared.values, "carl/second": "new"})
+    assert [each.name for each in gateway.dropped(declared) if each.item.startswith("consumer/")] == [
+        "consumer/carl:credentials.0"
+    ]
+    push(gateway, declared)
+    id = entity(fake, "consumers", "carl")["id"]
+    (credential,) = fake.entities["basicauth_credentials"].values()
+    assert (credential["username"], credential["password"]) == ("carl", hashlib.sha1(f"new{id}".encode()).hexdigest())
+
+
 def test_a_password_that_cannot_be_set_back_is_told(fake: kong.Fake, tmp_path: Path) -> None:
     gateway = adapter(fake, tmp_path)
     push(gateway, rich())
-    people = {**rich().consumers, "carl": shop.consumer("carl", "basic", "carl:another")}
-    changed = replace(rich(2), consumers=people, values={**shop.KEYS, "carl/first": "carl:another"})
+    people = {**rich().consumers, "carl": shop.consumer("carl", "basic", "another")}
+    changed = replace(rich(2), consumers=people, values={**shop.KEYS, "carl/first": "another"})
     fake.forget()
     push(gateway, changed)
     last = len(fake.changes) - 1

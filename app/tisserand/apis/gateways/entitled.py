@@ -30,18 +30,11 @@ class Login:
     id: str
     kind: str
     value: str
-    expires: str = ""
 
     @property
     def user(self) -> str:
-        """The name of a `basic` one: before the colon, else the consumer."""
-        name, colon, _ = self.value.partition(":")
-        return name if colon else self.consumer
-
-    @property
-    def password(self) -> str:
-        before, colon, after = self.value.partition(":")
-        return after if colon else before
+        """The name that goes with the password of a `basic` one."""
+        return self.consumer
 
 
 def entitled(declared: Declared, api: Api) -> list[Entitled]:
@@ -73,7 +66,7 @@ def logins(declared: Declared) -> Mapping[str, list[Login]]:
     found: dict[str, list[Login]] = {}
     for id, consumer in declared.consumers.items():
         found[id] = [
-            Login(id, each.id, each.kind, declared.values[f"{id}/{each.id}"], each.expires.isoformat() if each.expires else "")
+            Login(id, each.id, each.kind, declared.values[f"{id}/{each.id}"])
             for each in consumer.credentials
             if f"{id}/{each.id}" in declared.values
         ]

@@ -103,12 +103,17 @@ def _consumer(made: Configuration, id: str, consumer: Consumer, known: Sequence[
     for each in known:
         if each.kind == "api_key":
             made.put("key", f"{id}~{each.id}", {"key": each.value, "consumer": mine}, item)
-        else:
-            made.put("basic", f"{id}~{each.id}", {"username": each.user, "password": each.password, "consumer": mine}, item)
+        elif each.id == password_of(consumer):
+            made.put("basic", id, {"username": each.user, "password": each.value, "consumer": mine}, item)
     if key is not None:
         content = {"key": consumer.subject or id, "algorithm": key.algorithm, "rsa_public_key": key.pem, "consumer": mine}
         made.put("jwt", id, content, item)
     return mine
+
+
+def password_of(consumer: Consumer) -> str:
+    """The credential with the one password that Kong takes for a name: the latest."""
+    return max(((each.created, each.id) for each in consumer.credentials if each.kind == "basic"), default=(None, ""))[1]
 
 
 def _several(api: Api) -> bool:

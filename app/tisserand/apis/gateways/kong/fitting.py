@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from tisserand.apis.gateways.adapter import Dropped, policies_of
-from tisserand.apis.gateways.entitled import entitled_by_api, logins
+from tisserand.apis.gateways.entitled import entitled_by_api
 from tisserand.apis.gateways.kong import configuration, tokens
 from tisserand.apis.gateways.traefik.fitting import PLAIN, TOKEN
 from tisserand.apis.model import Jwt
@@ -38,13 +38,6 @@ def problems(declared: Declared) -> Iterator[Problem]:
                 "Kong sends the requests of “{api}” to one path and in one way (http, https) for all targets.", api=api.key
             )
             yield _problem(f"api/{api.key}", "upstream.targets", message)
-    users: dict[str, str] = {}
-    for consumer, known in logins(declared).items():
-        for each in known:
-            if each.kind == "basic" and users.setdefault(each.user, f"{consumer}/{each.id}") != f"{consumer}/{each.id}":
-                message = msg("Kong takes one password for each name, but “{one}” and “{other}” have the same name.",
-                              one=users[each.user], other=f"{consumer}/{each.id}")  # fmt: skip
-                yield _problem(f"consumer/{consumer}", "credentials", message)
 
 
 def dropped(declared: Declared) -> Iterator[Dropped]:
@@ -68,6 +61,11 @@ def dropped(declared: Declared) -> Iterator[Dropped]:
             )
             if way.audiences:
                 yield Dropped(item, f"security.{number}.audiences", msg("Kong does not look whom a token is for."), "security")
+    for id, consumer in declared.consumers.items():
+        for number, credential in enumerate(consumer.credentials):
+            if credential.kind == "basic" and credential.id != configuration.password_of(consumer):
+                reason = msg("Kong takes one password for each name: the latest counts.")
+                yield Dropped(f"consumer/{id}", f"credentials.{number}", reason)
     for id, plan in declared.plans.items():
         for number, rate in enumerate(plan.rate):
             if rate.per.seconds not in configuration.PERIODS:

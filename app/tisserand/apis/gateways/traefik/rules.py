@@ -97,7 +97,7 @@ def networks(ranges: Sequence[str]) -> str:
 def shown(way: ApiKey | Basic, logins: Sequence[Login]) -> str:
     """Requests that show one of these credentials in this way; empty where none fits."""
     if isinstance(way, Basic):
-        words = [base64.b64encode(f"{each.user}:{each.password}".encode()).decode() for each in logins if each.kind == "basic"]
+        words = [base64.b64encode(f"{each.user}:{each.value}".encode()).decode() for each in logins if each.kind == "basic"]
         return f"HeaderRegexp(`Authorization`, {quoted(_one_of('(?i:basic) +', words))})" if words else ""
     keys = [each.value for each in logins if each.kind == "api_key"]
     if way.place == "query":
