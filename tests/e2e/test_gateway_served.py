@@ -61,7 +61,8 @@ def test_served_pushed_killed_and_served_again(desk, serve):
     soon(lambda: status(desk), 404)
     tisserand(desk, "gateway", "push", "main", "--yes")
     soon(lambda: status(desk), 200)
-    time.sleep(0.5)  # what is lost by a kill are the calls of the last moment
+    # What is lost by a kill are the calls of the last moment.
+    soon(lambda: (desk.state / "access.log").read_text().count('"status":200'), 1)
     first.kill()
     first.wait()
     soon(lambda: envoys(desk.root), [])

@@ -36,6 +36,10 @@ class Echo(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        self.server_close()
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
@@ -43,6 +47,7 @@ class Echo(ThreadingHTTPServer):
 
 class _Answer(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def _answer(self) -> None:
         server: Any = self.server

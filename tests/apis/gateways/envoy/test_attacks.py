@@ -2,13 +2,17 @@
 
 import base64
 import http.client
+import json
 import socket
 
 import pytest
 from tests.apis.gateways.envoy.declaring import NOW, api, declared
 
+from tisserand.apis.gateways.envoy.filters import lookup
+from tisserand.apis.gateways.envoy.settings import CONSUMER, OURS, PLAN
 from tisserand.apis.model import Consumer, Credential, Subscription
 from tisserand.apis.neutral import fingerprint
+from tisserand.sdk.errors import NodeError
 from tisserand.service.published.calls import CONSUMER_HEADER, CREDENTIAL_HEADER, PLAN_HEADER
 
 OPEN = [{"kind": "open", "approved_by": "boss"}]
@@ -205,3 +209,20 @@ def test_what_makes_no_sense_is_told_in_sentences(site):
     assert [each.code for each in site.gateway.validate(declared(api(site.one.url), consumers=subjects))] == [
         "envoy.same_subject"
     ]
+
+
+def test_a_name_is_no_program(site):
+    """The script that looks subscriptions up is made of names: one that would end the text that it stands in gets nowhere."""
+    evil = 'x]] ; os.execute("touch /tmp/tisserand-owned") ; local y = [['
+    told = declared(api(site.one.url), consumers={evil: Consumer()})
+    assert "envoy.name" in [each.code for each in site.gateway.validate(told)]
+    with pytest.raises(NodeError):
+        site.gateway.apply(told, [])
+    with pytest.raises(NodeError):
+        lookup(declared(api(site.one.url)), [(evil, "orders", 7)])
+    subject = declared(api(site.one.url), consumers={"acme": Consumer(subject=evil)})
+    assert evil not in json.dumps(lookup(subject, []))
+
+
+def test_whatever_names_the_gateway_writes_are_those_that_services_read():
+    assert {CONSUMER, PLAN} == {CONSUMER_HEADER, PLAN_HEADER} and {CONSUMER_HEADER, PLAN_HEADER, CREDENTIAL_HEADER} < {*OURS}

