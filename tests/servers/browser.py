@@ -106,6 +106,10 @@ class Network:
         self._thread.join(10)
 
 
+class Unsaid(Exception):  # noqa: N818 - an answer
+    """The browser could not do, or the page could not say, what was asked."""
+
+
 class Browser:
     """One page of one browser."""
 
@@ -142,12 +146,17 @@ class Browser:
     def value(self, script: str) -> Any:
         """What an expression gives in the page."""
         found = self._call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in found, found
+        if "exceptionDetails" in found:
+            raise Unsaid(str(found))
         return found["result"].get("value")
 
-    def until(self, script: str, seconds: float = 30) -> None:
+    def until(self, script: str, seconds: float = 60) -> None:
+        """Wait until an expression is true. Between two pages it may fail: there is nothing to look at."""
         end = time.monotonic() + seconds
-        while not self.value(script):
+        while True:
+            with contextlib.suppress(Unsaid):
+                if self.value(script):
+                    return
             assert time.monotonic() < end, f"{script} did not become true; {self.told()}"
             time.sleep(0.05)
 
@@ -184,7 +193,7 @@ class Browser:
         path.write_bytes(base64.b64decode(self._call("Page.captureScreenshot", format="png")["data"]))
 
     def close(self) -> None:
-        with contextlib.suppress(OSError, AssertionError):
+        with contextlib.suppress(OSError, AssertionError, Unsaid):
             self._session = ""
             self._call("Browser.close")
         try:
@@ -204,7 +213,8 @@ class Browser:
         while True:
             found = self._next()
             if found.get("id") == self._number:
-                assert "error" not in found, f"{method}: {found['error']}"
+                if "error" in found:
+                    raise Unsaid(f"{method}: {found['error']}")
                 result: dict[str, Any] = found["result"]
                 return result
             if "method" in found:

@@ -213,6 +213,21 @@ def redundancy(workspace: str | None, as_json: bool) -> int:
     return 0
 
 
+@api.command("docs", help=N_("Write the reference site into FOLDER of the workspace: static pages, in English and French."))
+@click.argument("folder")
+@click.option("--language", type=click.Choice(["en", "fr"]), default="en", help=N_("The language of its first page."))
+@workspace_option
+@json_option
+def docs(folder: str, language: str, workspace: str | None, as_json: bool) -> int:
+    with session.executor(session.workspace(workspace)) as executor:
+        pages = executor.apis.docs(folder, language)
+    if as_json:
+        session.print_json({"pages": [*pages]})
+    else:
+        click.echo(msg("{count} pages written, the first is {page}.", count=len(pages), page=f"{folder}/index.html").text())
+    return 0
+
+
 def split(key: str) -> tuple[str, str]:
     """`id@version` or `id`."""
     id, _at, version = key.partition("@")

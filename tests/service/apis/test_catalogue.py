@@ -230,3 +230,13 @@ def test_json_of_everything(executor: LocalExecutor) -> None:
     found = executor.apis.get("orders")
     again = type(found).from_json(json.loads(json.dumps(found.to_json())))
     assert again == found or again.to_json() == found.to_json()
+
+
+def test_the_reference_site_is_written_into_a_folder_of_its_own(executor: LocalExecutor) -> None:
+    _published(executor)
+    pages = executor.apis.docs("public/docs", "fr")
+    assert list(pages) == ["en/index.html", "en/orders@1.html", "index.html", "orders@1.html"]
+    assert executor.apis.docs("public/docs", "fr") == pages, "again over itself"
+    for folder in ("..", ".", "", "/etc", ".tisserand/x", "apis", "public", "a\0b"):
+        with pytest.raises(Refused):
+            executor.apis.docs(folder)

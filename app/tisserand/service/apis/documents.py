@@ -27,6 +27,8 @@ from tisserand.workspace.folder import Workspace, raw_flows
 if TYPE_CHECKING:
     from tisserand.service.local import LocalExecutor
 
+WRITTEN = "site.json"
+"""What a reference site is known by."""
 LARGEST = 8_000_000
 """Characters of a document."""
 
@@ -171,6 +173,31 @@ class Documents:
             Redundant(each.left, each.right, each.score, tuple(Problem("api.redundant", message) for message in each.evidence))
             for each in redundant(known)
         ]
+
+    # -- the reference site
+
+    def site_folder(self, folder: str) -> Path:
+        """Where a site may be written: nothing that is not one is ever written over."""
+        root = self._executor.root.resolve()
+        place = root if "\0" in folder else (root / folder).resolve()
+        if not place.is_relative_to(root) or place == root or place.relative_to(root).parts[0].startswith("."):
+            raise refusal("api.outside", msg("“{path}” is no folder of the workspace.", path=folder[:200]), field="folder")
+        if place.exists() and not (place / WRITTEN).is_file() and not (place.is_dir() and not any(place.iterdir())):
+            message = msg("“{path}” holds something else than a reference site.", path=folder[:200])
+            raise refusal("api.occupied", message, msg("Name a new folder."), field="folder")
+        return place
+
+    def site(self, place: Path, language: str) -> Sequence[str]:
+        """Write it; gives its pages."""
+        from tisserand.apis.site.writing import write_site
+
+        known = [(file.api, self.document(file)[0]) for file in self._catalogue.apis() if file.api is not None]
+        addresses = [each.address for each in self._executor.gateways.list() if each.address]
+        try:
+            return write_site(place, known, language, plans=self._catalogue.plans().by_id, addresses=addresses)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise refusal("api.site", msg("The site cannot be written: {reason}", reason=reason), field="folder") from None
 
     # -- keeping
 

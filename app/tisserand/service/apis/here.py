@@ -82,6 +82,11 @@ class HereApis:
     def redundancy(self) -> Sequence[Redundant]:
         return self._documents.redundancy()
 
+    def docs(self, folder: str, language: str = "en", by: str = "") -> Sequence[str]:
+        place = self._documents.site_folder(folder)
+        self._executor.audit.note("api.docs", folder, {"language": language}, by=by)
+        return self._documents.site(place, language)
+
     def entries(
         self, kind: Kind, text: str = "", limit: int = 1000, offset: int = 0
     ) -> tuple[Mapping[str, Mapping[str, Any]], int]:

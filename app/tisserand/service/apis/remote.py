@@ -76,6 +76,11 @@ class RemoteApis:
         found = self._executor.call("GET", "/apis/redundancy", timeout=LONG).json()
         return [Redundant.from_json(each) for each in found]
 
+    def docs(self, folder: str, language: str = "en", by: str = "") -> Sequence[str]:
+        asked = {"folder": folder, "language": language, "by": by}
+        pages: list[str] = self._executor.call("POST", "/apis/docs", asked, timeout=LONG).json()
+        return pages
+
     def entries(
         self, kind: Kind, text: str = "", limit: int = 1000, offset: int = 0
     ) -> tuple[Mapping[str, Mapping[str, Any]], int]:

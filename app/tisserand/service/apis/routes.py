@@ -33,6 +33,12 @@ class VersionBody(_Body):
     version: Text = ""
 
 
+class DocsBody(_Body):
+    folder: Annotated[str, Field(min_length=1, max_length=500)]
+    language: Literal["en", "fr"] = "en"
+    by: Text = ""
+
+
 class OneVersionBody(_Body):
     id: Text
     version: Annotated[str, Field(min_length=1, max_length=500)]
@@ -154,6 +160,10 @@ def _looking(api: FastAPI, executor: LocalExecutor) -> None:
     @api.get("/apis/redundancy")
     def redundancy() -> list[Any]:
         return [each.to_json() for each in executor.apis.redundancy()]
+
+    @api.post("/apis/docs")
+    def docs(body: DocsBody) -> list[str]:
+        return [*executor.apis.docs(body.folder, body.language, body.by)]
 
     @api.post("/apis/call")
     def call(body: CallBody) -> dict[str, Any]:
