@@ -140,6 +140,15 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("gateways_page", N_("Gateways"), "Alt+6", "shield-check", SUPERVISION, N_("push plan drift roll back envoy kong")),
     Entry("usage_page", N_("Usage of the APIs"), "Alt+Shift+L", "chart-column", SUPERVISION, N_("calls consumers latency errors statistics")),
     Entry("publish_api", N_("Publish as API…"), "Ctrl+Shift+P", "upload", FILE, N_("expose http request reply rest service")),
+    Entry("api_import", N_("Import an OpenAPI document…"), "Alt+Shift+I", "import", FILE, N_("swagger api draft catalogue bring in")),
+    Entry(
+        "gateway_plan", N_("What would a push change?"), "Alt+Shift+X", "diff", SUPERVISION, N_("gateway plan compare difference drift"),
+        overseen=True,
+    ),
+    Entry(
+        "gateway_push", N_("Push to the gateway what was shown"), "Ctrl+Alt+P", "upload", SUPERVISION, N_("gateway apply make live deploy"),
+        overseen=True,
+    ),
     Entry("history", N_("Runs of this flow"), "Ctrl+H", "history", SUPERVISION, N_("history past earlier executions")),
     Entry("refresh", N_("Look anew"), "Ctrl+R", "rotate-cw", SUPERVISION, N_("refresh reload update"), overseen=True),
     Entry("search_runs", N_("Search the runs"), "Alt+Shift+F", "search", SUPERVISION, N_("filter find text"), overseen=True),

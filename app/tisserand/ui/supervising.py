@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tisserand.ui.tray import Tray
     from tisserand.ui.window import Window
 
-ANYWHERE = frozenset({"theme", "language", "connections", "quit"})
+ANYWHERE = frozenset({"theme", "language", "connections", "quit", "api_import"})
 """What leaves the view as it is, beside what is in the menus of the supervision and of help, and what acts on rows."""
 
 
@@ -49,6 +49,7 @@ class Supervising(QObject):
             bind(id, partial(self.show, id))
         bind("history", self.history)
         bind("publish_api", self.publish_api)
+        bind("api_import", self.import_api)
         bind("refresh", lambda: self.view.refresh() if self.view is not None else None)
         self.lookout = Lookout(window)
         self.tray: Tray | None = None
@@ -114,8 +115,20 @@ class Supervising(QObject):
         """Publish the open flow as an API."""
         from tisserand.ui.apis.publishing import PublishDialog
 
-        flow = self.window_.document.flow
-        PublishDialog(self.window_, (flow.id, flow.title)).open()
+        w = self.window_
+        # What is published is the file.
+        if not w.document.is_saved and not w.desk.disk.save():
+            return
+        flow = w.document.flow
+        PublishDialog(w, (flow.id, flow.title)).open()
+
+    def import_api(self) -> None:
+        """A draft from an OpenAPI document, on the page of the catalogue."""
+        from tisserand.ui.apis.catalogue import CatalogueView
+
+        page = self.show("apis_page").page
+        assert isinstance(page, CatalogueView)
+        page.import_document()
 
     def _adopt(self) -> None:
         """Where no flow of a workspace is open, the person's own workspace is looked at, if there is one."""

@@ -60,7 +60,7 @@ class Asking(QDialog):
             box.addWidget(told)
         form = QFormLayout()
         form.setSpacing(10)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         for field in fields:
             widget = self._field(field)
             widget.setAccessibleName(field.label)

@@ -17,8 +17,11 @@ from tisserand.ui.supervision.table import Column, Table
 
 if TYPE_CHECKING:
     from tisserand.model.problem import Problem
-    from tisserand.service.apis.calls import ApiBrief, Impact
+    from tisserand.service.apis.calls import ApiPage, Impact
     from tisserand.ui.supervision.ground import Ground
+
+MOST = 500
+"""APIs among which the versions are looked for."""
 
 
 class Compared(QWidget):
@@ -47,33 +50,45 @@ class Compared(QWidget):
         box.addWidget(self.table, 1)
         self.other.activated.connect(lambda _at: self._look())
         self._id, self._version = "", ""
+        self._others: list[str] | None = None
 
-    def show_versions(self, id: str, version: str, known: Sequence[ApiBrief]) -> None:
+    def show_versions(self, id: str, version: str) -> None:
         """The other versions of an API."""
-        others = [each.version for each in known if each.id == id and each.version != version]
-        if (id, version) == (self._id, self._version) and others == [self.other.itemText(at) for at in range(self.other.count())]:
-            return
-        self._id, self._version = id, version
-        self.other.clear()
-        self.other.addItems(others)
-        self.other.setEnabled(bool(others))
-        self.model.take([])
-        self.told.setText("" if others else _("This is its only version."))
-        if others:
-            self._look()
+
+        def come(found: ApiPage) -> None:
+            others = [each.version for each in found.apis if each.id == id and each.version != version]
+            if (id, version) == (self._id, self._version) and others == self._others:
+                return
+            self._id, self._version, self._others = id, version, others
+            kept = self.other.currentText()
+            self.other.clear()
+            self.other.addItems(others)
+            self.other.setCurrentIndex(max(0, self.other.findText(kept)))
+            self.other.setEnabled(bool(others))
+            self.model.take([])
+            self.told.setText("" if others else _("This is its only version."))
+            if others:
+                self._look()
+
+        # The list of the page may be filtered: all versions are asked for.
+        self.ground.ask(self, lambda executor: executor.apis.search(id, limit=MOST), come, once=f"versions {id} {version}")
 
     def _look(self) -> None:
         id, old, new = self._id, self.other.currentText(), self._version
 
         def done(found: Impact) -> None:
-            if (id, new) != (self._id, self._version):
+            if (id, old, new) != (self._id, self.other.currentText(), self._version):
                 return
             breaking = sum(each.breaking for each in found.changes)
             text = ngettext("{count} change breaks callers.", "{count} changes break callers.", breaking).format(
                 count=number(breaking)
             )
-            if breaking and (found.consumers or found.flows):
-                text += " " + _("It concerns {names}.").format(names=", ".join([*found.consumers, *found.flows]))
+            if not found.changes:
+                text = _("The two documents say the same.")
+            if found.changes and found.consumers:
+                text += " " + _("Consumers of version {version}: {names}.").format(version=old, names=", ".join(found.consumers))
+            if found.changes and found.flows:
+                text += " " + _("Flows: {names}.").format(names=", ".join(found.flows))
             self.told.setText(text)
             self.model.take(
                 [

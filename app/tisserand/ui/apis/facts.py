@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from tisserand.texts import translate as _
+from tisserand.ui.apis.doctree import operations
 from tisserand.ui.apis.parts import quiet
 from tisserand.ui.apis.words import LIFE
 from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
@@ -16,8 +17,6 @@ from tisserand.ui.supervision.table import Column, Table
 
 if TYPE_CHECKING:
     from tisserand.service.apis.calls import ApiDetail
-
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
 
 class Facts(QWidget):
@@ -31,7 +30,14 @@ class Facts(QWidget):
         self.form.setVerticalSpacing(7)
         holder = QWidget()
         holder.setLayout(self.form)
-        holder.setMinimumWidth(280)
+        holder.setObjectName("page")
+        area = QScrollArea()
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setAccessibleName(_("Facts"))
+        area.setWidget(holder)
+        area.setMinimumWidth(280)
         columns = (Column(_("Method"), 76), Column(_("Path"), 140, 2), Column(_("What it does"), 120, 3))
         self.operations = Table(columns, _("Operations"))
         self.model = Listed(columns)
@@ -40,7 +46,7 @@ class Facts(QWidget):
         self.problems.setContentsMargins(14, 2, 14, 6)
         row = QHBoxLayout()
         row.setSpacing(0)
-        row.addWidget(holder, 2)
+        row.addWidget(area, 2)
         row.addWidget(self.operations, 3)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -114,12 +120,9 @@ def _policies(data: Mapping[str, Any]) -> str:
 
 
 def _operations(detail: ApiDetail) -> list[Line]:
-    lines = []
-    paths = (detail.document or {}).get("paths")
-    for path, item in paths.items() if isinstance(paths, Mapping) else ():
-        for method in METHODS:
-            told = item.get(method) if isinstance(item, Mapping) else None
-            if isinstance(told, Mapping):
-                summary = str(told.get("summary") or told.get("description") or "")
-                lines.append(Line((method, path), told, (Cell(method.upper()), Cell(str(path)), Cell(summary))))
-    return lines
+    return [
+        Line(
+            (method, path), told, (Cell(method.upper()), Cell(path), Cell(str(told.get("summary") or told.get("description") or ""))),
+        )
+        for path, method, told in operations(detail.document or {})
+    ]  # fmt: skip

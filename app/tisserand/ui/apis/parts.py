@@ -25,6 +25,10 @@ class Page(View):
         self.head = QHBoxLayout()
         self.head.setContentsMargins(14, 12, 14, 8)
         self.head.setSpacing(8)
+        self.filters = QHBoxLayout()
+        """A second line of the head, where it needs one."""
+        self.filters.setContentsMargins(0, 0, 0, 0)
+        self.filters.setSpacing(8)
         self.split = QSplitter(Qt.Orientation.Vertical)
         self.split.setHandleWidth(1)
         self.split.setChildrenCollapsible(False)
@@ -36,6 +40,7 @@ class Page(View):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.setSpacing(0)
         outer.addLayout(self.head)
+        outer.addLayout(self.filters)
         outer.addWidget(self.stack, 1)
         self._coloured: list[tuple[QPushButton, str, str]] = []
         theme().changed.connect(self._recolour)
@@ -52,16 +57,17 @@ class Page(View):
 
     def button(self, text: str, sign: str, *, primary: bool = False) -> QPushButton:
         """A button whose icon follows the theme."""
-        made = QPushButton(text)
+        made = QPushButton()
+        name(made, text)
         made.setProperty("primary", primary)
         made.setAutoDefault(False)
         self._coloured.append((made, sign, "on_accent" if primary else "text"))
         self._recolour()
         return made
 
-    def say(self, text: str, way: str = "") -> None:
-        """A sentence instead of the lists."""
-        self.empty.say(text, way)
+    def say(self, text: str, way: str = "", other: str = "") -> None:
+        """A sentence instead of the lists, with one or two ways out."""
+        self.empty.say(text, way, other)
         self.stack.setCurrentWidget(self.empty)
 
     def shown(self) -> None:
@@ -71,6 +77,12 @@ class Page(View):
     def _recolour(self) -> None:
         for button, sign, shade in self._coloured:
             button.setIcon(icon(sign, shade))
+
+
+def name(button: QPushButton, text: str) -> None:
+    """The words of a button with an icon: style sheets know no room between the two."""
+    button.setText(f" {text}" if text else "")
+    button.setAccessibleName(text)
 
 
 def quiet(text: str = "") -> QLabel:

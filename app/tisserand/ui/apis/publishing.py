@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from tisserand.service.person import person
 from tisserand.texts import N_
 from tisserand.texts import translate as _
+from tisserand.ui.announce import announce
 from tisserand.ui.apis.parts import quiet
 from tisserand.ui.apis.words import sentences
 from tisserand.ui.theme import mono
@@ -61,7 +62,7 @@ class PublishDialog(QDialog):
             self.mode.addItem(_(word), value)
         form = QFormLayout()
         form.setSpacing(10)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows: list[tuple[str, QWidget]] = [
             (_("Flow"), self.flow), (_("Id"), self.id), (_("Version"), self.version), (_("Name"), self.name), (_("Path"), self.path),
             (_("Callers"), self.mode),
@@ -242,14 +243,16 @@ class Trying(QWidget):
         self.operation.setAccessibleName(_("Operation"))
         self.fields: dict[str, tuple[str, QLineEdit]] = {}
         self.form = QFormLayout()
-        self.form.setSpacing(8)
+        self.form.setVerticalSpacing(8)
+        self.form.setHorizontalSpacing(14)
         self.body = QPlainTextEdit()
         self.body.setAccessibleName(_("Body"))
         self.body.setFont(mono(12))
         self.body.setTabChangesFocus(True)
         self.body.setMaximumHeight(130)
-        self.send = QPushButton(_("Try it"))
+        self.send = QPushButton(_("Send"))
         self.send.setAutoDefault(False)
+        self.send.setProperty("primary", True)
         self.send.clicked.connect(self.call)
         self.status = QLabel()
         self.status.setWordWrap(True)
@@ -257,6 +260,14 @@ class Trying(QWidget):
         self.answer.setReadOnly(True)
         self.answer.setFont(mono(12))
         self.answer.setAccessibleName(_("Answer"))
+        self.headers = QPlainTextEdit()
+        self.headers.setReadOnly(True)
+        self.headers.setFont(mono(12))
+        self.headers.setAccessibleName(_("Headers of the answer"))
+        self.answers = QTabWidget()
+        self.answers.setDocumentMode(True)
+        self.answers.addTab(self.answer, _("Answer"))
+        self.answers.addTab(self.headers, _("Headers"))
         self.document = QPlainTextEdit()
         self.document.setReadOnly(True)
         self.document.setFont(mono(12))
@@ -272,7 +283,7 @@ class Trying(QWidget):
         box.addLayout(self.form)
         box.addWidget(self.body)
         box.addWidget(self.status)
-        box.addWidget(self.answer, 1)
+        box.addWidget(self.answers, 1)
         tabs = QTabWidget()
         tabs.setDocumentMode(True)
         tabs.addTab(call, _("Try it"))
@@ -306,10 +317,11 @@ class Trying(QWidget):
         self.fields.clear()
         for each in told.get("parameters") or ():
             line = QLineEdit(str(each.get("example") or each.get("default") or ""))
-            name = str(each["name"])
+            name, told_of = str(each["name"]), str(each.get("help") or "")
             line.setAccessibleName(name)
+            line.setPlaceholderText(told_of)
             self.fields[name] = (str(each.get("place")), line)
-            self.form.addRow(name, line)
+            self.form.addRow(f"{name} *" if each.get("required") else name, line)
         example = self._example()
         self.body.setPlainText(json.dumps(example, indent=2, ensure_ascii=False) if example is not None else "")
         self.body.setVisible(example is not None)
@@ -344,18 +356,31 @@ class Trying(QWidget):
         address = path + (f"?{urlencode(query)}" if query else "")
         method, brief = str(told["method"]), detail.brief
         self.send.setEnabled(False)
-        self.status.setText(_("Waiting for the answer …"))
+        self._say(_("Waiting for the answer …"), "muted")
 
         def come(answered: Answered) -> None:
             self.send.setEnabled(True)
-            self.status.setText(_("Status {status} after {ms} ms").format(status=answered.status, ms=answered.ms))
+            self._say(_("Status {status} after {ms} ms").format(status=answered.status, ms=answered.ms), _shade(answered.status))
             self.answer.setPlainText(_pretty(answered.body))
+            self.headers.setPlainText("\n".join(f"{name}: {value}" for name, value in answered.headers.items()))
+            announce(self.status, self.status.text())
 
         def refused(problems: Sequence[Problem]) -> None:
             self.send.setEnabled(True)
-            self.status.setText(sentences(problems))
+            self._say(sentences(problems), "error")
 
         self._ask(lambda executor: executor.apis.call(brief.id, brief.version, method, address, headers, body), come, refused)
+
+    def _say(self, text: str, role: str) -> None:
+        self.status.setText(text)
+        self.status.setProperty("role", role)
+        self.status.style().unpolish(self.status)
+        self.status.style().polish(self.status)
+
+
+def _shade(status: int) -> str:
+    """The role of the line that tells a status."""
+    return "result" if status < 400 else "warning" if status < 500 else "error"
 
 
 def _pretty(text: str) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QTabWidget, QVBoxLayout, QWidget
+from shiboken6 import isValid
 
 from tisserand.service.person import person
 from tisserand.texts import translate as _
@@ -77,13 +78,13 @@ class TermsView(Page):
 
         put(self.plans, _("New plan…"), "plus", partial(self.edit_plan, None), "new")
         put(self.plans, _("Change…"), "pencil", lambda: self.edit_plan(self.plans.chosen()), "edit")
-        put(self.plans, _("Remove"), "trash-2", partial(self._remove, self.plans), "remove")
+        put(self.plans, _("Remove…"), "trash-2", partial(self._remove, self.plans), "remove")
         put(self.consumers, _("New consumer…"), "plus", partial(self.edit_consumer, None), "new")
         put(self.consumers, _("Change…"), "pencil", lambda: self.edit_consumer(self.consumers.chosen()), "edit")
-        put(self.consumers, _("Issue a key"), "key-round", partial(self.issue, False), "issue")
+        put(self.consumers, _("Issue a key…"), "key-round", partial(self.issue, False), "issue")
         put(self.consumers, _("Replace its key…"), "repeat", partial(self.issue, True), "rotate")
         put(self.consumers, _("Revoke a key…"), "ban", self.revoke, "revoke")
-        put(self.consumers, _("Remove"), "trash-2", partial(self._remove, self.consumers), "remove")
+        put(self.consumers, _("Remove…"), "trash-2", partial(self._remove, self.consumers), "remove")
         put(self.subscriptions, _("New subscription…"), "plus", self.subscribe, "new")
         put(self.subscriptions, _("Approve"), "check", partial(self._decide, "active"), "active")
         put(self.subscriptions, _("Reject"), "x", partial(self._decide, "rejected"), "rejected")
@@ -139,14 +140,15 @@ class TermsView(Page):
     # -- acting --------------------------------------------------------------------------------------------------------
     def _do(self, work: Callable[[Executor], Any], then: Callable[[Any], object], dialog: Asking | None = None) -> None:
         def done(answer: Any) -> None:
-            if dialog is not None:
+            # Whoever closed the dialog meanwhile is shown what came of it all the same: a key is told but once.
+            if dialog is not None and isValid(dialog):
                 dialog.accept()
             self._tell("")
             then(answer)
             self._look()
 
         def refused(problems: Sequence[Problem]) -> None:
-            if dialog is not None:
+            if dialog is not None and isValid(dialog):
                 dialog.tell(sentences(problems))
             else:
                 self._tell(sentences(problems))
@@ -210,11 +212,11 @@ class TermsView(Page):
         dialog.open()
         return dialog
 
-    def issue(self, replace: bool) -> None:
+    def issue(self, replace: bool) -> Asking | None:
         """A new key, shown once; in the place of another, with the time for which both open."""
         found = self.consumers.chosen()
         if found is None:
-            return
+            return None
         id, data = found
 
         def made(issued: Issued) -> None:
@@ -222,8 +224,16 @@ class TermsView(Page):
             show_once(self, _("The new key"), about.format(key=issued.credential, consumer=id), issued.value)
 
         if not replace:
-            self._do(lambda executor: executor.apis.issue(id, by=person()), made)
-            return
+
+            def give(values: Mapping[str, str]) -> None:
+                self._do(lambda executor: executor.apis.issue(id, values["expires"], by=person()), made, dialog)
+
+            dialog = Asking(
+                self, _("Issue a key for “{consumer}”").format(consumer=id), [Field("expires", _("Ends on"), hint=_("never, or 2027-06-30"))],
+                _("Issue"), give, _("The key is shown once, in the next window. Only its fingerprint is kept in the files."),
+            )  # fmt: skip
+            dialog.open()
+            return dialog
         keys = [(each["id"], f"{each['id']}  {each['fingerprint'].removeprefix('sha256:')[:8]}") for each in _live(data)]
 
         def do(values: Mapping[str, str]) -> None:
@@ -238,6 +248,7 @@ class TermsView(Page):
             self, _("Replace a key"), fields, _("Replace"), do, _("The old key opens for that time still, then it ends.")
         )
         dialog.open()
+        return dialog
 
     def revoke(self) -> None:
         """Take a key back."""
@@ -303,12 +314,19 @@ class TermsView(Page):
 
     def _remove(self, part: _Part) -> None:
         found = part.chosen()
-        if found is not None:
-            id = found[0]
+        if found is None:
+            return
+        id = found[0]
+
+        def do(_values: Mapping[str, str]) -> None:
             self._do(
                 lambda executor: executor.apis.remove_entry(part.kind, id, person()),
-                lambda _none: self.ground.say(_("“{name}” is removed.").format(name=id)),
-            )
+                lambda _none: self.ground.say(_("“{name}” is removed.").format(name=id)), dialog,
+            )  # fmt: skip
+
+        about = _("Its keys go with it: who uses them is refused.") if part.kind == "consumer" else ""
+        dialog = Asking(self, _("Remove “{name}”?").format(name=id), [], _("Remove"), do, about)
+        dialog.open()
 
 
 class _Part(QWidget):
