@@ -181,6 +181,8 @@ def test_keys_are_told_once_and_stand_nowhere(executor: LocalExecutor) -> None:
     assert found[first.credential]["expires"] and found[second.credential]["expires"].startswith("2999")
     executor.apis.save_entry("consumer", "acme", {"name": "Acme Inc.", "credentials": []})
     assert len(executor.apis.entries("consumer")[0]["acme"]["credentials"]) == 2, "keys go their own way"
+    with pytest.raises(Refused):
+        executor.apis.issue("acme", replaces=first.credential, overlap="some time")
     executor.apis.revoke("acme", first.credential)
     assert store.get(f"api-key.acme.{first.credential}") is None
     everything = b"".join(path.read_bytes() for path in executor.root.rglob("*") if path.is_file())

@@ -158,7 +158,8 @@ class Documents:
                 and each.state in ("active", "suspended", "pending")
             }
         )
-        flows = flows_of(old.api, before, [data for _path, data in raw_flows(Workspace(self._executor.root))])
+        workspace = Workspace(self._executor.root)
+        flows = flows_of(old.api, before, [data for _path, data in raw_flows(workspace)], _bases(workspace))
         return Impact(found, tuple(consumers), tuple(flows))
 
     def redundancy(self) -> Sequence[Redundant]:
@@ -272,6 +273,15 @@ class Documents:
         if not place.is_relative_to((self._catalogue.root / FOLDER).resolve()) or place == path.parent:
             raise refusal("api.outside", msg("“{path}” lies outside the folder of APIs.", path=name[:200]), field="openapi")
         return place
+
+
+def _bases(workspace: Workspace) -> dict[str, str]:
+    """The base URLs of the connections that have one, by their names."""
+    from tisserand.sdk.registry import registry
+    from tisserand.workspace.connections import Connections
+
+    entries = Connections(workspace, registry()).load().items()
+    return {name: str(entry.fields["base_url"]) for name, entry in entries if "base_url" in entry.fields}
 
 
 def _major(version: str) -> str:

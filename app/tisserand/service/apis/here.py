@@ -18,7 +18,7 @@ from tisserand.apis.catalogue.search import Index, version_order
 from tisserand.apis.model import Api
 from tisserand.engine.launch import Refused, refusal
 from tisserand.model.problem import Place, Problem
-from tisserand.model.units import seconds
+from tisserand.model.units import UnitError, seconds
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.problems import config_problems
 from tisserand.service.apis.calls import Answered, ApiDetail, ApiPage, Impact, Issued, Kind, PublishRequest, Redundant
@@ -31,6 +31,9 @@ from tisserand.workspace.secrets import SecretStore, secret_store
 if TYPE_CHECKING:
     from tisserand.service.local import LocalExecutor
 
+
+LONGEST = 10 * 366 * 86_400.0
+"""Seconds for which a key and the one in its place may open both."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -261,7 +264,7 @@ class HereApis:
         now = datetime.now(UTC)
         with _sentences():
             ends = _moment(expires) if expires else None
-            lasts = timedelta(seconds=seconds(overlap)) if overlap else None
+            lasts = _lasting(overlap) if overlap else None
             self._executor.audit.note("credential.issued", consumer, {"replaces": replaces}, by=by)
             made, value = credentials.issue(self.catalogue, self._secrets, consumer, now, ends, replaces, lasts)
         self._changed()
@@ -318,6 +321,13 @@ def _date(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise refusal("api.date", msg("“{text}” is not a date.", text=text[:100]), msg("Write it as 2027-06-30.")) from None
+
+
+def _lasting(text: str) -> timedelta:
+    try:
+        return timedelta(seconds=min(seconds(text), LONGEST))
+    except UnitError as error:
+        raise NodeError(error.message, field="overlap") from None
 
 
 def _moment(text: str) -> datetime:

@@ -114,7 +114,8 @@ class GatewaysView(Page):
         self.compare.clicked.connect(self.look_at_plan)
         self.push.clicked.connect(self.push_now)
         self.back.clicked.connect(self.roll_back)
-        self.tabs.currentChanged.connect(lambda _at: (self._history(), self._fit()))
+        self.tabs.currentChanged.connect(lambda _at: self._history())
+        self.tabs.currentChanged.connect(lambda _at: self._fit())
         self.plan: Plan | None = None
         self._name = ""
         self._asked = 0
