@@ -21,6 +21,7 @@ from measure import table
 
 from tisserand.apis.gateways import kinds
 from tisserand.apis.neutral import fingerprint
+from tisserand.service.gateways.embedded import Embedded
 from tisserand.service.local import LocalExecutor
 from tisserand.workspace.folder import Workspace
 from tisserand.workspace.secrets import FileStore
@@ -106,7 +107,9 @@ def main(apis: int = 1000, consumers: int = 5000, subscriptions: int = 20_000) -
         catalogue(root, apis, consumers, subscriptions, kind)
         executor = LocalExecutor(root)
         gateways = executor.gateways
+        serving = Embedded(executor)
         try:
+            serving.work()  # where it is Envoy, it runs: files are live before the next is written
             found: dict[str, float] = {}
             found["first plan, all files read"], plan = timed(lambda: gateways.plan("main"))
             assert len(plan.changes) == apis + consumers + subscriptions + 2 and not plan.problems, plan.problems[:3]
@@ -124,11 +127,12 @@ def main(apis: int = 1000, consumers: int = 5000, subscriptions: int = 20_000) -
             found["one pass of the executor, nothing to do"], _ = timed(gateways.follow)
             size = (root / ".tisserand" / "gateways.sqlite").stat().st_size
         finally:
+            serving.end()
             executor.close()
     both = found["first plan, all files read"] + found["first push, read back and compared"]
     verdict = "met" if both <= BUDGET else "MISSED"
     rows = [[name, f"{seconds:.2f}"] for name, seconds in found.items()]
-    where = "the embedded Envoy" if kind == "envoy" else "a stand-in that writes one file (no Envoy adapter here)"
+    where = "the embedded Envoy, which runs" if kind == "envoy" else "a stand-in that writes one file (no Envoy adapter here)"
     text = (
         f"{apis:,} APIs, {consumers:,} consumers, {subscriptions:,} subscriptions, pushed to {where}.\n\n"
         f"{table(['what', 'seconds'], rows)}\n\nPlan and push: {both:.1f} s of {BUDGET:.0f} s, {verdict}. "

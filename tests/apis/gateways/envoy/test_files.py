@@ -189,6 +189,24 @@ def test_a_block_is_no_drift_and_stays_through_a_push(site):
     assert text != json.dumps(lookup(declared(api(site.one.url)), [("acme", "orders", 7)]))
 
 
+def test_a_block_that_failed_is_tried_again(site, monkeypatch):
+    told = declared(api(site.one.url), plan=Plan(quota=Quota(count=9, period="day")))
+    site.push(told)
+    who = frozenset({("acme", "orders")})
+
+    def fails(*_told):
+        raise NodeError("It does not answer.")
+
+    monkeypatch.setattr(type(site.gateway.folder), "put_filter", fails)
+    with pytest.raises(NodeError):
+        site.gateway.block(told, who)
+    monkeypatch.undo()
+    assert site.call("/orders/v1/x").status_code == 200
+    site.gateway.block(told, who)
+    assert site.call("/orders/v1/x").status_code == 429
+    site.gateway.block(told, frozenset())
+
+
 def test_files_can_be_read_by_their_owner_only(site):
     site.push(declared(api(site.one.url)))
     assert site.gateway.folder.path.stat().st_mode & 0o777 == 0o700

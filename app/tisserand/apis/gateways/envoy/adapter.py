@@ -111,8 +111,9 @@ class EnvoyGateway(Gateway):
         stops = until(declared, exhausted)
         if stops == self._blocked():
             return
-        files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
+        # Noted only once it is live: what failed is tried again.
         self.folder.put_filter(LUA, lookup(declared, stops), f"{Held.read(self.folder.path).revision}.{digest(stops)}")
+        files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
 
     def usage(self, mark: str) -> tuple[Sequence[UsageRow], str]:
         return AccessLog(self.folder.path, self.settings.log_size.bytes, self._reopen).rows(mark)
