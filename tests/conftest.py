@@ -31,6 +31,8 @@ def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
     }.items():
         monkeypatch.setenv(name, str(home / folder))
     monkeypatch.setenv("TISSERAND_LANG", "en")
+    # Tests and the processes that they start find the same secrets, whatever desktop they run on, and whatever keyring another test set.
+    monkeypatch.setenv("TISSERAND_SECRETS", "file")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -28,12 +28,31 @@ import psutil
 HERE = Path(__file__).resolve().parent
 REPORTS = HERE / "reports"
 
-BENCHES = ("model", "plan", "canvas", "peers", "grid", "window", "batch", "memory", "queue", "schedules", "mqtt", "journal", "gateways")
+BENCHES = (
+    "model",
+    "plan",
+    "rows",
+    "canvas",
+    "peers",
+    "grid",
+    "window",
+    "batch",
+    "memory",
+    "queue",
+    "schedules",
+    "mqtt",
+    "journal",
+    "gateways",
+    "published",
+    "redundancy",
+    "embedded",
+)
 """`bench_<name>.py`, each with `main(...)` that gives `{"title", "text", …}`, or prints, and gives the number of misses."""
 
 QUICK: dict[str, dict[str, Any]] = {
     "model": {"nodes": 400, "rounds": 2},
     "plan": {"nodes": 200, "rounds": 2},
+    "rows": {"events": 2_000, "rounds": 1},
     "peers": {"counts": (100,)},
     "grid": {"rows": 50_000, "rounds": 4},
     "window": {"rows": 50_000, "rounds": 1, "idle": 1.0, "runs": 1},
@@ -43,7 +62,10 @@ QUICK: dict[str, dict[str, Any]] = {
     "memory": {"rows": 400_000, "memories": ("600MB",), "double": False},
     "schedules": {"flows": 100},
     "mqtt": {"messages": 5_000},
+    "published": {"seconds": 1.0, "rounds": 1},
     "gateways": {"apis": 50, "consumers": 200, "subscriptions": 800},
+    "redundancy": {"apis": 200},
+    "embedded": {"seconds": 1, "apis": 20},
 }
 
 TITLES = {"canvas": "Canvas"}

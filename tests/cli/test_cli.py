@@ -39,6 +39,8 @@ COMMANDS = [
     "alerts",
     "audit",
     "retention",
+    "api",
+    "gateway",
     "connection",
     "secret",
     "serve",

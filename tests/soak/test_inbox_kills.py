@@ -98,6 +98,8 @@ class Place:
         self.process: subprocess.Popen[bytes] | None = None
         self.accepted: set[int] = set()
         self.dropped: set[str] = set()
+        self.last = ""
+        """What the last call got."""
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -155,9 +157,11 @@ class Place:
                     url = f"http://127.0.0.1:{port}/hooks/taken"
                     named = {**headers, "idempotency-key": f"c{number}"}
                     answer = requests.post(url, json={"number": number}, headers=named, timeout=10)
-                except (OSError, requests.RequestException, ValueError):
+                except (OSError, requests.RequestException, ValueError) as error:
+                    self.last = repr(error)
                     time.sleep(0.05)
                     continue
+                self.last = f"{answer.status_code} {answer.text[:200]}"
                 if answer.status_code in (200, 202):
                     self.accepted.add(number)
                     break
@@ -178,7 +182,8 @@ class Place:
         """What a failure needs beside it: how the executor ended, what stands in the inbox, and the end of its log."""
         code = None if self.process is None else self.process.poll()
         log = (self.root / "serve.log").read_text(errors="replace")[-4000:]
-        return f"exit {code}, inbox {self.states()}, accepted {sorted(self.accepted)}, dropped {sorted(self.dropped)}\n{log}"
+        log += str(self.rows(".tisserand/ledger.sqlite", "SELECT * FROM watches"))
+        return f"exit {code}, inbox {self.states()}, accepted {sorted(self.accepted)}, dropped {sorted(self.dropped)}, last {self.last}\n{log}"
 
     def states(self) -> dict[str, int]:
         return dict(self.rows(".tisserand/inbox.sqlite", "SELECT state, count(*) FROM events GROUP BY state"))

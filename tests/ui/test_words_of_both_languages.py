@@ -133,13 +133,15 @@ def test_the_focus_shows_in_the_palette(window: Window) -> None:
 
 def test_sheets_open_at_once(speaking: str, window: Window) -> None:
     """50 ms for the first time, with all catalogues to be asked; time of the processor, for others use it too."""
-    texts.in_all_languages.cache_clear()
     for ask in (window.desk.quick.commands, window.desk.quick.add_here):
-        start = time.process_time()
-        ask()
-        spent = time.process_time() - start
-        sheet(window).leave()
-        assert spent < 0.05, ask
+        spent = []
+        for _round in range(3):  # the best of three: other threads of this process and garbage of other tests count too
+            texts.in_all_languages.cache_clear()
+            start = time.process_time()
+            ask()
+            spent.append(time.process_time() - start)
+            sheet(window).leave()
+        assert min(spent) < 0.05, ask
 
 
 def test_a_text_in_all_languages(speaking: str) -> None:

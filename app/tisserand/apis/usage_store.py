@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol
 
 from tisserand.apis import periods
 from tisserand.apis.model import Period
@@ -60,14 +60,6 @@ class UsageSource(Protocol):
 
     def usage(self, mark: str) -> tuple[Sequence[UsageRow], str]:
         """As `Gateway.usage`."""
-
-
-@runtime_checkable
-class TellsUsage(Protocol):
-    """Who knows sources of usage that are no gateways."""
-
-    def usage_sources(self) -> Sequence[UsageSource]:
-        """Those that are there now."""
 
 
 class UsageStore(Store):

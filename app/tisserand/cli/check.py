@@ -8,7 +8,7 @@ import click
 
 from tisserand.cli import session
 from tisserand.cli.words import Command, env_option, json_option, option, workspace_option
-from tisserand.texts import N_, msg, ngettext
+from tisserand.texts import N_, Message, msg, ngettext
 
 if TYPE_CHECKING:
     from tisserand.model.problem import Problem
@@ -67,6 +67,11 @@ def explain(flow: str, env: str | None, workspace: str | None, as_json: bool) ->
         click.echo(msg("{port} is written down: {why}.", port=port, why=msg(_WHY.get(why, why))).text())
     for port, unit_id in (plan.get("reused") or {}).items():
         click.echo(msg("{port} is read again from what {unit} writes.", port=port, unit=unit_id).text())
+    for node, batch in (plan.get("rows") or {}).items():
+        if batch is None:
+            click.echo(msg("{node} answers a request row by row.", node=node).text())
+        else:
+            click.echo(msg("{node} needs a query for each request: {why}", node=node, why=Message.from_json(batch)).text())
     return 0
 
 

@@ -47,6 +47,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "alerts": ("tisserand.cli.alerts:alerts", N_("List, acknowledge and silence alerts, and test where they are told.")),
     "audit": ("tisserand.cli.audit:audit", N_("List, export and verify who had the executor do what.")),
     "retention": ("tisserand.cli.retention:retention", N_("Let go of what is not to be kept any longer.")),
+    "api": ("tisserand.cli.api:api", N_("Keep the catalogue of APIs: what is offered, to whom, under which terms.")),
     "gateway": ("tisserand.cli.gateway:gateway", N_("Push APIs to gateways, and see who called what.")),
     "connection": ("tisserand.cli.connection:connection", N_("Add, test, list and remove connections.")),
     "secret": ("tisserand.cli.connection:secret", N_("Set, list and remove secrets.")),

@@ -20,6 +20,7 @@ from tisserand.engine.orders import colliding, undeclared
 from tisserand.engine.pinned import columns
 from tisserand.engine.prepare import placed
 from tisserand.engine.resolve import Resolution, ResolvedNode, resolve
+from tisserand.engine.rows.request import batched
 from tisserand.engine.run import FlowRun, Options
 from tisserand.engine.scheduled import uncalendared
 from tisserand.engine.values import typical_values
@@ -116,6 +117,7 @@ def check_text(
         *unwritable(resolution, workspace, environment),
         *colliding(resolution, workspace, environment),
         *uncalendared(resolution, workspace),
+        *batched(resolution),
     ]
     problems += placed(found, reading, file)
     return CheckResult(problems, {name: dict(node.schemas) for name, node in resolution.nodes.items()}, whole, resolution)

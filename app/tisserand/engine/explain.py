@@ -13,11 +13,13 @@ from tisserand.engine.launch import Refused
 from tisserand.engine.native import scan_natively
 from tisserand.engine.plan import make_plan, plan_json
 from tisserand.engine.resolve import Port
+from tisserand.engine.rows.request import answers, by_row
 from tisserand.workspace.folder import Workspace
 
 
 def explain(workspace: Workspace, text: str, env: str | None = None, file: str | None = None) -> dict[str, Any]:
-    """The plan as plain values: `units` in order (with `sql` where there is a query), `spooled`, `reused`, `schemas`."""
+    """The plan as plain values: `units` in order (with `sql` where there is a query), `spooled`, `reused`, `schemas`; and, for a flow
+    that answers requests, `rows`: its transforms, each with the reason why it needs a batch, or None where it works row by row."""
     checked = check_text(workspace, text, env, file, locked=False)
     if checked.resolution is None or checked.flow is None or any(problem.severity == "error" for problem in checked.problems):
         raise Refused(checked.problems)
@@ -47,6 +49,8 @@ def explain(workspace: Workspace, text: str, env: str | None = None, file: str |
             entry["sql"] = chain_sql(
                 Query(run.resolution, port, {p: known for p, known in bases.items() if p != port or unit.kind != "spool"})
             )
+    if answers(run.resolution):
+        shown["rows"] = {name: None if why is None else why.to_json() for name, why in by_row(run.resolution).items()}
     shown["schemas"] = {
         name: {port: schema.to_json() for port, schema in ports.items()} for name, ports in checked.schemas.items()
     }

@@ -110,6 +110,12 @@ def _system(error: OSError, place: Place) -> Failure:
     )
 
 
+def sentence_of(text: str) -> NodeError:
+    """What DuckDB says of data (the text of its error), as the error of a node."""
+    message, fix = _data(text)
+    return NodeError(message, fix=fix)
+
+
 def _data(text: str) -> tuple[Message, Message | None]:
     """A sentence for what DuckDB says of data."""
     line = _CSV.search(text)

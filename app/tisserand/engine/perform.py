@@ -6,6 +6,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,9 +110,11 @@ def _sink(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext) ->
     if earlier is not None:
         return earlier
     source = node.inputs[node.type.inputs[0].name][0] if node.inputs else None
-    if getattr(node.node, "door", "") == "output" and source is not None:
-        # Where rows go back to a calling flow: kept under the name of the door.
-        shutil.copyfile(_file(run, source), run.spools.folder / f"door.{node.config.name}.parquet")
+    door = getattr(node.node, "door", "")
+    if door in ("output", "reply") and source is not None:
+        # Where rows go back to a calling flow, or to who asked: kept under the name of the door.
+        name = node.config.name if door == "output" else f"reply.{node.id}"
+        shutil.copyfile(_file(run, source), run.spools.folder / f"door.{name}.parquet")
     started = time.monotonic()
     written = _write(run, unit, node, context, source)
     commit(run, node, context, written)
@@ -264,8 +267,13 @@ def _trigger(run: FlowRun, unit: Unit, node: ResolvedNode, context: NodeContext)
     schema = node.schemas[port[1]]
     event = run.event()
     if event is None:
+        instance: Any = node.node
         known = run.event_row()
-        rows = [{name: known.get(name) for name in schema.names}]
+        # As plain JSON values, in which examples are written, too.
+        given = {name: value.isoformat() if isinstance(value, date) else value for name, value in run.parameters.items()}
+        given = {name: value for name, value in given.items() if value is not None} | {"received_at": known["at"].isoformat()}
+        sampled = [{name: given.get(name, value) for name, value in row.items()} for row in instance.sample(node.config)]
+        rows = typed(sampled, schema) or [{name: known.get(name) for name in schema.names}]
     else:
         rows = typed(event["rows"], schema) if event["node"] == node.id else []
     count = run.spools.write_rows(port, schema, rows)

@@ -357,6 +357,11 @@ class Trigger(Node[C]):
         """As `Reader.harmless`."""
         return True
 
+    def sample(self, config: C) -> Sequence[Mapping[str, Any]]:
+        """The rows of an event where a person starts the flow, as `Arrived.row` has them; the flow's parameters named as a column
+        are laid over. None: one row of what the start itself tells."""
+        return ()
+
     def listen(self, ctx: ListenContext, config: C) -> Iterator[Arrivals]:
         """Yield what happens for as long as the flow is on. When the generator is asked for the next arrivals, those before are in
         the durable inbox: only then may it acknowledge them to whoever sent them. It ends when `ctx.cancelled()`."""

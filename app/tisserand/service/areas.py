@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tisserand.service.alerts.here import HereAlerts
+    from tisserand.service.apis.here import HereApis
     from tisserand.service.figures.here import HereFigures
     from tisserand.service.gateways.here import HereGateways
     from tisserand.service.inbox.here import LocalInbox
     from tisserand.service.keys.here import HereKeys
     from tisserand.service.local import LocalExecutor
+    from tisserand.service.published.here import HerePublished
     from tisserand.service.queue.here import HereQueue
     from tisserand.service.retention.here import HereRetention
     from tisserand.service.schedule.here import LocalSchedules
@@ -39,6 +41,12 @@ class HereAreas:
         from tisserand.service.queue.here import HereQueue
 
         return HereQueue(self)
+
+    @cached_property
+    def published(self: LocalExecutor) -> HerePublished:  # type: ignore[misc]
+        from tisserand.service.published.here import HerePublished
+
+        return HerePublished(self)
 
     @cached_property
     def inbox(self: LocalExecutor) -> LocalInbox:  # type: ignore[misc]
@@ -75,6 +83,12 @@ class HereAreas:
         from tisserand.service.waits.here import HereWaits
 
         return HereWaits(self)
+
+    @cached_property
+    def apis(self: LocalExecutor) -> HereApis:  # type: ignore[misc]
+        from tisserand.service.apis.here import HereApis
+
+        return HereApis(self)
 
     @cached_property
     def gateways(self: LocalExecutor) -> HereGateways:  # type: ignore[misc]

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
     from requests import Response
 
     from tisserand.service.alerts.remote import RemoteAlerts
+    from tisserand.service.apis.remote import RemoteApis
     from tisserand.service.audit.remote import RemoteAudit
     from tisserand.service.figures.remote import RemoteFigures
     from tisserand.service.gateways.remote import RemoteGateways
     from tisserand.service.inbox.remote import RemoteInbox
     from tisserand.service.keys.remote import RemoteKeys
+    from tisserand.service.published.remote import RemotePublished
     from tisserand.service.queue.remote import RemoteQueue
     from tisserand.service.retention.remote import RemoteRetention
     from tisserand.service.schedule.remote import HttpSchedules
@@ -80,6 +82,12 @@ class HttpExecutor:
 
     def cancel(self, run: str, by: str = "") -> None:
         self.call("POST", f"/runs/{_part(run)}/cancel", params={"by": by})
+
+    @cached_property
+    def published(self) -> RemotePublished:
+        from tisserand.service.published.remote import RemotePublished
+
+        return RemotePublished(self)
 
     @cached_property
     def queue(self) -> RemoteQueue:
@@ -277,6 +285,12 @@ class HttpExecutor:
         from tisserand.service.waits.remote import RemoteWaits
 
         return RemoteWaits(self)
+
+    @cached_property
+    def apis(self) -> RemoteApis:
+        from tisserand.service.apis.remote import RemoteApis
+
+        return RemoteApis(self)
 
     @cached_property
     def gateways(self) -> RemoteGateways:

@@ -23,11 +23,13 @@ def parts(executor: LocalExecutor, log: str | None = None) -> Sequence[Part]:
     """The parts of one workspace's executor process, of which there is one. `log` is the form of its log, as `Logging` takes it."""
     from tisserand.service.alerts.part import Alerting
     from tisserand.service.figures.ahead import Ahead
+    from tisserand.service.gateways.embedded import Embedded
     from tisserand.service.gateways.part import Attending
     from tisserand.service.inbox.dispatch import Dispatch
     from tisserand.service.inbox.hooks import Hooks
     from tisserand.service.inbox.listening import Listening
     from tisserand.service.keys.finishing import Finishing
+    from tisserand.service.published.part import Publishing
     from tisserand.service.queue.line import Line
     from tisserand.service.retention.part import Keeping
     from tisserand.service.schedule.clock import Clock
@@ -44,9 +46,11 @@ def parts(executor: LocalExecutor, log: str | None = None) -> Sequence[Part]:
         Listening(executor, hooks),
         Clock(executor),
         Waking(executor),
+        Publishing(executor),
         Finishing(executor),
         Ahead(executor),
         Keeping(executor),
+        Embedded(executor),
         Attending(executor),
         Alerting(executor),
         Exporting(executor),

@@ -16,11 +16,13 @@ from tisserand.texts import Message
 
 if TYPE_CHECKING:
     from tisserand.service.alerts.calls import Alerts
+    from tisserand.service.apis.calls import Apis
     from tisserand.service.audit.calls import AuditLog
     from tisserand.service.figures.calls import Figures
     from tisserand.service.gateways.calls import Gateways
     from tisserand.service.inbox.calls import Inbox
     from tisserand.service.keys.calls import Keys
+    from tisserand.service.published.calls import Published
     from tisserand.service.queue.calls import Queue
     from tisserand.service.retention.calls import Retention
     from tisserand.service.waits.calls import Waits
@@ -361,8 +363,16 @@ class Executor(Protocol):
         """What runs wait for: signals, decisions, moments."""
 
     @property
+    def apis(self) -> Apis:
+        """The catalogue of APIs."""
+
+    @property
     def gateways(self) -> Gateways:
         """Where APIs are pushed to, and their usage."""
+
+    @property
+    def published(self) -> Published:
+        """Flows that answer requests."""
 
     def close(self) -> None:
         """Let go of what this object holds; runs go on."""

@@ -21,6 +21,7 @@ from tisserand.model.problem import Place, Problem
 from tisserand.sdk.problems import sentence
 from tisserand.service import crash, documented
 from tisserand.service.alerts import routes as alerts
+from tisserand.service.apis import routes as apis
 from tisserand.service.audit import routes as audit
 from tisserand.service.documented import ARROW, LINES
 from tisserand.service.figures import routes as figures
@@ -31,6 +32,7 @@ from tisserand.service.keys import routes as keys
 from tisserand.service.listening import Server
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Keep, Page, Refused, RunRequest, Uncertain
+from tisserand.service.published import routes as published
 from tisserand.service.queue import routes as queue_routes
 from tisserand.service.retention import routes as retention
 from tisserand.service.schedule import routes as schedule_routes
@@ -135,7 +137,9 @@ def build(executor: LocalExecutor, token: str) -> App:
     alerts.add(api, executor)
     telemetry.add(api, executor)
     waits_routes.add(api, executor)
+    apis.add(api, executor)
     gateways.add(api, executor)
+    published.add(api, executor)
     return Guard(api, token)
 
 

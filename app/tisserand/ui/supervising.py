@@ -19,11 +19,14 @@ if TYPE_CHECKING:
     from tisserand.ui.tray import Tray
     from tisserand.ui.window import Window
 
-ANYWHERE = frozenset({"theme", "language", "connections", "quit"})
+ANYWHERE = frozenset({"theme", "language", "connections", "quit", "api_import"})
 """What leaves the view as it is, beside what is in the menus of the supervision and of help, and what acts on rows."""
 
 
-PAGE_ACTIONS = ("runs_page", "flows_page", "inbox_page", "schedules_page", "alerts_page", "search_page", "approvals_page")
+PAGE_ACTIONS = (
+    "runs_page", "flows_page", "inbox_page", "schedules_page", "alerts_page", "search_page", "approvals_page", "apis_page", "terms_page",
+    "gateways_page", "usage_page",
+)  # fmt: skip
 
 
 class Supervising(QObject):
@@ -45,6 +48,8 @@ class Supervising(QObject):
         for id in PAGE_ACTIONS:
             bind(id, partial(self.show, id))
         bind("history", self.history)
+        bind("publish_api", self.publish_api)
+        bind("api_import", self.import_api)
         bind("refresh", lambda: self.view.refresh() if self.view is not None else None)
         self.lookout = Lookout(window)
         self.tray: Tray | None = None
@@ -105,6 +110,25 @@ class Supervising(QObject):
         flow = self.window_.document.flow.id
         view = self.show("runs_page")
         view.ground.runs_asked.emit(flow)
+
+    def publish_api(self) -> None:
+        """Publish the open flow as an API."""
+        from tisserand.ui.apis.publishing import PublishDialog
+
+        w = self.window_
+        # What is published is the file.
+        if not w.document.is_saved and not w.desk.disk.save():
+            return
+        flow = w.document.flow
+        PublishDialog(w, (flow.id, flow.title)).open()
+
+    def import_api(self) -> None:
+        """A draft from an OpenAPI document, on the page of the catalogue."""
+        from tisserand.ui.apis.catalogue import CatalogueView
+
+        page = self.show("apis_page").page
+        assert isinstance(page, CatalogueView)
+        page.import_document()
 
     def _adopt(self) -> None:
         """Where no flow of a workspace is open, the person's own workspace is looked at, if there is one."""

@@ -378,6 +378,11 @@ def test_what_is_wrong_with_an_entry_is_said_all_at_once(desk, executor):
     with pytest.raises(Refused, match="There is no gateway"):
         executor.gateways.plan("y")
     assert [each.problem is not None for each in executor.gateways.list()] == [True, True]
+    desk.write("gateways.yaml", {"main": {"type": "fake"}, "x": {"title": "No type"}})
+    assert [(each.name, each.problem is None) for each in executor.gateways.list()] == [("main", True), ("x", False)]
+    (desk.root / "gateways.yaml").write_text("main: [")
+    with pytest.raises(Refused, match="not valid YAML"):
+        executor.gateways.list()
 
 
 def test_a_name_cannot_leave_its_folder(desk, executor):

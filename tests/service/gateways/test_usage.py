@@ -17,16 +17,19 @@ from tests.service.gateways.conftest import ID, call
 from tisserand.apis import periods
 from tisserand.apis.usage import BOUNDS_MS, UsageQuery, UsageRow
 from tisserand.apis.usage_store import UsageStore, read
+from tisserand.engine.launch import process_started
 from tisserand.service.gateways.trends import trends
 from tisserand.service.protocol import Refused
-from tisserand.service.published.calls import PublishedInfo
+from tisserand.service.published.calls import Serving
 from tisserand.service.published.credential import gateway_credential
+from tisserand.service.published.folder import ADDRESS, SERVE, made, write
+from tisserand.service.published.history import HistoryStore
 from tisserand.workspace.secrets import secret_store
 
 HOUR = int(time.time()) // 3600 * 3600
 
 
-def made(count, seed=5):
+def made_rows(count, seed=5):
     """Rows of nine days, many with the same key."""
     rnd = random.Random(seed)
     begin = 1_764_547_200  # 2025-12-01T00:00:00Z, a Monday
@@ -64,7 +67,7 @@ def store(tmp_path):
 
 
 def test_sums_are_those_of_plain_python_over_the_raw_rows(store):
-    rows = list(made(3000))
+    rows = list(made_rows(3000))
     for at in range(0, 3000, 500):
         assert store.take("main", rows[at : at + 500], str(at or ""), str(at + 500))
     low, high = 1_764_547_200 + 86_400, 1_764_547_200 + 6 * 86_400
@@ -119,7 +122,7 @@ def test_an_hour_counts_where_a_part_of_it_lies_between(store):
 
 
 def test_rows_come_back_as_they_were_told(store):
-    rows = {(row.hour, row.api, row.version, row.operation, row.consumer, row.plan, row.status): row for row in made(300)}
+    rows = {(row.hour, row.api, row.version, row.operation, row.consumer, row.plan, row.status): row for row in made_rows(300)}
     store.take("main", list(rows.values()), "", "1")
     found = [row for gateway, row in store.found(UsageQuery(limit=1000)) if gateway == "main"]
     assert set(found) == {
@@ -174,9 +177,9 @@ def test_each_call_is_counted_once_whatever_write_is_killed(desk, executor, when
     repo = Path(__file__).resolve().parents[3]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(repo), os.environ.get("PYTHONPATH", "")])}
     killed = 0
-    for write in range(1, 6):  # 160 lines, 50 at a time: four writes at most are left
+    for number in range(1, 6):  # 160 lines, 50 at a time: four writes at most are left
         done = subprocess.run(
-            [sys.executable, "-c", COLLECT, str(desk.root), "1" if when == "after" else str(write), when],
+            [sys.executable, "-c", COLLECT, str(desk.root), "1" if when == "after" else str(number), when],
             env=env, capture_output=True, timeout=60,
         )  # fmt: skip
         killed += done.returncode == -signal.SIGKILL
@@ -323,51 +326,35 @@ def test_a_gateway_that_somebody_changed_is_not_overwritten_unasked(desk, execut
     assert executor.gateways.list()[0].problem is None and json.loads((desk.state / "keys.json").read_text()) == {}
 
 
-class Flows:
-    """What `executor.published` tells, and a flow without a gateway that tells of its calls."""
-
-    name = "flow:direct@1"
-
-    def __init__(self):
-        self.serving = []
-        self.calls = []
-
-    def list(self):
-        return self.serving
-
-    def usage_sources(self):
-        return [self]
-
-    def usage(self, mark):
-        rows, at = self.calls, int(mark or 0)
-        return rows[at:], str(len(rows))
+def answers(desk, port):
+    """As the process of a published flow says where it is: this process lives."""
+    folder = made(desk.root, "orders@1")
+    told = {"host": "127.0.0.1", "port": port, "pid": os.getpid(), "started": process_started(os.getpid()), "since": 0.0}
+    write(folder / ADDRESS, told)
+    return folder
 
 
 def test_a_flow_that_answers_elsewhere_is_followed(desk, executor):
-    def answers(port, state="serving"):
-        flows.serving = [PublishedInfo("orders", "1", "flows/f.yaml", state, f"http://127.0.0.1:{port}")]
-
     def target():
         return desk.live()["api/orders@1"]["upstream"]["targets"][0]["url"]
 
     desk.api(upstream={"flow": "answers"})
-    executor.published = flows = Flows()
     with pytest.raises(Refused, match="does not answer yet"):
         executor.gateways.push("main")
-    answers(4001)
+    folder = answers(desk, 4001)
     executor.gateways.push("main", by="ann")
     credential = gateway_credential(ID)
     assert target() == "http://127.0.0.1:4001" and len(credential) > 40
     assert json.loads((desk.state / "upstreams.json").read_text()) == {"orders@1": {"x-tisserand-gateway": credential}}
-    answers(4002)
+    answers(desk, 4002)
     executor.gateways.follow()
     assert target() == "http://127.0.0.1:4002"
     assert [(each.what, each.by) for each in executor.audit.entries() if each.what.startswith("gateway.")] == [
         ("gateway.pushed", ""), ("gateway.pushed", "ann"),
     ]  # fmt: skip
-    answers(4003, "starting")
+    (folder / ADDRESS).unlink()
     executor.gateways.follow()
-    assert desk.applied() == 2
+    assert desk.applied() == 2 and target() == "http://127.0.0.1:4002"
     secret_store(ID).set("tisserand.gateway-credential", "another")
     executor.gateways.follow()
     assert json.loads((desk.state / "upstreams.json").read_text()) == {"orders@1": {"x-tisserand-gateway": "another"}}
@@ -377,11 +364,26 @@ def test_a_flow_that_answers_elsewhere_is_followed(desk, executor):
         assert credential.encode() not in path.read_bytes()
 
 
-def test_flows_without_a_gateway_tell_of_their_calls_themselves(desk, executor):
-    executor.published = flows = Flows()
-    flows.calls = [UsageRow(HOUR, "direct", "1", "POST /", "acme", "", 200, 2)]
-    assert executor.gateways.collect() == 1 and executor.gateways.collect() == 0
-    flows.calls.append(UsageRow(HOUR, "direct", "1", "POST /", "acme", "", 200, 3))
+def test_flows_tell_of_the_calls_that_came_past_no_gateway(desk, executor):
+    def asked(times):
+        store.add([(HOUR + 5.0, "i", "", "acme", "gold", "GET /x", 200, 1.5, 10, 20, "")] * times)
+
+    folder = made(desk.root, "direct@1")
+    write(folder / SERVE, Serving("direct", "1", "flows/f.yaml", "sync", 5.0).to_json())
+    store = HistoryStore(folder / "usage.sqlite")
+    asked(2)
     executor.gateways.collect()
-    (found,) = executor.gateways.usage(UsageQuery(by=("gateway", "api")))
-    assert (found.group, found.requests) == ({"gateway": "flow:direct@1", "api": "direct"}, 5)
+    asked(3)
+    executor.gateways.collect()
+    assert executor.gateways.collect() == 0
+    (found,) = executor.gateways.usage(UsageQuery(by=("gateway", "api", "operation")))
+    assert (found.group, found.requests) == ({"gateway": "flow:direct@1", "api": "direct", "operation": "GET /x"}, 5)
+    # Behind a gateway, the gateway counts; what it counted does not come again when it is taken away.
+    write(folder / SERVE, Serving("direct", "1", "flows/f.yaml", "sync", 5.0, gateway="0" * 64).to_json())
+    asked(7)
+    executor.gateways.collect()
+    write(folder / SERVE, Serving("direct", "1", "flows/f.yaml", "sync", 5.0).to_json())
+    asked(1)
+    executor.gateways.collect()
+    assert executor.gateways.usage(UsageQuery())[0].requests == 6
+    store.close()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,8 @@ class Surroundings:
     fetch: Callable[[str], Mapping[str, Any]]
     """Address or file of a key set → the key set; raises `NodeError`."""
     now: datetime
+    operations: Mapping[str, Sequence[Operation]] = field(default_factory=dict)
+    """API key → the operations of the flow behind it, for those without a document of their own."""
 
 
 def declared(catalogue: Catalogue, gateway: str, around: Surroundings) -> tuple[Declared, list[Problem]]:
@@ -85,6 +87,8 @@ class _Resolving:
             else:
                 upstream = upstream.model_copy(update={"targets": [Target(url=address)]})
         route = api.route
+        if not route.operations and not api.openapi and api.key in self._around.operations:
+            route = route.model_copy(update={"operations": [*self._around.operations[api.key]]})
         if not route.operations and api.openapi:
             route = route.model_copy(update={"operations": self._operations(file.path.parent / api.openapi, file.file)})
         return api.model_copy(update={"upstream": upstream, "route": route})

@@ -5,7 +5,8 @@ Every fault becomes a problem with file, line and field; what is right beside it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -21,6 +22,9 @@ from tisserand.sdk.problems import config_problems
 from tisserand.texts import msg
 
 C = TypeVar("C", bound=Config)
+
+Stamp = tuple[int, int, int]
+"""By which a change of a file is seen: time of change, size, inode."""
 
 FOLDER = "apis"
 DOCUMENTS = (".openapi.yaml", ".openapi.yml", ".openapi.json")
@@ -54,21 +58,15 @@ class Catalogue:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self._known: dict[Path, tuple[tuple[int, int, int], Any]] = {}
+        self._known: dict[Path, tuple[Stamp, Any]] = {}
 
     def apis(self) -> list[ApiFile]:
         """Every file of an API, sorted by path; one that is broken has no `api`. Of two files for one version the first counts."""
-        folder = self.root / FOLDER
-        found = [
-            path
-            for pattern in ("*.yaml", "*.yml")
-            for path in folder.rglob(pattern)
-            if not path.name.endswith(DOCUMENTS) and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        ]
+        found = list(_yaml_files(self.root / FOLDER))
         files: list[ApiFile] = []
         first: dict[str, str] = {}
-        for path in sorted(found):
-            read = self._cached(path, self._api)
+        for path, stamp in sorted(found):
+            read = self._cached(path, self._api, stamp)
             if read is None:
                 continue
             if read.api is not None and (other := first.setdefault(read.api.key, read.file)) != read.file:
@@ -90,14 +88,14 @@ class Catalogue:
     def gateways(self) -> Entries[GatewayEntry]:
         return self._entries("gateways.yaml", GatewayEntry)
 
-    def _cached(self, path: Path, read: Any) -> Any:
+    def _cached(self, path: Path, read: Any, stamp: Stamp | None = None) -> Any:
         """What was read of a file, read anew when it changed; None where it is gone."""
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            self._known.pop(path, None)
-            return None
-        stamp = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        if stamp is None:
+            try:
+                stamp = _stamp(path.stat())
+            except FileNotFoundError:
+                self._known.pop(path, None)
+                return None
         known = self._known.get(path)
         if known is None or known[0] != stamp:
             known = self._known[path] = (stamp, read(path))
@@ -124,6 +122,28 @@ class Catalogue:
 
         found: Entries[C] | None = self._cached(self.root / file, read)
         return found or Entries()
+
+
+def _yaml_files(folder: Path) -> Iterator[tuple[Path, Stamp]]:
+    """The files of APIs below a folder; thousands of them are looked at for each search, so each is asked once."""
+    try:
+        entries = list(os.scandir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _yaml_files(Path(entry.path))
+        elif entry.name.endswith((".yaml", ".yml")) and not entry.name.endswith(DOCUMENTS):
+            try:
+                yield Path(entry.path), _stamp(entry.stat())
+            except FileNotFoundError:
+                continue  # gone meanwhile, or a link to nowhere
+
+
+def _stamp(stat: os.stat_result) -> Stamp:
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def _read(path: Path, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem]]:

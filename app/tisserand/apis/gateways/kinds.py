@@ -20,6 +20,7 @@ FILE = "gateways.yaml"
 
 ADAPTERS: dict[str, str] = {
     "aws": "tisserand.apis.gateways.aws.gateway:Aws",
+    "envoy": "tisserand.apis.gateways.envoy.adapter:EnvoyGateway",
     "kong": "tisserand.apis.gateways.kong.gateway:Kong",
     "traefik": "tisserand.apis.gateways.traefik.gateway:Traefik",
 }

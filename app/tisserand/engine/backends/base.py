@@ -19,12 +19,19 @@ Base = Path | Scan
 
 
 @dataclass(frozen=True)
+class Table:
+    """A table that the backend's connection holds."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Query:
     """One fused query: the rows of `port`, computed over `bases` through the lazy nodes between."""
 
     resolution: Resolution
     port: Port
-    bases: Mapping[Port, Base]
+    bases: Mapping[Port, Base | Table]
 
     def exact(self) -> Query:
         """The same with scans that take whole numbers of any width: slower, and no second try is needed."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import duckdb
 
 from tisserand.engine import types
-from tisserand.engine.backends.base import Base, Query
+from tisserand.engine.backends.base import Base, Query, Table
 from tisserand.engine.resolve import Port, Resolution, relation_name
 from tisserand.model.growth import growing
 from tisserand.model.schema import Schema
@@ -170,13 +170,18 @@ def chain_sql(query: Query) -> str:
     return f"WITH {ctes}\nSELECT * FROM {quoted(relation_name(query.port))}"
 
 
-def _add_port(parts: dict[str, str], resolution: Resolution, port: Port, bases: Mapping[Port, Base], top: bool = False) -> None:
+def _add_port(
+    parts: dict[str, str], resolution: Resolution, port: Port, bases: Mapping[Port, Base | Table], top: bool = False
+) -> None:
     name = relation_name(port)
     if name in parts:
         return
     if port in bases:
         base = bases[port]
-        parts[name] = scan_sql(base) if isinstance(base, Scan) else f"SELECT * FROM read_parquet({literal(str(base))})"
+        if isinstance(base, Table):
+            parts[name] = f"SELECT * FROM {quoted(base.name)}"
+        else:
+            parts[name] = scan_sql(base) if isinstance(base, Scan) else f"SELECT * FROM read_parquet({literal(str(base))})"
         return
     node = resolution.nodes[port[0]]
     for ports in node.inputs.values():

@@ -247,6 +247,9 @@ class Apis(Protocol):
 
     def redundancy(self) -> Sequence[Redundant]: ...
 
+    def docs(self, folder: str, language: str = "en", by: str = "") -> Sequence[str]:
+        """Write the reference site into a folder of the workspace that is new, empty, or holds one; gives its pages."""
+
     def entries(
         self, kind: Kind, text: str = "", limit: int = 1000, offset: int = 0
     ) -> tuple[Mapping[str, Mapping[str, Any]], int]:
@@ -266,6 +269,3 @@ class Apis(Protocol):
         """A new API key. `replaces` names a credential that expires after `overlap` (a duration): rotation."""
 
     def revoke(self, consumer: str, credential: str, by: str = "") -> None: ...
-
-    def docs(self, folder: str) -> Sequence[str]:
-        """Write the reference site into a folder of the workspace; gives its pages."""

@@ -81,7 +81,13 @@ class HereGateways:
     # -- the protocol
 
     def list(self) -> Sequence[GatewayInfo]:
-        return [self._info(name, entry) for name, entry in self._catalogue.gateways().by_id.items()]
+        found = self._catalogue.gateways()
+        whole = [each for each in found.problems if not each.place.field]
+        if whole:
+            raise Refused(whole)
+        broken = {(each.place.field or "").partition(".")[0]: each for each in reversed(found.problems)}
+        wrong = [GatewayInfo(name, "", "", problem=problem) for name, problem in broken.items() if name not in found.by_id]
+        return [*(self._info(name, entry) for name, entry in found.by_id.items()), *wrong]
 
     def plan(self, name: str) -> Plan:
         gateway = self.gateway(name)

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tisserand.apis.catalogue.declaring import Surroundings
+from tisserand.apis.catalogue.files import Catalogue
 from tisserand.apis.gateways.adapter import Place
-from tisserand.apis.usage_store import TellsUsage, UsageSource
+from tisserand.apis.model import Operation
+from tisserand.apis.usage_store import UsageSource
+from tisserand.engine.launch import Refused
 from tisserand.sdk.errors import NodeError
-from tisserand.service.published.calls import CREDENTIAL_HEADER, Published
+from tisserand.service.gateways.flows import FlowUsages, addresses
+from tisserand.service.published.calls import CREDENTIAL_HEADER
 from tisserand.service.published.credential import gateway_credential
+from tisserand.service.published.folder import published_folder
 from tisserand.workspace import secrets
 from tisserand.workspace.folder import Workspace
 
@@ -33,13 +38,30 @@ class Around:
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
         self._workspace = Workspace(executor.root)
+        self._catalogue = Catalogue(executor.root)
+        self._flows = FlowUsages(executor.root)
 
     @cached_property
     def _secrets(self) -> secrets.SecretStore:
         return secrets.secret_store(self._workspace.id)
 
     def now(self) -> Surroundings:
-        return Surroundings(self.values, self.addresses(), self.credential(), self._keys, datetime.now(UTC))
+        return Surroundings(self.values, self.addresses(), self.credential(), self._keys, datetime.now(UTC), self.operations())
+
+    def operations(self) -> Mapping[str, Sequence[Operation]]:
+        """API key → what its flow answers; for a flow that answers later, the job that is asked for too."""
+        found = {}
+        for file in self._catalogue.apis():
+            api = file.api
+            if api is None or not api.upstream.flow or api.openapi or api.lifecycle in ("draft", "retired"):
+                continue
+            try:
+                told = self._executor.published.suits(api.upstream.flow).operations
+            except Refused:
+                continue  # a flow that is gone has no address either: that is told
+            jobs = [Operation(method="GET", path="/jobs/{id}")] if api.upstream.mode == "async" else []
+            found[api.key] = [*(Operation(method=each["method"], path=each["path"]) for each in told), *jobs]
+        return found
 
     def values(self, names: Iterable[str]) -> Mapping[str, str]:
         """The values of secrets, where they are known."""
@@ -55,22 +77,17 @@ class Around:
 
     def addresses(self) -> Mapping[str, str]:
         """API key → where its published flow answers now."""
-        serving = self._published.list() if self._published is not None else ()
-        return {f"{each.api}@{each.version}": each.address for each in serving if each.state == "serving" and each.address}
+        return addresses(self._executor.root)
 
     def credential(self) -> Mapping[str, str]:
-        """Headers by which published flows know a gateway."""
-        return {CREDENTIAL_HEADER: gateway_credential(self._workspace.id, self._secrets)} if self._published is not None else {}
+        """Headers by which published flows know a gateway; none where no flow was ever published."""
+        if not published_folder(self._executor.root).is_dir():
+            return {}
+        return {CREDENTIAL_HEADER: gateway_credential(self._workspace.id, self._secrets)}
 
     def flow_usage(self) -> Sequence[UsageSource]:
-        """Published flows that no gateway stands before, which tell of their calls themselves."""
-        return self._published.usage_sources() if isinstance(self._published, TellsUsage) else ()
-
-    @property
-    def _published(self) -> Published | None:
-        """Where this executor serves flows."""
-        found: Published | None = getattr(self._executor, "published", None)
-        return found
+        """Published flows, which tell of the calls that came past no gateway."""
+        return self._flows.sources()
 
     def _secret(self, reference: str) -> str:
         name = reference.removeprefix("secret:").strip()

@@ -43,6 +43,12 @@ class Serving:
     max_body: int = 1_000_000
     """Bytes."""
     env: str | None = None
+    plans: Mapping[str, str] = field(default_factory=dict)
+    """Without a gateway: consumer → the plan that it calls under."""
+    own: str = ""
+    """SHA-256, hex, of the gateways' credential, also where no gateway is needed: with it the workspace itself may call, to test."""
+    base: str = ""
+    """What a gateway may leave in front of the paths, for example `/orders/v1`."""
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "keys": {digest: list(known) for digest, known in self.keys.items()}}
@@ -100,6 +106,20 @@ class Suitability:
         return cls(problems, data["mode"], data["rowwise"], tuple(data["operations"]))
 
 
+@dataclass(frozen=True, slots=True)
+class AskedPage:
+    """The latest requests of one published flow, the newest first: each as `history.Asked` has it, with its `number`."""
+
+    requests: tuple[Mapping[str, Any], ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"requests": [dict(each) for each in self.requests]}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> AskedPage:
+        return cls(tuple(data["requests"]))
+
+
 class Published(Protocol):
     """Published flows of the workspace. They are published by the catalogue (`Apis.publish_flow`, `Apis.move`)."""
 
@@ -110,3 +130,6 @@ class Published(Protocol):
 
     def refresh(self) -> None:
         """The catalogue changed: start, change or end what must be."""
+
+    def requests(self, api: str, version: str, limit: int = 100, errors: bool = False, before: int | None = None) -> AskedPage:
+        """The latest requests, or the latest that went wrong; those with a number below `before`."""

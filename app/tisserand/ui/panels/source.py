@@ -34,7 +34,7 @@ class SourceView(QWidget):
         self.told.setWordWrap(True)
         self.told.setContentsMargins(14, 10, 14, 10)
         box.addWidget(self.told)
-        self.text = _Editor()
+        self.text = NumberedText()
         box.addWidget(self.text, 1)
         self._line_end, self._mark = "\n", ""
         self._timer = QTimer(self)
@@ -74,7 +74,7 @@ class SourceView(QWidget):
         self.text.go_to(problem.place.line or 1, problem.place.column or 1)
 
 
-class _Editor(QPlainTextEdit):
+class NumberedText(QPlainTextEdit):
     """Numbers beside the lines, and a mark on those that are wrong."""
 
     def __init__(self) -> None:
@@ -182,7 +182,7 @@ class _Editor(QPlainTextEdit):
 
 
 class _Margin(QWidget):
-    def __init__(self, editor: _Editor) -> None:
+    def __init__(self, editor: NumberedText) -> None:
         super().__init__(editor)
         self._editor = editor
         self.setMouseTracking(True)

@@ -85,6 +85,30 @@ def _approvals(ground: Ground) -> View:
     return ApprovalsView(ground)
 
 
+def _apis(ground: Ground) -> View:
+    from tisserand.ui.apis.catalogue import CatalogueView
+
+    return CatalogueView(ground)
+
+
+def _terms(ground: Ground) -> View:
+    from tisserand.ui.apis.terms import TermsView
+
+    return TermsView(ground)
+
+
+def _gateways(ground: Ground) -> View:
+    from tisserand.ui.apis.gateways import GatewaysView
+
+    return GatewaysView(ground)
+
+
+def _usage(ground: Ground) -> View:
+    from tisserand.ui.apis.usage import UsageView
+
+    return UsageView(ground)
+
+
 PAGES: tuple[Page, ...] = (
     Page("runs_page", N_("Runs"), "list", _runs),
     Page("flows_page", N_("Flows"), "workflow", _flows),
@@ -93,4 +117,8 @@ PAGES: tuple[Page, ...] = (
     Page("alerts_page", N_("Alerts"), "bell", _alerts),
     Page("search_page", N_("Search"), "fingerprint-pattern", _search),
     Page("approvals_page", N_("Approvals"), "badge-check", _approvals),
+    Page("apis_page", N_("APIs"), "globe", _apis),
+    Page("terms_page", N_("Consumers"), "key-round", _terms),
+    Page("gateways_page", N_("Gateways"), "shield-check", _gateways),
+    Page("usage_page", N_("Usage"), "chart-column", _usage),
 )

@@ -77,11 +77,16 @@ class CountAxis(pyqtgraph.AxisItem):  # type: ignore[misc]
 class Plot(QWidget):
     """One plot under its heading, with a legend where it shows two things."""
 
-    def __init__(self, title: str, axis: CountAxis, legend: Sequence[tuple[str, str]] = ()) -> None:
+    def __init__(
+        self, title: str, axis: CountAxis, legend: Sequence[tuple[str, str]] = (), tell: Callable[[Any], str] | None = None
+    ) -> None:
+        """`tell` puts a stretch of time into words."""
         super().__init__()
+        self._tell = tell or told
         self._legend = legend
         self._axis = axis
-        self.loads: list[Load] = []
+        self.loads: Sequence[Any] = []
+        """Stretches of time, each with `time` and `seconds`."""
         # Put together by hand: the library's ready plot brings menus and forms that outlive the window.
         self.view = pyqtgraph.GraphicsView()
         self.view.setAccessibleName(title)
@@ -183,7 +188,7 @@ class Plot(QWidget):
         moment = self.box.mapSceneToView(place).x()
         found = next((load for load in self.loads if load.time <= moment < load.time + load.seconds), None)
         if found is not None:
-            QToolTip.showText(QCursor.pos(), told(found), self.view)
+            QToolTip.showText(QCursor.pos(), self._tell(found), self.view)
 
 
 class Plots(QWidget):

@@ -16,6 +16,7 @@ from tisserand.ui.theme import theme
 OFTEN = 2000
 """Milliseconds between two looks."""
 SIDE = 168
+ENTRY = 36
 
 
 class Supervision(QWidget):
@@ -37,6 +38,8 @@ class Supervision(QWidget):
         for page in PAGES:
             entry = QListWidgetItem(_(page.title))
             entry.setData(Qt.ItemDataRole.UserRole, page.action)
+            # Told, because a page far down may be turned to before the style is known that says it.
+            entry.setSizeHint(QSize(SIDE - 20, ENTRY))
             entry.setToolTip(f"{_(page.title)}  {ground.window_.actions_.keys(page.action)}")
             self.list.addItem(entry)
         self.list.setItemDelegate(Badged(self.list))

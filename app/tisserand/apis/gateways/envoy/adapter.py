@@ -1,0 +1,202 @@
+"""The embedded gateway as an adapter: plans, pushes and reads back through the files that Envoy watches."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from tisserand import files
+from tisserand.apis import periods
+from tisserand.apis.gateways.adapter import Capabilities, Change, Dropped, Gateway, Live, Place, Progress
+from tisserand.apis.gateways.compare import without
+from tisserand.apis.gateways.coverage import unsupported
+from tisserand.apis.gateways.envoy import admin
+from tisserand.apis.gateways.envoy.accesslog import AccessLog
+from tisserand.apis.gateways.envoy.certificates import authorities
+from tisserand.apis.gateways.envoy.checking import impossible, refused
+from tisserand.apis.gateways.envoy.clusters import clusters, verifies
+from tisserand.apis.gateways.envoy.files import Folder
+from tisserand.apis.gateways.envoy.filters import CHANGING, contents, lookup
+from tisserand.apis.gateways.envoy.held import Held, made
+from tisserand.apis.gateways.envoy.listener import inlined
+from tisserand.apis.gateways.envoy.places import CDS, RDS, ecds
+from tisserand.apis.gateways.envoy.routes import LUA, canonical, configuration
+from tisserand.apis.gateways.envoy.settings import EnvoySettings
+from tisserand.apis.neutral import Declared, digest
+from tisserand.apis.usage import UsageRow
+from tisserand.model.problem import Problem
+from tisserand.sdk.errors import NodeError
+from tisserand.texts import Message, msg
+
+Json = dict[str, Any]
+
+BLOCKED = "blocked.json"
+"""Whose quota is used up, and until when."""
+ADDRESS = "address.json"
+"""The port, once it was chosen."""
+TROUBLE = "trouble.json"
+"""Why it does not run, where the executor could not start it."""
+LOG = "envoy.log"
+"""What Envoy itself says."""
+
+CAPABILITIES = Capabilities(
+    enforces=frozenset({
+        "api_key", "jwt", "basic", "open", "subscriptions", "rate", "quota", "cors", "max_body", "ip_allow", "ip_deny", "request_headers",
+        "response_headers", "retries", "health", "weights", "timeout", "lifecycle", "hosts", "version_path", "version_header",
+        "version_query", "operations", "operation_policies", "usage",
+    }),
+    atomic=True,
+    usage=True,
+    tested="Envoy 1.40, the one that comes with Tisserand: each policy by real requests.",
+)  # fmt: skip
+
+
+class EnvoyGateway(Gateway):
+    """Runs on this machine, as a child of the executor."""
+
+    kind: ClassVar[str] = "envoy"
+    title: ClassVar[str] = "Embedded gateway (Envoy)"
+    Settings = EnvoySettings
+    settings: EnvoySettings
+
+    def __init__(self, name: str, settings: EnvoySettings, place: Place) -> None:
+        super().__init__(name, settings, place)
+        self.folder = Folder(place.state)
+
+    def capabilities(self) -> Capabilities:
+        return CAPABILITIES
+
+    def dropped(self, declared: Declared) -> Sequence[Dropped]:
+        return unsupported(declared, CAPABILITIES)
+
+    def read(self) -> Live:
+        held = Held.read(self.folder.path)
+        return Live(held.live(made(self.folder.path), self.folder.stale()), held.revision)
+
+    def validate(self, declared: Declared) -> Sequence[Problem]:
+        found = impossible(declared, self.settings, self.place)
+        if found:
+            return found
+        everything = inlined(
+            self.settings, self.folder.path, configuration(declared), contents(declared), self._clusters(declared)
+        )
+        error = refused(everything, self.folder.path)
+        if error:
+            message = msg("Envoy would refuse this: {reason}", reason=error)
+            return [Problem("envoy.refused", message, msg("Nothing was changed; mend what it names."))]
+        return []
+
+    def apply(self, declared: Declared, changes: Sequence[Change], progress: Progress = lambda done, all: None) -> str:
+        stops = until(declared, declared.exhausted)
+        wanted = self._clusters(declared), contents(declared, stops), configuration(declared)
+        revision = digest([canonical(each) for each in wanted])
+        before = self._files()
+        progress(0, 1)
+        try:
+            files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
+            self.folder.put(*wanted, revision)
+        except BaseException:
+            self._back(before)
+            raise
+        Held(revision, without(declared.items, self.dropped(declared)), made(self.folder.path)).write(self.folder.path)
+        progress(1, 1)
+        return revision
+
+    def block(self, declared: Declared, exhausted: frozenset[tuple[str, str]]) -> None:
+        """Let those of whom a quota is used up wait until its period ends. Nothing else changes, and no bucket of a rate is filled
+        again."""
+        stops = until(declared, exhausted)
+        if stops == self._blocked():
+            return
+        files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
+        self.folder.put_filter(LUA, lookup(declared, stops), f"{Held.read(self.folder.path).revision}.{digest(stops)}")
+
+    def usage(self, mark: str) -> tuple[Sequence[UsageRow], str]:
+        return AccessLog(self.folder.path, self.settings.log_size.bytes, self._reopen).rows(mark)
+
+    def state(self) -> Mapping[str, Any]:
+        port = self.port()
+        scheme = "https" if self.settings.tls is not None else "http"
+        host = self.settings.host if self.settings.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared only
+        told = admin.info(self.folder.socket)
+        if not told and (trouble := self._trouble()) is not None:
+            raise trouble
+        address = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        return {
+            "address": address if port else "",
+            "alive": told.get("state") == "LIVE",
+            "version": next(iter(str(told.get("version", "")).split("/")[1:2]), ""),
+        }
+
+    def port(self) -> int:
+        """The port that it listens on, or 0 as long as none was chosen."""
+        if self.settings.port:
+            return self.settings.port
+        try:
+            return int(json.loads((self.folder.path / ADDRESS).read_text(encoding="utf-8"))["port"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return 0
+
+    def _clusters(self, declared: Declared) -> list[Json]:
+        return clusters(declared, authorities(self.settings, self.place) if verifies(declared) else "")
+
+    # -- what is kept beside Envoy's own files
+
+    def _trouble(self) -> NodeError | None:
+        """Why the executor could not start it."""
+        try:
+            told = json.loads((self.folder.path / TROUBLE).read_text(encoding="utf-8"))
+            fix = Message.from_json(told["fix"]) if told["fix"] else None
+            return NodeError(Message.from_json(told["message"]), fix=fix)
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
+
+    def _blocked(self) -> list[tuple[str, str, int]]:
+        try:
+            listed = json.loads((self.folder.path / BLOCKED).read_text(encoding="utf-8"))
+            return [(str(consumer), str(api), int(until)) for consumer, api, until in listed]
+        except (FileNotFoundError, ValueError, TypeError):
+            return []
+
+    def _files(self) -> dict[str, bytes | None]:
+        names = [BLOCKED, RDS, CDS, *(ecds(name) for name in CHANGING)]
+        return {name: _bytes(self.folder.path / name) for name in names}
+
+    def _back(self, before: Mapping[str, bytes | None]) -> None:
+        """The last good files: Envoy serves on with what they hold."""
+        for name, content in before.items():
+            path = self.folder.path / name
+            if content is None:
+                path.unlink(missing_ok=True)
+            elif _bytes(path) != content:
+                with files.replacing(path, 0o600) as temporary:
+                    temporary.write_bytes(content)
+
+    def _reopen(self) -> None:
+        admin.ask(self.folder.socket, "POST", "/reopen_logs")
+
+
+def until(declared: Declared, exhausted: Iterable[tuple[str, str]]) -> list[tuple[str, str, int]]:
+    """`(consumer, API id, second)`: when the period of the quota ends that was used up."""
+    now, found = time.time(), []
+    for consumer, api in sorted(exhausted):
+        quotas = [
+            plan.quota
+            for each in declared.subscriptions.values()
+            if each.consumer == consumer and each.api == api
+            for plan in (declared.plans.get(each.plan),)
+            if plan is not None and plan.quota is not None
+        ]
+        if quotas:
+            found.append((consumer, api, max(periods.end(quota.period, now) for quota in quotas)))
+    return found
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,145 @@
+"""What Envoy reads while it runs: each file replaced as a whole, with the revision that Envoy tells when it has taken it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tisserand import files
+from tisserand.apis.gateways.envoy import admin
+from tisserand.apis.gateways.envoy.filters import CHANGING
+from tisserand.apis.gateways.envoy.places import ADMIN, CDS, RDS, ecds, short
+from tisserand.apis.gateways.envoy.settings import ROUTES
+from tisserand.sdk.errors import NodeError
+
+Json = dict[str, Any]
+
+WAIT = 30.0
+"""Seconds within which Envoy must have taken what was written."""
+
+FIGURES = {
+    CDS: "cluster_manager.cds",
+    RDS: f"http.gateway.rds.{ROUTES}",
+    **{ecds(name): f"extension_config_discovery.http_filter.{name}" for name in CHANGING},
+}
+"""File → beginning of the names of Envoy's figures about it."""
+
+_REVISION = re.compile(rb'\{"version_info":"([^"\\]*)"')
+_TYPED = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
+
+
+def discovery(resources: Sequence[Json], revision: str) -> str:
+    """A file of the xDS protocol (DiscoveryResponse)."""
+    return json.dumps({"version_info": revision, "resources": list(resources)}, separators=(",", ":"), ensure_ascii=False)
+
+
+def extension(name: str, content: Json) -> Json:
+    return {"@type": _TYPED, "name": name, "typed_config": content}
+
+
+def write(path: Path, text: str) -> None:
+    """In place at once, readable by the owner only: keys stand in it. Envoy sees files that are moved into its folder."""
+    files.write_text(path, text, 0o600)
+
+
+def read(path: Path) -> tuple[list[Json], str]:
+    """Resources and revision of such a file; empty where it is not there."""
+    try:
+        data = orjson.loads(path.read_bytes())
+        return list(data["resources"]), str(data["version_info"])
+    except FileNotFoundError:
+        return [], ""
+    except (ValueError, KeyError, TypeError):
+        return [], "unreadable"
+
+
+def revision_of(path: Path) -> str:
+    """The revision alone: we write it at the beginning."""
+    try:
+        with path.open("rb") as stream:
+            known = _REVISION.match(stream.read(200))
+    except FileNotFoundError:
+        return ""
+    return known[1].decode() if known is not None else read(path)[1]
+
+
+class Folder:
+    """The folder of one embedded gateway."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o700)
+
+    @property
+    def socket(self) -> Path:
+        """Unix sockets have short names: one in a deep folder is made elsewhere, and found through a link."""
+        return short(self.path / ADMIN)
+
+    def runs(self) -> bool:
+        return bool(admin.alive(self.socket))
+
+    def stale(self) -> set[str]:
+        """The files that Envoy does not hold as they are: it refused them, or took up others. None where it does not run."""
+        if admin.alive(self.socket) != "LIVE":
+            return set()
+        told = admin.stats(self.socket, "\\.version_text$")
+        found = set()
+        for file, figures in FIGURES.items():
+            # Envoy keeps no figure as long as it has taken nothing.
+            live = str(told.get(f"{figures}.version_text", ""))
+            if live and live != revision_of(self.path / file):
+                found.add(file)
+        return found
+
+    def put(self, clusters: Sequence[Json], filters: Mapping[str, Json], routes: Json, revision: str) -> None:
+        """Make all of it live: first what is new among the clusters, then filters and routes, at last the clusters that are no longer
+        used go. Raises `NodeError` as soon as Envoy refuses something; who calls puts the last good files back."""
+        old, _revision = read(self.path / CDS)
+        named = {each["name"]: each for each in old} | {each["name"]: each for each in clusters}
+        stale = self.stale()
+        if old != [*named.values()] or CDS in stale:
+            self._swap(CDS, discovery([*named.values()], f"{revision}+"), f"{revision}+")
+        for name, content in filters.items():
+            known, _ = read(self.path / ecds(name))
+            if known != [extension(name, content)] or ecds(name) in stale:
+                self.put_filter(name, content, revision)
+        if read(self.path / RDS)[0] != [routes] or RDS in stale:
+            self._swap(RDS, discovery([routes], revision), revision)
+        if [*named.values()] != clusters:
+            self._swap(CDS, discovery(clusters, revision), revision)
+
+    def put_filter(self, name: str, content: Json, revision: str) -> None:
+        """One filter's content alone."""
+        self._swap(ecds(name), discovery([extension(name, content)], revision), revision)
+
+    def _swap(self, file: str, text: str, revision: str) -> None:
+        running = self.runs()
+        before = self._figures(file) if running else {}
+        write(self.path / file, text)
+        if not running:
+            return
+        end = time.monotonic() + WAIT
+        while time.monotonic() < end:
+            now = self._figures(file)
+            if now["refused"] > before["refused"]:
+                raise NodeError("The embedded gateway refuses what was written to “{file}”.", file=file, fix="Its log says why.")
+            if now["version"] == revision and now["taken"] > before["taken"]:
+                return
+            time.sleep(0.005)
+        raise NodeError("The embedded gateway did not take up “{file}” within {seconds} s.", file=file, seconds=WAIT, retry=True)
+
+    def _figures(self, file: str) -> dict[str, Any]:
+        names = f"^{re.escape(FIGURES[file])}\\.(version_text|update_rejected|update_success|config_fail)$"
+        by = {name.rpartition(".")[2]: value for name, value in admin.stats(self.socket, names).items()}
+        return {
+            "version": str(by.get("version_text", "")),
+            "refused": int(by.get("update_rejected", 0)) + int(by.get("config_fail", 0)),
+            "taken": int(by.get("update_success", 0)),
+        }

@@ -1,0 +1,1 @@
+"""What each Ibis operation means for a row, by family."""

@@ -1,0 +1,278 @@
+"""The OpenAPI documents of the catalogue: read, generated from flows, kept, compared, and what is told of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tisserand import files
+from tisserand.apis.catalogue.declaring import runs
+from tisserand.apis.catalogue.files import FOLDER, ApiFile, Catalogue
+from tisserand.apis.catalogue.search import Found, version_order
+from tisserand.apis.catalogue.writing import document_name, write_api
+from tisserand.apis.model import Api
+from tisserand.engine.launch import Refused, refusal
+from tisserand.model.problem import Place, Problem
+from tisserand.service.apis.calls import ApiBrief, ApiChange, ApiDetail, Impact, Redundant
+from tisserand.service.published.calls import CREDENTIAL_HEADER
+from tisserand.service.published.credential import gateway_credential
+from tisserand.texts import msg
+from tisserand.workspace.folder import Workspace, raw_flows
+
+if TYPE_CHECKING:
+    from tisserand.service.local import LocalExecutor
+
+WRITTEN = "site.json"
+"""What a reference site is known by."""
+LARGEST = 8_000_000
+"""Characters of a document."""
+
+
+class Documents:
+    """What the catalogue tells of each version, its document included."""
+
+    def __init__(self, executor: LocalExecutor, catalogue: Catalogue) -> None:
+        self._executor = executor
+        self._catalogue = catalogue
+
+    # -- telling
+
+    def subscribers(self) -> Counter[str]:
+        """Consumers with an active subscription of each version: `id@version` and, for subscriptions of every version, `id`."""
+        today = datetime.now(UTC).date()
+        return Counter(
+            f"{each.api}@{each.version}" if each.version else each.api
+            for each in self._catalogue.subscriptions().by_id.values()
+            if runs(each, today)
+        )
+
+    def brief(self, found: Found, counted: Counter[str]) -> ApiBrief:
+        api = found.file.api
+        assert api is not None
+        upstream = f"flow:{api.upstream.flow}" if api.upstream.flow else next((each.url for each in api.upstream.targets), "")
+        return ApiBrief(
+            api.id, api.version, api.name, api.summary, api.lifecycle, api.owner, tuple(api.tags), api.path, upstream, found.file.file,
+            found.operations, counted[api.id] + counted[api.key], len(found.file.problems),
+        )  # fmt: skip
+
+    def detail(self, file: ApiFile) -> ApiDetail:
+        from tisserand.apis.openapi.lint import lint
+        from tisserand.apis.openapi.operations import operations
+
+        api = file.api
+        assert api is not None
+        document, generated, problems = self.document(file)
+        if document is not None:
+            problems = [*problems, *lint(document, api)]
+        count = sum(1 for _each in operations(document)) if document is not None else 0
+        brief = self.brief(Found(file, count), self.subscribers())
+        data = {**api.model_dump(mode="json"), "hash": file.hash}
+        return ApiDetail(brief, data, document, generated, (*file.problems, *(each.at(file=file.file) for each in problems)))
+
+    def document(self, file: ApiFile) -> tuple[Mapping[str, Any] | None, bool, list[Problem]]:
+        """The document of a version, whether it was generated, and what is wrong with it."""
+        api = file.api
+        assert api is not None
+        if api.openapi:
+            from tisserand.apis.openapi.reading import load
+
+            try:
+                text = self._beside(file.path, api.openapi).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or str(error)
+                message = msg("The document “{document}” cannot be read: {reason}", document=api.openapi, reason=reason)
+                return None, False, [Problem("api.document", message, None, Place(field="openapi"))]
+            document, problems = load(text)
+            return document, False, problems
+        if api.upstream.flow and self._published is not None:
+            from tisserand.apis.openapi.generate import document as generate
+
+            suited = self._published.suits(api.upstream.flow)
+            if suited.operations:
+                return generate(api, suited.operations), True, []
+        return None, False, []
+
+    # -- what lifecycle asks
+
+    def errors(self, api: Api) -> list[Problem]:
+        """Errors of the document of a version that is to be published."""
+        document, _generated, problems = self.document(self._file(api))
+        wrong = [each for each in problems if each.severity == "error"]
+        if document is None and not wrong and not api.upstream.flow:
+            message = msg("It has no OpenAPI document: nobody could know how to call it.")
+            return [Problem("api.document", message, msg("Add one: tisserand api document."), Place(field="openapi"))]
+        return wrong
+
+    def breaks(self, api: Api) -> list[Problem]:
+        """Breaking changes against the latest published version of the same major number, under a version that says there are none."""
+        older = [
+            each
+            for each in self._catalogue.apis()
+            if each.api is not None and each.api.id == api.id and each.api.lifecycle in ("published", "deprecated")
+            and each.api.version != api.version and _major(each.api.version) == _major(api.version)
+            and version_order(each.api.version) < version_order(api.version)
+        ]  # fmt: skip
+        if not older:
+            return []
+        latest = max(older, key=lambda each: version_order(each.api.version) if each.api is not None else ())
+        found = self.changes(latest, self._file(api))
+        return [
+            Problem(
+                "api.breaks", each.problem.message, msg("Take it back, or give it a new first number."), Place(field=each.where)
+            )
+            for each in found.changes
+            if each.breaking
+        ]
+
+    def unsuited(self, flow: str) -> list[Problem]:
+        """Why a flow cannot answer requests."""
+        if self._published is None:
+            return []
+        return [each for each in self._published.suits(flow).problems if each.severity == "error"]
+
+    # -- comparing
+
+    def changes(self, old: ApiFile, new: ApiFile) -> Impact:
+        from tisserand.apis.openapi.breaking import changes
+        from tisserand.apis.openapi.impact import flows_of
+
+        before, after = self.document(old)[0], self.document(new)[0]
+        for file, document in ((old, before), (new, after)):
+            if document is None:
+                raise refusal("api.document", msg("“{file}” has no document to compare.", file=file.file))
+        assert before is not None and after is not None and old.api is not None
+        found = tuple(
+            ApiChange(each.breaking, each.code, each.where, Problem(each.code, each.message)) for each in changes(before, after)
+        )
+        consumers = sorted(
+            {
+                each.consumer
+                for each in self._catalogue.subscriptions().by_id.values()
+                if each.api == old.api.id
+                and each.version in ("", old.api.version)
+                and each.state in ("active", "suspended", "pending")
+            }
+        )
+        flows = flows_of(old.api, before, [data for _path, data in raw_flows(Workspace(self._executor.root))])
+        return Impact(found, tuple(consumers), tuple(flows))
+
+    def redundancy(self) -> Sequence[Redundant]:
+        from tisserand.apis.openapi.redundancy import redundant
+
+        known = [
+            (file.api, self.document(file)[0])
+            for file in self._catalogue.apis()
+            if file.api is not None and file.api.lifecycle != "retired"
+        ]
+        return [
+            Redundant(each.left, each.right, each.score, tuple(Problem("api.redundant", message) for message in each.evidence))
+            for each in redundant(known)
+        ]
+
+    # -- the reference site
+
+    def site_folder(self, folder: str) -> Path:
+        """Where a site may be written: nothing that is not one is ever written over."""
+        root = self._executor.root.resolve()
+        place = root if "\0" in folder else (root / folder).resolve()
+        if not place.is_relative_to(root) or place == root or place.relative_to(root).parts[0].startswith("."):
+            raise refusal("api.outside", msg("“{path}” is no folder of the workspace.", path=folder[:200]), field="folder")
+        if place.exists() and not (place / WRITTEN).is_file() and not (place.is_dir() and not any(place.iterdir())):
+            message = msg("“{path}” holds something else than a reference site.", path=folder[:200])
+            raise refusal("api.occupied", message, msg("Name a new folder."), field="folder")
+        return place
+
+    def site(self, place: Path, language: str) -> Sequence[str]:
+        """Write it; gives its pages."""
+        from tisserand.apis.site.writing import write_site
+
+        known = [(file.api, self.document(file)[0]) for file in self._catalogue.apis() if file.api is not None]
+        addresses = [each.address for each in self._executor.gateways.list() if each.address]
+        try:
+            return write_site(place, known, language, plans=self._catalogue.plans().by_id, addresses=addresses)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise refusal("api.site", msg("The site cannot be written: {reason}", reason=reason), field="folder") from None
+
+    # -- keeping
+
+    def set(self, file: ApiFile, text: str) -> None:
+        """Keep a document beside the file of a version. Raises `Refused` with all that is wrong."""
+        api = file.api
+        assert api is not None
+        document = self._read(text)
+        name = api.openapi or document_name(api)
+        self.write(self._beside(file.path, name), document)
+        if not api.openapi:
+            write_api(self._catalogue, api.model_copy(update={"openapi": name}), file.path)
+
+    def imported(self, text: str, id: str, version: str) -> tuple[Api, Mapping[str, Any]]:
+        """A draft from a document."""
+        from tisserand.apis.openapi.importing import draft
+
+        document = self._read(text)
+        return draft(document, id, version), document
+
+    def write(self, path: Path, document: Mapping[str, Any]) -> None:
+        files.write_text(path, yaml.dump(dict(document), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120))
+
+    def place(self, api: Api, name: str) -> Path:
+        """Where a document stands; raises `Refused` where its name leads out of the folder of APIs."""
+        return self._beside(self._catalogue.root / FOLDER / "any.yaml", name)
+
+    def address(self, api: Api, gateway: str) -> tuple[str, dict[str, str]]:
+        """Where a test call goes, and the headers that prove it is ours."""
+        if gateway:
+            found = next((each for each in self._executor.gateways.list() if each.name == gateway), None)
+            if found is None or not found.address:
+                raise refusal(
+                    "gateway.unknown", msg("There is no gateway “{gateway}” that can be called.", gateway=gateway[:100])
+                )
+            return f"{found.address.rstrip('/')}{api.path}", {}
+        if not api.upstream.flow:
+            target = next((each.url for each in api.upstream.targets), "")
+            return target.rstrip("/"), {}
+        serving = self._published.list() if self._published is not None else ()
+        found_flow = next((each for each in serving if (each.api, each.version) == (api.id, api.version) and each.address), None)
+        if found_flow is None:
+            raise refusal(
+                "api.not_served",
+                msg("“{api}” is not served.", api=api.key),
+                msg("Publish it, with the executor running: tisserand serve"),
+            )
+        return found_flow.address.rstrip("/"), {CREDENTIAL_HEADER: gateway_credential(Workspace(self._executor.root).id)}
+
+    # -- inner parts
+
+    @property
+    def _published(self) -> Any:
+        return getattr(self._executor, "published", None)
+
+    def _file(self, api: Api) -> ApiFile:
+        return next(each for each in self._catalogue.apis() if each.api is not None and each.api.key == api.key)
+
+    def _read(self, text: str) -> Mapping[str, Any]:
+        from tisserand.apis.openapi.reading import load
+
+        if len(text) > LARGEST:
+            raise refusal("api.large", msg("The document is larger than {most} characters.", most=LARGEST))
+        document, problems = load(text)
+        wrong = [each for each in problems if each.severity == "error"]
+        if document is None or wrong:
+            raise Refused(wrong)
+        return document
+
+    def _beside(self, path: Path, name: str) -> Path:
+        place = path.parent if "\0" in name else (path.parent / name).resolve()
+        if not place.is_relative_to((self._catalogue.root / FOLDER).resolve()) or place == path.parent:
+            raise refusal("api.outside", msg("“{path}” lies outside the folder of APIs.", path=name[:200]), field="openapi")
+        return place
+
+
+def _major(version: str) -> str:
+    return version.lstrip("v").partition(".")[0]

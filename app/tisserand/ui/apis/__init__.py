@@ -1,0 +1,1 @@
+"""The pages of API management: the catalogue, terms and consumers, gateways, usage; and publishing a flow."""

@@ -1,0 +1,384 @@
+"""The page of gateways: what a push would do as a readable difference, the push, the way back, and what was pushed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QFrame, QProgressBar, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+
+from tisserand.service.person import person
+from tisserand.texts import N_, ngettext
+from tisserand.texts import translate as _
+from tisserand.ui.apis.parts import Page, quiet
+from tisserand.ui.apis.parts import name as call
+from tisserand.ui.apis.words import CHANGES, RESULTS, sentences
+from tisserand.ui.canvas.state import number
+from tisserand.ui.supervision.buttons import allow
+from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
+from tisserand.ui.supervision.table import Column, Table
+
+if TYPE_CHECKING:
+    from PySide6.QtGui import QHideEvent
+
+    from tisserand.apis.gateways.adapter import Plan
+    from tisserand.model.problem import Problem
+    from tisserand.service.gateways.calls import GatewayInfo, Pushed
+    from tisserand.service.protocol import Executor
+    from tisserand.ui.supervision.ground import Ground
+
+LONGEST = 80
+"""Characters of a value in the difference."""
+DUTY = 26
+"""Height of one line to tick."""
+ACTIONS = ("gateway_plan", "gateway_push")
+WEIGHTS = {"security": N_("Security: refuses the push"), "limit": N_("Limit: refuses the push"), "other": ""}
+
+
+class GatewaysView(Page):
+    """All gateways of the workspace; below, of the one that is chosen, plan and history."""
+
+    def __init__(self, ground: Ground) -> None:
+        super().__init__(ground)
+        self.compare = self.button(_("What would change?"), "diff", primary=True)
+        self.push = self.button(_("Push"), "upload")
+        self.back = self.button(_("Roll back"), "undo-2")
+        self.busy = QProgressBar()
+        self.busy.setRange(0, 0)
+        self.busy.setFixedWidth(120)
+        self.busy.setTextVisible(False)
+        self.busy.setAccessibleName(_("Under way"))
+        self.busy.hide()
+        self.stop = self.button(_("Stop waiting"), "x")
+        self.stop.hide()
+        self.told = quiet()
+        self.head.addWidget(self.told, 1)
+        self.head.addWidget(self.busy)
+        self.head.addWidget(self.stop)
+        for button in (self.back, self.push, self.compare):
+            self.head.addWidget(button)
+        columns = (
+            Column(_("Gateway"), 120, 1), Column(_("Type"), 90, 1), Column(_("Alive"), 80), Column(_("Address"), 150, 2), Column(_("Last push"), 150, 1),
+            Column(_("Revision"), 140, 1),
+        )  # fmt: skip
+        self.table = Table(columns, _("Gateways"))
+        self.model = Listed(columns)
+        changes = (
+            Column(_("What"), 120),
+            Column(_("Item"), 170, 2),
+            Column(_("Field"), 130, 1),
+            Column(_("Live"), 110, 2),
+            Column(_("Declared"), 110, 2),
+        )
+        self.changes = Table(changes, _("What a push would change"))
+        self.differences = Listed(changes)
+        self.accept = QVBoxLayout()
+        self.accept.setContentsMargins(14, 6, 14, 6)
+        self.accept.setSpacing(0)
+        self.boxes: dict[str, QCheckBox] = {}
+        past = (Column("#", 50), Column(_("When"), 150, 1), Column(_("Result"), 120, 1), Column(_("By"), 110, 1), Column(_("Changes"), 80, right=True),
+                Column(_("Why"), 140, 3))  # fmt: skip
+        self.past = Table(past, _("Pushes"))
+        self.pushes = Listed(past)
+        plan = QWidget()
+        box = QVBoxLayout(plan)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        self.duties = QScrollArea()
+        self.duties.setWidgetResizable(True)
+        self.duties.setFrameShape(QFrame.Shape.NoFrame)
+        self.duties.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        holder = QWidget()
+        holder.setObjectName("page")
+        holder.setLayout(self.accept)
+        self.duties.setWidget(holder)
+        self.duties.hide()
+        box.addWidget(self.duties)
+        box.addWidget(self.changes, 1)
+        self.whole = quiet()
+        self.whole.setContentsMargins(14, 6, 14, 8)
+        self.whole.hide()
+        box.addWidget(self.whole)
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.tabs.addTab(plan, _("Difference"))
+        self.tabs.addTab(self.past, _("Pushes"))
+        self.put(self.table, self.tabs, (140, 420))
+        follow(self.table, self.model, self._chosen)
+        follow(self.changes, self.differences, self._tell_whole)
+        follow(self.past, self.pushes, self._fit)
+        self.stop.clicked.connect(self.stop_waiting)
+        self.compare.clicked.connect(self.look_at_plan)
+        self.push.clicked.connect(self.push_now)
+        self.back.clicked.connect(self.roll_back)
+        self.tabs.currentChanged.connect(lambda _at: (self._history(), self._fit()))
+        self.plan: Plan | None = None
+        self._name = ""
+        self._asked = 0
+        """Counts what was asked: an answer that nobody waits for any more is dropped."""
+        self._working = False
+        actions = ground.window_.actions_
+        actions.bind("gateway_plan", self.compare.click)
+        actions.bind("gateway_push", self.push.click)
+        self.say(_("Looking …"))
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+    def first(self) -> QWidget:
+        return self.table
+
+    def refresh(self) -> None:
+        if self.ground.root is None:
+            self.say(self.ground.nothing())
+            return
+        self.ground.ask(self, lambda executor: executor.gateways.list(), self._take, once="gateways")
+
+    def forget(self) -> None:
+        self.model.take([])
+        self.plan, self._name = None, ""
+
+    def _take(self, found: Sequence[GatewayInfo]) -> None:
+        self.model.take([_line(each) for each in found])
+        if not found:
+            self.say(
+                _(
+                    "There is no gateway yet. Write “local: {type: envoy}” into gateways.yaml of the workspace: the embedded one starts "
+                    "with the executor."
+                )
+            )
+            return
+        if not self.table.currentIndex().isValid():
+            self.table.setCurrentIndex(self.model.index(0, 0))
+        self.shown()
+        self._fit()
+
+    def chosen(self) -> GatewayInfo | None:
+        found: GatewayInfo | None = self.table.chosen()
+        return found
+
+    def _chosen(self) -> None:
+        found = self.chosen()
+        if found is not None and found.name != self._name:
+            self._name, self.plan = found.name, None
+            self._show_plan()
+            self._history()
+        self._fit()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        allow(self.ground, ACTIONS, ())
+
+    def _fit(self) -> None:
+        plan, busy = self.plan, self._working
+        wrong = plan is not None and any(each.severity == "error" for each in plan.problems)
+        unaccepted = any(not box.isChecked() for box in self.boxes.values())
+        self.compare.setEnabled(bool(self._name) and not busy)
+        self.push.setEnabled(plan is not None and bool(plan.changes) and not wrong and not unaccepted and not busy)
+        self.push.setToolTip(
+            _("First look at what would change.") if plan is None else _("Tick what is not enforced, if you will answer for it.") if unaccepted else ""
+        )  # fmt: skip
+        chosen: Pushed | None = self.past.chosen() if self.tabs.currentIndex() == 1 else None
+        call(self.back, _("Roll back to push {number}").format(number=chosen.number) if chosen is not None else _("Roll back"))
+        good = [line for line in self.pushes.lines if line.item.result == "done"]
+        self.back.setEnabled(bool(self._name) and not busy and (chosen.result == "done" if chosen is not None else len(good) > 1))
+        if self.isVisible():
+            on = [id for id, button in (("gateway_plan", self.compare), ("gateway_push", self.push)) if button.isEnabled()]
+            allow(self.ground, ACTIONS, on)
+
+    def _history(self) -> None:
+        name = self._name
+        if not name:
+            return
+
+        def come(found: Sequence[Pushed]) -> None:
+            if name == self._name:
+                self.pushes.take([_pushed(each) for each in found])
+                self._fit()
+
+        self.ground.ask(self, lambda executor: executor.gateways.history(name), come, once=f"pushes {name}")
+
+    # -- acting --------------------------------------------------------------------------------------------------------
+    def look_at_plan(self) -> None:
+        """Ask what a push would do."""
+        name = self._name
+
+        def come(plan: Plan) -> None:
+            if name == self._name:
+                self.tabs.setCurrentIndex(0)
+                self.plan = plan
+                self._show_plan()
+
+        self._work(_("Comparing …"), lambda executor: executor.gateways.plan(name), come)
+
+    def push_now(self) -> None:
+        """Make live what was shown."""
+        name, accepted = self._name, [each for each, box in self.boxes.items() if box.isChecked()]
+        self._work(_("Pushing …"), lambda executor: executor.gateways.push(name, accepted, person()), self._done)
+
+    def roll_back(self) -> None:
+        """To the chosen push of the history, or the one before the last."""
+        chosen: Pushed | None = self.past.chosen() if self.tabs.currentIndex() == 1 else None
+        name, number_ = self._name, chosen.number if chosen is not None and chosen.result == "done" else 0
+        self._work(_("Rolling back …"), lambda executor: executor.gateways.rollback(name, number_, person()), self._done)
+
+    def stop_waiting(self) -> None:
+        """The window is free again. What was begun at the gateway is not broken off half-way: how it ended is seen in the list."""
+        self._asked += 1
+        self._still()
+        self.told.setText(_("A push that has begun goes on to its end: it is listed under “Pushes”."))
+        self._history()
+
+    def _done(self, pushed: Pushed) -> None:
+        self.plan = None
+        self._show_plan()
+        text = ngettext("Push {number}: {count} change is live.", "Push {number}: {count} changes are live.", pushed.changes)
+        if not pushed.changes:
+            text = _("Nothing had to be changed: what push {number} held is live.")
+        self.told.setText(text.format(number=pushed.number, count=number(pushed.changes)))
+        self.ground.say(self.told.text())
+        self._history()
+        self.refresh()
+
+    def _work(self, text: str, question: Callable[[Executor], Any], then: Callable[[Any], object]) -> None:
+        """Ask what may take a while: beside the window, with a way to stop waiting."""
+        self._asked += 1
+        mine = self._asked
+        self._working = True
+        self.busy.show()
+        self.stop.show()
+        self._tell(text)
+        self._fit()
+
+        def come(answer: Any) -> None:
+            if mine == self._asked:
+                self._still()
+                then(answer)
+
+        def refused(problems: Sequence[Problem]) -> None:
+            if mine == self._asked:
+                self._still()
+                self._tell(sentences(problems), "error")
+                self._history()
+
+        self.ground.ask(self, question, come, refused)
+
+    def _still(self) -> None:
+        self._working = False
+        self.busy.hide()
+        self.stop.hide()
+        self._tell("")
+        self._fit()
+
+    def _tell(self, text: str, role: str = "muted") -> None:
+        self.told.setText(text)
+        if self.told.property("role") != role:
+            self.told.setProperty("role", role)
+            self.told.style().unpolish(self.told)
+            self.told.style().polish(self.told)
+
+    def _tell_whole(self) -> None:
+        """What the chosen line says, whole: values and reasons are longer than their columns."""
+        index = self.changes.currentIndex()
+        cells = self.differences.lines[index.row()].cells if index.isValid() and index.row() < len(self.differences.lines) else ()
+        said = [cell.more or cell.text for cell in cells[2:]]
+        text = ""
+        if len(said) == 3 and said[1]:
+            dropped = cells[0].text == _(CHANGES["dropped"][2])
+            text = f"{said[0]}: {said[1]}" if dropped else f"{said[0]}: {said[1]} → {said[2]}"
+        self.whole.setText(text)
+        self.whole.setVisible(bool(text))
+
+    def _show_plan(self) -> None:
+        plan = self.plan
+        for box in self.boxes.values():
+            self.accept.removeWidget(box)
+            box.deleteLater()
+        self.boxes.clear()
+        if plan is None:
+            self.duties.hide()
+            self.differences.take([])
+            self._fit()
+            return
+        for each in plan.refused():
+            text = _("I take it upon myself that “{field}” of {item} is not enforced").format(
+                field=each.field or each.item, item=each.item
+            )
+            box = QCheckBox(text)
+            box.setToolTip(each.reason.text())
+            box.setAccessibleDescription(each.reason.text())
+            box.toggled.connect(lambda _on: self._fit())
+            self.boxes[each.name] = box
+            self.accept.addWidget(box)
+        # Many are scrolled through: the difference below keeps its room.
+        self.duties.setFixedHeight(min(len(self.boxes), 4) * DUTY + 14)
+        self.duties.setVisible(bool(self.boxes))
+        self.differences.take(_differences(plan))
+        if plan.problems:
+            self._tell(sentences(plan.problems[:3]), "error" if any(p.severity == "error" for p in plan.problems) else "muted")
+        elif not plan.changes and not plan.drifted:
+            self._tell(_("Nothing would change: what is live is what is declared."))
+        else:
+            counted = ngettext("{count} item would change.", "{count} items would change.", len(plan.changes))
+            drift = (
+                _("Changed by others since the last push: {items}.").format(items=", ".join(plan.drifted[:5]))
+                if plan.drifted
+                else ""
+            )
+            self._tell(f"{counted.format(count=number(len(plan.changes)))} {drift}".rstrip())
+        self._fit()
+
+
+def _line(info: GatewayInfo) -> Line:
+    alive = {
+        True: Cell(_("Yes"), "circle-check", "done"), False: Cell(_("No"), "circle-x", "failed"), None: Cell(""),
+    }[info.alive]  # fmt: skip
+    name = info.title or info.name
+    trouble = info.problem
+    first = Cell(name, "triangle-alert", "warning", sentences([trouble])) if trouble is not None else Cell(name)
+    return Line(
+        info.name, info, (first, Cell(info.type), alive, Cell(info.address), Cell(_moment(info.pushed_at)), Cell(info.revision))
+    )
+
+
+def _moment(seconds: float | None) -> str:
+    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+
+
+def _differences(plan: Plan) -> list[Line]:
+    lines = []
+    for change in plan.changes:
+        sign, shade, word = CHANGES[change.action]
+        what = Cell(_(word), sign, shade)
+        item = Cell(change.item)
+        if change.drift:
+            item = Cell(change.item, "user", "warning", _("Others changed it in the gateway since the last push."))
+        if not change.fields:
+            lines.append(Line((change.item, ""), change, (what, item, Cell(), Cell(), Cell())))
+        for at, (field, live, wanted) in enumerate(change.fields):
+            first = (what, item) if at == 0 else (Cell(), Cell())
+            lines.append(Line((change.item, field), change, (*first, Cell(field, more=field), _value(live), _value(wanted))))
+    sign, shade, word = CHANGES["dropped"]
+    for dropped in plan.dropped:
+        reason = dropped.reason.text()
+        cells = (
+            Cell(_(word), sign, "failed" if dropped.weight != "other" else shade), Cell(dropped.item), Cell(dropped.field),
+            Cell(reason, more=reason), Cell(_(WEIGHTS[dropped.weight])),
+        )  # fmt: skip
+        lines.append(Line(("dropped", dropped.name), dropped, cells))
+    return lines
+
+
+def _value(value: Any) -> Cell:
+    text = "–" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return Cell(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…", more=text if len(text) > LONGEST else "")
+
+
+def _pushed(pushed: Pushed) -> Line:
+    sign, shade, word = RESULTS.get(pushed.result, RESULTS["failed"])
+    why = pushed.problem.message.text() if pushed.problem is not None else ", ".join(pushed.dropped)
+    cells = (
+        Cell(str(pushed.number)), Cell(_moment(pushed.at)), Cell(_(word), sign, shade), Cell(pushed.by), Cell(number(pushed.changes)), Cell(why),
+    )  # fmt: skip
+    return Line(pushed.number, pushed, cells)

@@ -1,0 +1,221 @@
+"""The settings of one version as a form: names, where it is found, what answers, proofs, policies, plans and gateways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from tisserand.apis.model import Api
+from tisserand.sdk.form import FormField, form_of
+from tisserand.service.person import person
+from tisserand.texts import N_
+from tisserand.texts import translate as _
+from tisserand.ui.apis.words import sentences
+from tisserand.ui.panels.composite import make_editor, with_error
+from tisserand.ui.panels.editors import UNSET, Editor, FormContext
+
+if TYPE_CHECKING:
+    from tisserand.model.problem import Problem
+    from tisserand.service.apis.calls import ApiDetail
+    from tisserand.ui.supervision.ground import Ground
+
+PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (N_("What it is"), ("name", "summary", "owner", "tags")),
+    (N_("Answered by"), ("upstream",)),
+    (N_("Where it is found"), ("route",)),
+    (N_("Proof"), ("security",)),
+    (N_("Policies"), ("policies",)),
+    (N_("Terms"), ("plans", "gateways")),
+)
+"""Heading → fields of `Api`. Id and version stay; the stage goes its own way, and so does the document."""
+WIDEST = 640
+
+
+class SettingsTab(QWidget):
+    """The form, made when it is first seen. What is being written is not taken away by a look."""
+
+    def __init__(self, ground: Ground, kept: Callable[[], object]) -> None:
+        super().__init__()
+        self.ground = ground
+        self._kept = kept
+        self.detail: ApiDetail | None = None
+        self.draft: dict[str, Any] = {}
+        self.fields: dict[str, tuple[Editor, QWidget, QLabel]] = {}
+        self.area = QScrollArea()
+        self.area.setWidgetResizable(True)
+        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.save, self.undo = QPushButton(_("Save the settings")), QPushButton(_("Take back"))
+        for button in (self.save, self.undo):
+            button.setAutoDefault(False)
+        self.save.clicked.connect(self.keep)
+        self.undo.clicked.connect(self.take_back)
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(14, 6, 14, 6)
+        foot.setSpacing(8)
+        foot.addWidget(self.said, 1)
+        foot.addWidget(self.undo)
+        foot.addWidget(self.save)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        box.addWidget(self.area, 1)
+        box.addLayout(foot)
+        self._fit()
+
+    def _make(self) -> None:
+        page = QWidget()
+        page.setObjectName("page")
+        page.setMaximumWidth(WIDEST)
+        inner = QVBoxLayout(page)
+        inner.setContentsMargins(14, 12, 14, 14)
+        inner.setSpacing(12)
+        flows = tuple(sorted(self.ground.flows))
+        context = FormContext(workspace=self.ground.root, flows=lambda: flows)
+        by_name = {field.name: field for field in form_of(Api)}
+        for heading, names in PARTS:
+            title = QLabel(_(heading))
+            title.setProperty("role", "heading")
+            inner.addSpacing(6)
+            inner.addWidget(title)
+            for name in names:
+                editor = make_editor(_told(by_name[name]), context)
+                holder, wrong = with_error(editor)
+                if len(names) == 1:
+                    # The heading says it already.
+                    label = holder.findChild(QLabel)
+                    if label is not None and label is not wrong:
+                        label.hide()
+                editor.edited.connect(lambda value, name=name: self._set(name, value))
+                inner.addWidget(holder)
+                self.fields[name] = (editor, holder, wrong)
+        inner.addStretch(1)
+        self.area.setWidget(page)
+
+    # -- showing -------------------------------------------------------------------------------------------------------
+    def show_detail(self, detail: ApiDetail) -> None:
+        """Another version, or the same as it is now."""
+        same = self.detail is not None and detail.brief.key == self.detail.brief.key
+        if same and (self.dirty() or detail == self.detail):
+            return
+        self.detail = detail
+        self.draft = {}
+        if not self.fields:
+            self._make()
+        for name, (editor, _holder, _wrong) in self.fields.items():
+            editor.show_value(detail.data.get(name, UNSET))
+            self._tell(name, [])
+        self._say("")
+        self._fit()
+
+    def dirty(self) -> bool:
+        """Whether something was changed that is not saved."""
+        return bool(self.draft)
+
+    def _set(self, name: str, value: Any) -> None:
+        self.draft[name] = value
+        self._tell(name, [])
+        self._fit()
+
+    def _fit(self) -> None:
+        self.save.setEnabled(self.dirty())
+        self.undo.setEnabled(self.dirty())
+
+    # -- keeping -------------------------------------------------------------------------------------------------------
+    def take_back(self) -> None:
+        """As it is saved."""
+        detail, self.detail = self.detail, None
+        if detail is not None:
+            self.show_detail(detail)
+
+    def values(self) -> dict[str, Any]:
+        """What shall be saved: what was read, with what was changed."""
+        assert self.detail is not None
+        found = dict(self.detail.data)
+        asked = {field.name: field for field in form_of(Api)}
+        for name, value in self.draft.items():
+            found[name] = asked[name].default if value is UNSET else _trimmed(asked[name], value)
+        return found
+
+    def keep(self) -> None:
+        """Have the executor check and save it."""
+        if self.detail is None or not self.dirty():
+            return
+        data = self.values()
+        self.save.setEnabled(False)
+
+        def done(new: ApiDetail) -> None:
+            self.detail = None
+            self.show_detail(new)
+            self._say(_("The settings are saved. Gateways hold them after the next push."))
+            self._kept()
+
+        def refused(problems: Sequence[Problem]) -> None:
+            self._fit()
+            rest = []
+            by_field: dict[str, list[str]] = {}
+            for problem in problems:
+                steps = (problem.place.field or "").removeprefix("config.").split(".")
+                if steps[0] in self.fields:
+                    inside = f"{'.'.join(steps[1:])}: " if steps[1:] else ""
+                    by_field.setdefault(steps[0], []).append(inside + problem.message.text())
+                else:
+                    rest.append(problem)
+            for name in self.fields:
+                self._tell(name, by_field.get(name, []))
+            self._say(sentences(rest) if rest else _("Something is wrong: it stands under the field."), "error")
+            first = next(iter(by_field), None)
+            if first is not None:
+                self.area.ensureWidgetVisible(self.fields[first][2])
+
+        self.ground.ask(self, lambda executor: executor.apis.save(data, person()), done, refused)
+
+    def _tell(self, name: str, lines: Sequence[str]) -> None:
+        editor, _holder, wrong = self.fields[name]
+        wrong.setText("\n".join(lines))
+        wrong.setVisible(bool(lines))
+        editor.set_wrong(bool(lines))
+
+    def _say(self, text: str, role: str = "muted") -> None:
+        self.said.setText(text)
+        self.said.setProperty("role", role)
+        self.said.style().unpolish(self.said)
+        self.said.style().polish(self.said)
+
+
+def _told(asked: FormField) -> FormField:
+    """A field whose union branches are called as people call them."""
+    words = {
+        "api_key": N_("API key"), "jwt": N_("Token (JWT)"), "basic": N_("Name and password"), "mtls": N_("Certificate"),
+        "open": N_("Nobody is asked"),
+    }  # fmt: skip
+    if asked.item is None or asked.item.widget != "union":
+        return asked
+    branches = []
+    for branch in asked.item.branches:
+        kind = next(part.choices[0] for part in branch.fields if part.name == "kind")
+        # Fields keep the kind: a value without it would belong to no branch.
+        branches.append(replace(branch, title=words[str(kind)]))
+    return replace(asked, item=replace(asked.item, branches=tuple(branches)))
+
+
+def _trimmed(asked: FormField, value: Any) -> Any:
+    """Without groups that may be missing and in which nothing is said: an emptied “CORS” is none."""
+    if asked.widget == "list" and asked.item is not None and isinstance(value, list):
+        return [_trimmed(asked.item, each) for each in value]
+    if asked.widget != "group" or not isinstance(value, Mapping):
+        return value
+    parts = {part.name: part for part in asked.fields}
+    found = {name: _trimmed(parts[name], each) if name in parts else each for name, each in value.items()}
+    if asked.nullable and all(
+        name in parts and (each == parts[name].default or each in ("", [], None)) for name, each in found.items()
+    ):
+        return None
+    return found

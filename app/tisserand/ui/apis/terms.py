@@ -1,0 +1,412 @@
+"""The page of terms: plans, consumers with their keys, and subscriptions, each a table with what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QTabWidget, QVBoxLayout, QWidget
+from shiboken6 import isValid
+
+from tisserand.service.person import person
+from tisserand.texts import translate as _
+from tisserand.ui.apis.asking import Asking, Field, show_once
+from tisserand.ui.apis.parts import Page
+from tisserand.ui.apis.words import PERIODS, STATES, quota, rate, sentences
+from tisserand.ui.supervision.buttons import searching
+from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
+from tisserand.ui.supervision.table import Column, Table
+
+if TYPE_CHECKING:
+    from tisserand.model.problem import Problem
+    from tisserand.service.apis.calls import Issued, Kind
+    from tisserand.service.protocol import Executor
+    from tisserand.ui.supervision.ground import Ground
+
+SHOWN = 500
+Entries = tuple[Mapping[str, Mapping[str, Any]], int]
+
+
+class TermsView(Page):
+    """Three tables in tabs."""
+
+    def __init__(self, ground: Ground) -> None:
+        super().__init__(ground)
+        self.search = searching(_("Search consumers and subscriptions"), _("Name, API, plan or state"))
+        self.head.addWidget(self.search, 1)
+        self.plans = _Part("plan", _("Plans"), (
+            Column(_("Plan"), 130, 1), Column(_("Name"), 140, 2), Column(_("Rate"), 140, 1), Column(_("Quota"), 140, 1), Column(_("Price"), 110, 1),
+            Column(_("Subscriptions"), 150, 1),
+        ))  # fmt: skip
+        self.consumers = _Part("consumer", _("Consumers"), (
+            Column(_("Consumer"), 130, 1), Column(_("Name"), 150, 2), Column(_("Contact"), 140, 2), Column(_("Keys"), 160, 2),
+        ))  # fmt: skip
+        self.subscriptions = _Part("subscription", _("Subscriptions"), (
+            Column(_("State"), 160, 1), Column(_("Consumer"), 120, 2), Column(_("API"), 120, 2), Column(_("Plan"), 110, 1), Column(_("Decided by"), 110, 1),
+        ))  # fmt: skip
+        self.tabs = QTabWidget()
+        self.tabs.setDocumentMode(True)
+        self.told = QLabel()
+        self.told.setProperty("role", "error")
+        self.told.setWordWrap(True)
+        self.told.setContentsMargins(14, 4, 14, 8)
+        self.told.hide()
+        for part in self.parts:
+            follow(part.table, part.model, self._fit)
+            self.tabs.addTab(part, part.title)
+        self.split.addWidget(self.tabs)
+        layout = self.layout()
+        assert isinstance(layout, QVBoxLayout)
+        layout.addWidget(self.told)
+        self._buttons()
+        self.search.textChanged.connect(lambda _text: self._typed.start())
+        self._typed.timeout.connect(self._look)
+        self.tabs.currentChanged.connect(lambda _at: self._look())
+        self.say(_("Looking …"))
+
+    @property
+    def parts(self) -> tuple[_Part, _Part, _Part]:
+        return self.plans, self.consumers, self.subscriptions
+
+    def _buttons(self) -> None:
+        def put(part: _Part, text: str, sign: str, call: Callable[[], object], name: str = "") -> None:
+            button = self.button(text, sign)
+            button.clicked.connect(lambda _checked=False: call())
+            part.buttons[name or text] = button
+            part.row.insertWidget(part.row.count() - 1, button)
+
+        put(self.plans, _("New plan…"), "plus", partial(self.edit_plan, None), "new")
+        put(self.plans, _("Change…"), "pencil", lambda: self.edit_plan(self.plans.chosen()), "edit")
+        put(self.plans, _("Remove…"), "trash-2", partial(self._remove, self.plans), "remove")
+        put(self.consumers, _("New consumer…"), "plus", partial(self.edit_consumer, None), "new")
+        put(self.consumers, _("Change…"), "pencil", lambda: self.edit_consumer(self.consumers.chosen()), "edit")
+        put(self.consumers, _("Issue a key…"), "key-round", partial(self.issue, False), "issue")
+        put(self.consumers, _("Replace its key…"), "repeat", partial(self.issue, True), "rotate")
+        put(self.consumers, _("Revoke a key…"), "ban", self.revoke, "revoke")
+        put(self.consumers, _("Remove…"), "trash-2", partial(self._remove, self.consumers), "remove")
+        put(self.subscriptions, _("New subscription…"), "plus", self.subscribe, "new")
+        put(self.subscriptions, _("Approve"), "check", partial(self._decide, "active"), "active")
+        put(self.subscriptions, _("Reject"), "x", partial(self._decide, "rejected"), "rejected")
+        put(self.subscriptions, _("Suspend"), "pause", partial(self._decide, "suspended"), "suspended")
+        put(self.subscriptions, _("End"), "circle-slash", partial(self._decide, "ended"), "ended")
+
+    # -- looking -------------------------------------------------------------------------------------------------------
+    def first(self) -> QWidget:
+        return self.parts[self.tabs.currentIndex()].table
+
+    def refresh(self) -> None:
+        if self.ground.root is None:
+            self.say(self.ground.nothing())
+            return
+        self._look()
+
+    def forget(self) -> None:
+        for part in self.parts:
+            part.model.take([])
+
+    def _look(self) -> None:
+        part = self.parts[self.tabs.currentIndex()]
+        text = self.search.text().strip()
+
+        def come(found: Entries) -> None:
+            part.take(found[0])
+            self.shown()
+            self._fit()
+
+        self.ground.ask(self, lambda executor: executor.apis.entries(part.kind, text, SHOWN), come, once=f"{part.kind} {text}")
+
+    def _fit(self) -> None:
+        """What can be done with the chosen row."""
+        for part in self.parts:
+            found = part.chosen()
+            for name, button in part.buttons.items():
+                if name != "new":
+                    button.setEnabled(found is not None)
+        found = self.consumers.chosen()
+        keys = _live(found[1]) if found is not None else []
+        for name in ("rotate", "revoke"):
+            self.consumers.buttons[name].setEnabled(bool(keys))
+        asked = self.subscriptions.chosen()
+        state = asked[1]["state"] if asked is not None else ""
+        steps = {"pending": ("active", "rejected", "ended"), "active": ("suspended", "ended"), "suspended": ("active", "ended")}
+        for name in ("active", "rejected", "suspended", "ended"):
+            self.subscriptions.buttons[name].setEnabled(name in steps.get(state, ()))
+
+    def _tell(self, text: str) -> None:
+        self.told.setText(text)
+        self.told.setVisible(bool(text))
+
+    # -- acting --------------------------------------------------------------------------------------------------------
+    def _do(self, work: Callable[[Executor], Any], then: Callable[[Any], object], dialog: Asking | None = None) -> None:
+        def done(answer: Any) -> None:
+            # Whoever closed the dialog meanwhile is shown what came of it all the same: a key is told but once.
+            if dialog is not None and isValid(dialog):
+                dialog.accept()
+            self._tell("")
+            then(answer)
+            self._look()
+
+        def refused(problems: Sequence[Problem]) -> None:
+            if dialog is not None and isValid(dialog):
+                dialog.tell(sentences(problems))
+            else:
+                self._tell(sentences(problems))
+
+        self.ground.ask(self, work, done, refused)
+
+    def edit_plan(self, known: tuple[str, Mapping[str, Any]] | None) -> Asking:
+        """A new plan, or other terms of one."""
+        id, data = known or ("", {})
+        first = (data.get("rate") or [{}])[0]
+        told = data.get("quota") or {}
+        fields = [
+            Field("id", _("Id"), id, "gold", fixed=known is not None), Field("name", _("Name"), str(data.get("name") or "")),
+            Field("count", _("Calls at most"), str(first.get("count") or ""), _("as many as one likes")),
+            Field("per", _("within"), str(first.get("per") or "1s"), "1s, 1min"),
+            Field("quota", _("Calls in a period"), str(told.get("count") or ""), _("as many as one likes")),
+            Field("period", _("Period"), str(told.get("period") or "month"), choices=[(name, _(word)) for name, word in PERIODS.items()]),
+            Field("price", _("Price"), str(data.get("price") or ""), "0.01 EUR / call"),
+            Field("approval", _("Subscriptions"), str(data.get("approval") or "automatic"), choices=_APPROVALS()),
+        ]  # fmt: skip
+
+        def do(values: Mapping[str, str]) -> None:
+            wrong = [values[name] for name in ("count", "quota") if values[name] and not values[name].isdigit()]
+            if wrong:
+                dialog.tell(_("“{text}” is no number of calls.").format(text=wrong[0]))
+                return
+            entry: dict[str, Any] = {name: values[name] for name in ("name", "price", "approval")}
+            entry["summary"] = data.get("summary") or ""
+            more = list((data.get("rate") or [])[1:])
+            entry["rate"] = ([{"count": int(values["count"]), "per": values["per"]}] if values["count"] else []) + more
+            if values["quota"]:
+                entry["quota"] = {"count": int(values["quota"]), "period": values["period"]}
+            self._do(
+                lambda executor: executor.apis.save_entry("plan", values["id"], entry, person()),
+                lambda _none: self.ground.say(_("“{name}” is saved.").format(name=values["id"])), dialog,
+            )  # fmt: skip
+
+        dialog = Asking(
+            self, _("Plan"), fields, _("Save"), do, _("Limits count for each consumer and API. Gateways hold them after a push.")
+        )
+        dialog.open()
+        return dialog
+
+    def edit_consumer(self, known: tuple[str, Mapping[str, Any]] | None) -> Asking:
+        """A new consumer, or what is known of one."""
+        id, data = known or ("", {})
+        fields = [
+            Field("id", _("Id"), id, "acme", fixed=known is not None), Field("name", _("Name"), str(data.get("name") or "")),
+            Field("contact", _("Contact"), str(data.get("contact") or ""), "ops@example.org"),
+            Field("subject", _("Name in tokens"), str(data.get("subject") or ""), _("the id")),
+        ]  # fmt: skip
+
+        def do(values: Mapping[str, str]) -> None:
+            entry = {"tags": data.get("tags") or [], **{name: values[name] for name in ("name", "contact", "subject")}}
+            self._do(
+                lambda executor: executor.apis.save_entry("consumer", values["id"], entry, person()),
+                lambda _none: self.ground.say(_("“{name}” is saved.").format(name=values["id"])), dialog,
+            )  # fmt: skip
+
+        dialog = Asking(self, _("Consumer"), fields, _("Save"), do)
+        dialog.open()
+        return dialog
+
+    def issue(self, replace: bool) -> Asking | None:
+        """A new key, shown once; in the place of another, with the time for which both open."""
+        found = self.consumers.chosen()
+        if found is None:
+            return None
+        id, data = found
+
+        def made(issued: Issued) -> None:
+            about = _("This is the key “{key}” of “{consumer}”. It is shown this once: nobody can look it up later.")
+            show_once(self, _("The new key"), about.format(key=issued.credential, consumer=id), issued.value)
+
+        if not replace:
+
+            def give(values: Mapping[str, str]) -> None:
+                self._do(lambda executor: executor.apis.issue(id, values["expires"], by=person()), made, dialog)
+
+            dialog = Asking(
+                self, _("Issue a key for “{consumer}”").format(consumer=id), [Field("expires", _("Ends on"), hint=_("never, or 2027-06-30"))],
+                _("Issue"), give, _("The key is shown once, in the next window. Only its fingerprint is kept in the files."),
+            )  # fmt: skip
+            dialog.open()
+            return dialog
+        keys = [(each["id"], f"{each['id']}  {each['fingerprint'].removeprefix('sha256:')[:8]}") for each in _live(data)]
+
+        def do(values: Mapping[str, str]) -> None:
+            self._do(
+                lambda executor: executor.apis.issue(id, replaces=values["key"], overlap=values["overlap"], by=person()),
+                made,
+                dialog,
+            )
+
+        fields = [Field("key", _("Key"), choices=keys), Field("overlap", _("Both open for"), "7d", "7d, 24h")]
+        dialog = Asking(
+            self, _("Replace a key"), fields, _("Replace"), do, _("The old key opens for that time still, then it ends.")
+        )
+        dialog.open()
+        return dialog
+
+    def revoke(self) -> None:
+        """Take a key back."""
+        found = self.consumers.chosen()
+        if found is None:
+            return
+        id, data = found
+        keys = [(each["id"], f"{each['id']}  {each['fingerprint'].removeprefix('sha256:')[:8]}") for each in _live(data)]
+
+        def do(values: Mapping[str, str]) -> None:
+            self._do(
+                lambda executor: executor.apis.revoke(id, values["key"], person()),
+                lambda _none: self.ground.say(_("The key is revoked.")), dialog,
+            )  # fmt: skip
+
+        dialog = Asking(
+            self,
+            _("Revoke a key"),
+            [Field("key", _("Key"), choices=keys)],
+            _("Revoke"),
+            do,
+            _("Who still uses it is refused. This cannot be taken back."),
+        )
+        dialog.open()
+
+    def subscribe(self) -> None:
+        """Let a consumer call an API under a plan."""
+
+        def ask(executor: Executor) -> tuple[list[str], list[str], list[str]]:
+            apis = sorted({each.id for each in executor.apis.search(limit=SHOWN).apis if each.lifecycle != "draft"})
+            return apis, [*executor.apis.entries("plan")[0]], [*executor.apis.entries("consumer", limit=SHOWN)[0]]
+
+        def come(found: tuple[list[str], list[str], list[str]]) -> None:
+            apis, plans, consumers = found
+            if not (apis and plans and consumers):
+                self._tell(_("A subscription needs a published API, a plan and a consumer."))
+                return
+            fields = [
+                Field("consumer", _("Consumer"), choices=[(each, each) for each in consumers]),
+                Field("api", _("API"), choices=[(each, each) for each in apis]), Field("plan", _("Plan"), choices=[(each, each) for each in plans]),
+            ]  # fmt: skip
+
+            def do(values: Mapping[str, str]) -> None:
+                self._do(
+                    lambda executor: executor.apis.subscribe(values["api"], values["plan"], values["consumer"], by=person()),
+                    lambda id: self.ground.say(_("“{name}” is saved.").format(name=id)), dialog,
+                )  # fmt: skip
+
+            dialog = Asking(self, _("Subscription"), fields, _("Subscribe"), do)
+            dialog.open()
+
+        self.ground.ask(self, ask, come)
+
+    def _decide(self, state: str) -> None:
+        found = self.subscriptions.chosen()
+        if found is not None:
+            id = found[0]
+            word = _(STATES[state][2])
+            self._do(
+                lambda executor: executor.apis.decide(id, state, person()),
+                lambda _none: self.ground.say(_("“{api}” is now: {state}.").format(api=id, state=word)),
+            )
+
+    def _remove(self, part: _Part) -> None:
+        found = part.chosen()
+        if found is None:
+            return
+        id = found[0]
+
+        def do(_values: Mapping[str, str]) -> None:
+            self._do(
+                lambda executor: executor.apis.remove_entry(part.kind, id, person()),
+                lambda _none: self.ground.say(_("“{name}” is removed.").format(name=id)), dialog,
+            )  # fmt: skip
+
+        about = _("Its keys go with it: who uses them is refused.") if part.kind == "consumer" else ""
+        dialog = Asking(self, _("Remove “{name}”?").format(name=id), [], _("Remove"), do, about)
+        dialog.open()
+
+
+class _Part(QWidget):
+    """One table with its buttons."""
+
+    def __init__(self, kind: Kind, title: str, columns: Sequence[Column]) -> None:
+        super().__init__()
+        self.kind, self.title = kind, title
+        self.table = Table(columns, title)
+        self.model = Listed(columns)
+        self.buttons: dict[str, QPushButton] = {}
+        self.none = QLabel()
+        self.none.setProperty("role", "muted")
+        self.none.setContentsMargins(14, 14, 14, 14)
+        self.none.setWordWrap(True)
+        self.row = QHBoxLayout()
+        self.row.setContentsMargins(14, 8, 14, 8)
+        self.row.setSpacing(8)
+        self.row.addStretch(1)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        box.addLayout(self.row)
+        box.addWidget(self.none)
+        box.addWidget(self.table, 1)
+
+    def take(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
+        lines = {"plan": _plan, "consumer": _consumer, "subscription": _subscription}[self.kind]
+        self.model.take([Line(id, (id, data), lines(id, data)) for id, data in entries.items()])
+        if entries and not self.table.currentIndex().isValid():
+            self.table.setCurrentIndex(self.model.index(0, 0))
+        words = {
+            "plan": _("There is no plan yet. A plan says how often one may call, and for what price."),
+            "consumer": _(
+                "There is no consumer yet. A consumer is a program that calls: of a partner, a department, a customer."
+            ),
+            "subscription": _("Nobody is subscribed. A subscription lets a consumer call an API under a plan."),
+        }
+        self.none.setText(words[self.kind])
+        self.none.setVisible(not entries)
+
+    def chosen(self) -> tuple[str, Mapping[str, Any]] | None:
+        found: tuple[str, Mapping[str, Any]] | None = self.table.chosen()
+        return found
+
+
+def _APPROVALS() -> list[tuple[str, str]]:
+    return [("automatic", _("are active at once")), ("manual", _("wait for approval"))]
+
+
+def _live(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [each for each in data["credentials"] if each["state"] == "active"]
+
+
+def _plan(id: str, data: Mapping[str, Any]) -> tuple[Cell, ...]:
+    approval = dict(_APPROVALS())[data["approval"]]
+    return (
+        Cell(id),
+        Cell(data["name"], more=data["summary"]),
+        Cell(rate(dict(data))),
+        Cell(quota(dict(data))),
+        Cell(data["price"]),
+        Cell(approval),
+    )
+
+
+def _consumer(id: str, data: Mapping[str, Any]) -> tuple[Cell, ...]:
+    keys = ", ".join(f"{each['id']} ({each['fingerprint'].removeprefix('sha256:')[:8]})" for each in _live(data))
+    more = "\n".join(
+        _("{key}: until {date}").format(key=each["id"], date=each["expires"][:10]) for each in _live(data) if each["expires"]
+    )
+    return (
+        Cell(id),
+        Cell(data["name"]),
+        Cell(data["contact"]),
+        Cell(keys, "key-round" if keys else None, "muted" if keys else None, more),
+    )
+
+
+def _subscription(id: str, data: Mapping[str, Any]) -> tuple[Cell, ...]:
+    sign, shade, word = STATES[data["state"]]
+    api = f"{data['api']}@{data['version']}" if data["version"] else data["api"]
+    return Cell(_(word), sign, shade), Cell(data["consumer"], more=id), Cell(api), Cell(data["plan"]), Cell(data["decided_by"])

@@ -1,0 +1,199 @@
+"""What Envoy holds is what was pushed: read back, changed by hand, refused, blocked, and put right again."""
+
+import json
+import time
+from dataclasses import replace
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from tests.apis.gateways.envoy.declaring import api, declared
+from tests.apis.gateways.generated import declared as generated
+
+from tisserand import files
+from tisserand.apis.gateways.compare import changes, without
+from tisserand.apis.gateways.envoy import adapter
+from tisserand.apis.gateways.envoy.filters import lookup
+from tisserand.apis.gateways.envoy.places import CDS, RDS, ecds
+from tisserand.apis.gateways.envoy.routes import KEYS, LUA
+from tisserand.apis.model import Plan, Quota, Rate, Subscription
+from tisserand.sdk.errors import NodeError
+
+KEY = {
+    "kid": "one",
+    "alg": "RS256",
+    **jwt.algorithms.RSAAlgorithm.to_jwk(rsa.generate_private_key(65537, 2048).public_key(), as_dict=True),
+}
+
+
+def edit(site, file, change):
+    """As somebody does who goes to the files: moved into place, so that Envoy takes it up."""
+    path = site.gateway.folder.path / file
+    data = json.loads(path.read_text())
+    change(data)
+    files.write_text(path, json.dumps(data), 0o600)
+
+
+def routes_of(data):
+    tree = data["resources"][0]["virtual_hosts"][0]["matcher"]["matcher_tree"]["prefix_match_map"]["map"]
+    return [route for entry in tree.values() for route in entry["action"]["typed_config"]["routes"]]
+
+
+def drift(site, wanted):
+    return [change.item for change in changes(site.gateway.read().items, None, wanted)]
+
+
+def soon(ask, wanted, seconds=10):
+    end = time.monotonic() + seconds
+    while (found := ask()) != wanted and time.monotonic() < end:
+        time.sleep(0.02)
+    assert found == wanted
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_read_back_is_what_was_declared_without_what_was_dropped(site, seed):
+    told = replace(generated(seed), jwks={"keys.json": {"keys": [KEY]}})
+    dropped = {each.field.rpartition(".")[2] for each in site.gateway.dropped(told)}
+    assert dropped <= {"cache", "0", "1", "2"}, "caches, and certificates among the ways to prove who calls"
+    assert not any(each.weight == "limit" for each in site.gateway.dropped(told))
+    site.push(told)
+    held = site.gateway.read()
+    site.push(told)
+    assert site.gateway.read() == held, "pushing it again changes nothing"
+    text = (site.gateway.folder.path / "held.json").read_text()
+    assert not any(value in text for value in told.values.values())
+
+
+def test_a_route_opened_by_hand_is_seen_and_closed_by_the_next_push(site):
+    told = declared(api(site.one.url), api(site.two.url, "second"))
+    site.push(told)
+    wanted = site.gateway.read().items
+
+    def open_it(data):
+        for route in routes_of(data):
+            if route.get("metadata", {}).get("filter_metadata", {}).get("tisserand", {}).get("key") == "orders@1":
+                off = {"@type": "type.googleapis.com/envoy.config.route.v3.FilterConfig", "disabled": True}
+                route["typed_per_filter_config"] |= {KEYS: off, "tisserand.subscribed": off}
+
+    edit(site, RDS, open_it)
+    soon(lambda: site.call("/orders/v1/x", key=None).status_code, 200)
+    assert drift(site, wanted) == ["api/orders@1"]
+    site.push(told)
+    soon(lambda: site.call("/orders/v1/x", key=None).status_code, 401)
+    assert drift(site, wanted) == []
+
+
+def test_a_route_that_belongs_to_no_api_is_seen(site):
+    told = declared(api(site.one.url))
+    site.push(told)
+    wanted = site.gateway.read().items
+
+    def add(data):
+        (host,) = data["resources"][0]["virtual_hosts"]
+        host["matcher"]["on_no_match"]["action"]["typed_config"]["routes"][0]["direct_response"]["status"] = 204
+
+    edit(site, RDS, add)
+    soon(lambda: site.call("/elsewhere", key=None).status_code, 204)
+    assert drift(site, wanted) == [f"file/{RDS}"]
+    site.push(told)
+    soon(lambda: site.call("/elsewhere", key=None).status_code, 404)
+    assert drift(site, wanted) == []
+
+
+def test_a_key_added_by_hand_is_seen(site):
+    told = declared(api(site.one.url))
+    site.push(told)
+    wanted = site.gateway.read().items
+    edit(
+        site,
+        ecds(KEYS),
+        lambda data: data["resources"][0]["typed_config"]["credentials"].append({"key": "mine", "client": "acme"}),
+    )
+    soon(lambda: site.call("/orders/v1/x", key="mine").status_code, 200)
+    assert drift(site, wanted) == ["consumer/acme"]
+    site.push(told)
+    soon(lambda: site.call("/orders/v1/x", key="mine").status_code, 401)
+
+
+def test_what_envoy_refuses_is_put_back_and_the_last_good_one_serves_on(site, monkeypatch):
+    good = declared(api(site.one.url))
+    site.push(good)
+    wanted, before = site.gateway.read(), {each.name: each.read_bytes() for each in site.gateway.folder.path.glob("*.json")}
+    broken, real = declared(api(site.two.url)), adapter.configuration
+
+    def twice(told):
+        made = real(told)
+        made["virtual_hosts"][0]["domains"] = ["*", "*"]
+        return made
+
+    monkeypatch.setattr(adapter, "configuration", twice)
+    # The check before finds it; without the check Envoy itself must refuse, and what it serves must stay.
+    assert [each.code for each in site.gateway.validate(broken)] == ["envoy.refused"]
+    with pytest.raises(NodeError) as refused:
+        site.gateway.apply(broken, [])
+    assert "routes.json" in refused.value.message.text("en")
+    assert site.call("/orders/v1/x").json()["service"] == "one"
+    assert {each.name: each.read_bytes() for each in site.gateway.folder.path.glob("*.json")} == before
+    monkeypatch.undo()
+    soon(lambda: site.gateway.read(), wanted)
+    site.push(broken)
+    assert site.call("/orders/v1/x").json()["service"] == "two"
+
+
+def test_what_stands_in_a_file_but_is_not_live_is_seen(site):
+    told = declared(api(site.one.url))
+    site.push(told)
+    wanted = site.gateway.read().items
+    edit(site, RDS, lambda data: data.update(version_info="another", resources=[{**data["resources"][0], "virtual_hosts": 7}]))
+    # Envoy refuses that and serves on.
+    assert site.call("/orders/v1/x").status_code == 200
+    assert drift(site, wanted) != []
+    site.push(told)
+    assert drift(site, wanted) == [] and site.call("/orders/v1/x").status_code == 200
+
+
+def test_no_bucket_is_filled_again_by_what_is_no_plan(site):
+    third = {"other-orders": Subscription(api="orders", plan="gold", consumer="other", state="active")}
+    plan = Plan(rate=[Rate(count=2, per="1h")], quota=Quota(count=9, period="day"))
+    first = api(site.one.url)
+    told = declared(first, plan=plan)
+    site.push(declared(first))
+    site.push(told)
+    assert [site.call("/orders/v1/x").status_code for _ in range(3)] == [200, 200, 429]
+    # A new subscription, a new API, another target, another address rule, a block and its end.
+    for change in (
+        declared(first, plan=plan, subscriptions=third), declared(first, api(site.two.url, "second"), plan=plan),
+        declared(api(site.two.url), plan=plan), declared(api(site.one.url, policies={"ip_deny": ["10.0.0.0/8"]}), plan=plan),
+    ):  # fmt: skip
+        site.push(change)
+        assert site.call("/orders/v1/x").status_code == 429
+    both = declared(first, api(site.two.url, "second"), plan=plan)
+    site.push(both)
+    site.gateway.block(both, frozenset({("other", "orders")}))
+    site.gateway.block(both, frozenset())
+    assert site.call("/orders/v1/x").status_code == 429
+    assert [site.call("/second/v1/x").status_code for _ in range(3)] == [200, 200, 429], "each API has buckets of its own"
+    site.push(declared(first, plan=Plan(rate=[Rate(count=3, per="1h")])))
+    assert site.call("/orders/v1/x").status_code == 200
+
+
+def test_a_block_is_no_drift_and_stays_through_a_push(site):
+    told = declared(api(site.one.url), plan=Plan(quota=Quota(count=9, period="day")))
+    site.push(told)
+    wanted = site.gateway.read().items
+    site.gateway.block(told, frozenset({("acme", "orders")}))
+    assert site.gateway.read().items == wanted and site.call("/orders/v1/x").status_code == 429
+    script = site.gateway.folder.path / ecds(LUA)
+    assert "acme" in script.read_text()
+    text = json.dumps(lookup(told, []))
+    assert text != json.dumps(lookup(declared(api(site.one.url)), [("acme", "orders", 7)]))
+
+
+def test_files_can_be_read_by_their_owner_only(site):
+    site.push(declared(api(site.one.url)))
+    assert site.gateway.folder.path.stat().st_mode & 0o777 == 0o700
+    for each in site.gateway.folder.path.iterdir():
+        if each.suffix == ".json" or each.name.endswith(".sock"):
+            assert each.stat().st_mode & 0o077 == 0, each.name
+    assert CDS in {each.name for each in site.gateway.folder.path.iterdir()}
+    assert without(declared(api(site.one.url)).items, ()) == site.gateway.read().items

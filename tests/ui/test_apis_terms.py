@@ -1,0 +1,170 @@
+"""Plans, consumers with their keys, and subscriptions, by keys and clicks; files, keyring and audit say what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QComboBox, QDialog, QLineEdit, QPushButton
+from pytestqt.qtbot import QtBot
+
+from tisserand.ui.apis.terms import TermsView
+from tisserand.ui.window import Window
+
+_spec = importlib.util.spec_from_file_location("made_apis", Path(__file__).with_name("made_apis.py"))
+assert _spec is not None and _spec.loader is not None
+made = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(made)
+
+LONG = 30_000
+ALT = Qt.KeyboardModifier.AltModifier
+LEFT = Qt.MouseButton.LeftButton
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    root: Path = made.workspace(tmp_path / "shop")
+    return root
+
+
+def opened(window: Window, root: Path, qtbot: QtBot, at: int) -> TermsView:
+    window.runner.root = root
+    QTest.keyClick(window, Qt.Key.Key_5, ALT)
+    assert window.desk.supervising.view is not None
+    page = window.desk.supervising.view.page
+    assert isinstance(page, TermsView)
+    page.tabs.setCurrentIndex(at)
+    qtbot.waitUntil(lambda: bool(page.parts[at].model.lines), timeout=LONG)
+    return page
+
+
+def choose(page: TermsView, at: int, id: str) -> None:
+    part = page.parts[at]
+    part.table.choose(part.model.index([line.key for line in part.model.lines].index(id), 0))
+
+
+def asking(page: TermsView) -> Any:
+    return next(dialog for dialog in page.findChildren(QDialog, "asking") if dialog.isVisible())
+
+
+def file(root: Path, name: str) -> Any:
+    return yaml.safe_load((root / f"{name}.yaml").read_text(encoding="utf-8"))
+
+
+def test_a_plan_is_made_and_its_mistakes_are_told_in_place(window: Window, qtbot: QtBot, shop: Path) -> None:
+    page = opened(window, shop, qtbot, 0)
+    QTest.mouseClick(page.plans.buttons["new"], LEFT)
+    dialog = asking(page)
+    qtbot.waitUntil(lambda: QApplication.focusWidget() is dialog.fields["id"], timeout=LONG)
+    for field, text in (("id", "silver"), ("name", "Silver"), ("count", "ten"), ("quota", "9000")):
+        QTest.keyClicks(dialog.fields[field], text)
+    QTest.keyClick(dialog.fields["quota"], Qt.Key.Key_Return)
+    assert dialog.wrong.isVisible() and "“ten”" in dialog.wrong.text() and "silver" not in file(shop, "plans")
+    dialog.fields["count"].selectAll()
+    QTest.keyClicks(dialog.fields["count"], "10")
+    QTest.keyClick(dialog.fields["count"], Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "silver" in file(shop, "plans"), timeout=LONG)
+    assert file(shop, "plans")["silver"]["rate"] == [{"count": 10, "per": "1s"}]
+    assert file(shop, "plans")["silver"]["quota"] == {"count": 9000, "period": "month"}
+    qtbot.waitUntil(lambda: len(page.plans.model.lines) == 3, timeout=LONG)
+    choose(page, 0, "gold")
+    QTest.mouseClick(page.plans.buttons["remove"], LEFT)
+    dialog = asking(page)
+    QTest.mouseClick(dialog.yes, LEFT)
+    qtbot.waitUntil(dialog.wrong.isVisible, timeout=LONG)
+    assert "gold" in file(shop, "plans"), "a plan that is used stays"
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+
+
+def issued(page: TermsView, qtbot: QtBot) -> str:
+    """The key in the dialog that shows it once."""
+    qtbot.waitUntil(lambda: any(dialog.isVisible() for dialog in page.findChildren(QDialog, "once")), timeout=LONG)
+    dialog = next(dialog for dialog in page.findChildren(QDialog, "once") if dialog.isVisible())
+    line = dialog.findChild(QLineEdit)
+    assert isinstance(line, QLineEdit)
+    value = line.text()
+    copy = next(button for button in dialog.findChildren(QPushButton) if button.text() == "Copy")
+    QTest.mouseClick(copy, LEFT)
+    assert QApplication.clipboard().text() == value
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    return value
+
+
+def test_a_key_is_shown_once_and_rotated_with_overlap_and_revoked(window: Window, qtbot: QtBot, shop: Path) -> None:
+    page = opened(window, shop, qtbot, 1)
+    choose(page, 1, "globex")
+    assert not page.consumers.buttons["rotate"].isEnabled() and not page.consumers.buttons["revoke"].isEnabled()
+    page.consumers.buttons["issue"].setFocus()
+    QTest.keyClick(page.consumers.buttons["issue"], Qt.Key.Key_Space)
+    QTest.mouseClick(asking(page).yes, LEFT)
+    first = issued(page, qtbot)
+    [credential] = file(shop, "consumers")["globex"]["credentials"]
+    assert credential["fingerprint"] == "sha256:" + hashlib.sha256(first.encode()).hexdigest()[:16]
+    for path in [*shop.glob("*.yaml"), *shop.glob(".tisserand/*.sqlite*")]:
+        assert first.encode() not in path.read_bytes(), path
+    qtbot.waitUntil(page.consumers.buttons["rotate"].isEnabled, timeout=LONG)
+    QTest.mouseClick(page.consumers.buttons["rotate"], LEFT)
+    dialog = asking(page)
+    dialog.fields["overlap"].setText("two days")
+    QTest.mouseClick(dialog.yes, LEFT)
+    qtbot.waitUntil(dialog.wrong.isVisible, timeout=LONG)
+    dialog.fields["overlap"].setText("2d")
+    QTest.mouseClick(dialog.yes, LEFT)
+    second = issued(page, qtbot)
+    old, new = file(shop, "consumers")["globex"]["credentials"]
+    assert second != first and old["expires"] and old.get("state", "active") == "active" and not new.get("expires")
+    qtbot.waitUntil(lambda: len(page.consumers.chosen()[1]["credentials"]) == 2, timeout=LONG)  # type: ignore[index]
+    QTest.mouseClick(page.consumers.buttons["revoke"], LEFT)
+    dialog = asking(page)
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    assert [each.get("state", "active") for each in file(shop, "consumers")["globex"]["credentials"]] == ["active", "active"]
+    QTest.mouseClick(page.consumers.buttons["revoke"], LEFT)
+    dialog = asking(page)
+    choice = dialog.fields["key"]
+    assert isinstance(choice, QComboBox)
+    choice.setCurrentIndex(choice.findData(old["id"]))
+    QTest.mouseClick(dialog.yes, LEFT)
+    qtbot.waitUntil(
+        lambda: [each.get("state", "active") for each in file(shop, "consumers")["globex"]["credentials"]][:1] == ["revoked"],
+        timeout=LONG,
+    )
+
+
+def test_a_key_is_told_also_where_the_question_was_closed_meanwhile(window: Window, qtbot: QtBot, shop: Path) -> None:
+    page = opened(window, shop, qtbot, 1)
+    choose(page, 1, "globex")
+    page.issue(False)
+    dialog = asking(page)
+    dialog.yes.click()
+    dialog.reject()
+    value = issued(page, qtbot)
+    [credential] = file(shop, "consumers")["globex"]["credentials"]
+    assert credential["fingerprint"] == "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:16]
+
+
+def test_waiting_subscriptions_are_decided(window: Window, qtbot: QtBot, shop: Path) -> None:
+    page = opened(window, shop, qtbot, 2)
+    by_consumer = {line.item[1]["consumer"]: line.key for line in page.subscriptions.model.lines}
+    choose(page, 2, str(by_consumer["globex"]))
+    row = page.subscriptions.table.currentIndex().row()
+    first = page.subscriptions.model.lines[row].cells[0]
+    assert (first.text, first.sign) == ("Waits for approval", "circle-alert")
+    buttons = page.subscriptions.buttons
+    assert buttons["active"].isEnabled() and not buttons["suspended"].isEnabled()
+    buttons["active"].setFocus()
+    QTest.keyClick(buttons["active"], Qt.Key.Key_Space)
+    entry = str(by_consumer["globex"])
+    qtbot.waitUntil(lambda: file(shop, "subscriptions")[entry].get("state") == "active", timeout=LONG)
+    qtbot.waitUntil(lambda: buttons["suspended"].isEnabled() and not buttons["active"].isEnabled(), timeout=LONG)
+    QTest.mouseClick(buttons["new"], LEFT)
+    qtbot.waitUntil(lambda: any(dialog.isVisible() for dialog in page.findChildren(QDialog, "asking")), timeout=LONG)
+    dialog = asking(page)
+    choices = [dialog.fields["api"].itemText(at) for at in range(dialog.fields["api"].count())]
+    assert choices == ["orders"], "only what is published"
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
