@@ -25,9 +25,12 @@ class Cloud:
     answers: dict[str, object] = field(default_factory=dict)
     """Path → what the relay itself answers there: what moto does not know, as AWS documents it."""
 
+    refuse_from: int = -1
+    """The number of changes after which every further one is refused: as if somebody had died on the way."""
+
     def forget(self) -> None:
         self.changes.clear()
-        self.refuse = -1
+        self.refuse = self.refuse_from = -1
 
     def reset(self) -> None:
         requests.post(f"{self.moto}/moto-api/reset", timeout=10)
@@ -71,7 +74,7 @@ def _relaying(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
                 return
             if self.command != "GET":
                 cloud.changes.append(f"{self.command} {path}")
-                if len(cloud.changes) - 1 == cloud.refuse:
+                if len(cloud.changes) - 1 == cloud.refuse or 0 <= cloud.refuse_from < len(cloud.changes):
                     said = json.dumps({"message": "Not today"}).encode()
                     self._answer(400, said, {"x-amzn-ErrorType": "BadRequestException"})
                     return

@@ -145,9 +145,12 @@ class Fake:
     open_ways: list[str] = field(default_factory=list)
     """Routes that led, at any moment, to a service that answers and asks nobody who he is."""
 
+    refuse_from: int = -1
+    """The number of changes after which every further one is refused: as if somebody had died on the way."""
+
     def forget(self) -> None:
         self.changes.clear()
-        self.refuse = -1
+        self.refuse = self.refuse_from = -1
 
     def put(self, collection: str, id: str, entity: dict[str, Any]) -> None:
         entity = {name: value for name, value in entity.items() if value is not None}  # null is: none
@@ -224,7 +227,7 @@ def _answering(fake: Fake) -> type[BaseHTTPRequestHandler]:
                 return self._answer(401, {"message": "Unauthorized"})
             if self.command != "GET" and way[0] != "schemas":
                 fake.changes.append(f"{self.command} {parts.path}")
-                if len(fake.changes) - 1 == fake.refuse:
+                if len(fake.changes) - 1 == fake.refuse or 0 <= fake.refuse_from < len(fake.changes):
                     return self._answer(400, {"message": f"no, and your token is {fake.token}"})
             try:
                 return self._answer(*_handled(fake, self.command, way, query, body))
@@ -232,7 +235,7 @@ def _answering(fake: Fake) -> type[BaseHTTPRequestHandler]:
                 return self._answer(400, {"message": str(error)})
 
         def _answer(self, status: int, data: Any) -> None:
-            text = json.dumps(data).encode()
+            text = b"" if status == 204 else json.dumps(data).encode()
             self.send_response(status)
             self.send_header("content-type", "application/json")
             self.send_header("content-length", str(len(text)))

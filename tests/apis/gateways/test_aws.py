@@ -215,6 +215,28 @@ def test_whatever_call_fails_the_account_is_as_it_was(gateway: Aws, cloud: aws.C
     push(gateway, _changed())
 
 
+def test_a_push_that_stopped_half_way_is_gone_on_with(gateway: Aws, cloud: aws.Cloud, other: Any) -> None:
+    push(gateway, _changed())
+    wanted = account(other)
+    for number in (4, 19):
+        push(gateway, rich())
+        cloud.forget()
+        cloud.refuse_from = number
+        with pytest.raises(NodeError, match="Not all could be undone"):
+            gateway.apply(_changed(), ())
+        cloud.forget()
+        push(gateway, _changed())
+        assert _without_deployments(account(other)) == _without_deployments(wanted)
+
+
+def _without_deployments(found: dict[str, Any]) -> dict[str, Any]:
+    """Ids of deployments are others each time, and the items name them."""
+    return {
+        name: [*each[:2], *([stage["stageName"] for stage in each[2]], each[3])] if name.startswith("cloud:") else each[:3]
+        for name, each in found.items()
+    }
+
+
 def test_what_was_changed_by_hand_is_found(gateway: Aws, other: Any) -> None:
     declared = rich()
     push(gateway, declared)

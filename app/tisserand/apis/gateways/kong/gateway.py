@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -103,7 +104,7 @@ class Kong(Gateway):
         found = [*fitting.problems(declared)]
         if found or self._set.mode == "file":
             return found
-        admin = self._admin()
+        admin = self._admin
         if self._set.counters == "cluster" and self._without_database(admin):
             message = msg("Kong without a database counts calls on each node by itself.")
             found.append(Problem("gateway.unfit", message, None, Place(field=f"{self.name}.settings.counters")))
@@ -130,7 +131,7 @@ class Kong(Gateway):
         if self._set.mode == "file":
             self._write(made)
         else:
-            admin = self._admin()
+            admin = self._admin
             if self._without_database(admin):
                 _, others, _ = split(admin.whole(), self._owner)
                 admin.replace(deck.flat(made.entities, others))
@@ -143,13 +144,14 @@ class Kong(Gateway):
         if self._set.mode == "file":
             return {"address": self._set.address}
         try:
-            version = str(self._admin().information().get("version", ""))
+            version = str(self._admin.information().get("version", ""))
         except NodeError:
             return {"address": self._set.address, "alive": False}
         return {"address": self._set.address, "version": version, "alive": True}
 
     # -- inside
 
+    @cached_property
     def _admin(self) -> Admin:
         headers = {self._set.token_header: self.place.secret(self._set.token.name)} if self._set.token else {}
         return Admin(
@@ -175,7 +177,7 @@ class Kong(Gateway):
             except (OSError, UnicodeDecodeError) as error:
                 raise NodeError("The file “{file}” cannot be read: {reason}", file=self._file.name, reason=str(error)) from None
             return deck.unnested(deck.parse(text, self._file.name)), 0
-        admin = self._admin()
+        admin = self._admin
         if self._without_database(admin):
             found, _, foreign = split(admin.whole(), self._owner)
             return found, foreign

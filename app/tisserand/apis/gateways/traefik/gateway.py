@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -123,7 +124,7 @@ class Traefik(Gateway):
     def read(self) -> Live:
         foreign, loaded = 0, None
         if self._set.api:
-            loaded = self._api().json("GET", "/api/rawdata")
+            loaded = self._api.json("GET", "/api/rawdata")
             foreign = _foreign(loaded, self._owner)
         try:
             text = self.path.read_text(encoding="utf-8")
@@ -178,7 +179,7 @@ class Traefik(Gateway):
         if not self._set.api:
             return {"address": self._set.address}
         try:
-            version = self._api().json("GET", "/api/version") or {}
+            version = self._api.json("GET", "/api/version") or {}
         except NodeError:
             return {"address": self._set.address, "alive": False}
         return {"address": self._set.address, "version": str(version.get("Version", "")), "alive": True}
@@ -215,7 +216,7 @@ class Traefik(Gateway):
         """Wait until Traefik serves this revision. Raises `NodeError` with what it holds against it."""
         if not self._set.api:
             return
-        api, end = self._api(), time.monotonic() + self._set.patience
+        api, end = self._api, time.monotonic() + self._set.patience
         path = f"/api/http/middlewares/{file.marker(self._owner, revision)}@file"
         while api.json("GET", path, fine=(404,)) is None:
             if time.monotonic() > end:
@@ -228,6 +229,7 @@ class Traefik(Gateway):
         if faults:
             raise NodeError("Traefik refuses {count} of the definitions: {faults}", count=len(faults), faults=faults[:3])
 
+    @cached_property
     def _api(self) -> HttpApi:
         headers = {}
         if self._set.api_user and self._set.api_password:
