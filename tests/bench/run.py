@@ -43,6 +43,9 @@ BENCHES = (
     "mqtt",
     "journal",
     "gateways",
+    "published",
+    "redundancy",
+    "embedded",
 )
 """`bench_<name>.py`, each with `main(...)` that gives `{"title", "text", …}`, or prints, and gives the number of misses."""
 
@@ -59,7 +62,10 @@ QUICK: dict[str, dict[str, Any]] = {
     "memory": {"rows": 400_000, "memories": ("600MB",), "double": False},
     "schedules": {"flows": 100},
     "mqtt": {"messages": 5_000},
+    "published": {"seconds": 1.0, "rounds": 1},
     "gateways": {"apis": 50, "consumers": 200, "subscriptions": 800},
+    "redundancy": {"apis": 200},
+    "embedded": {"seconds": 1, "apis": 20},
 }
 
 TITLES = {"canvas": "Canvas"}

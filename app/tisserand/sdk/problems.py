@@ -85,6 +85,8 @@ def _short(value: Any) -> str:
 _TEXT = msg("“{value}” is not a text.")
 _NUMBER = msg("“{value}” is not a number.")
 _WHOLE = msg("“{value}” is not a whole number.")
+_MOMENT = msg("“{value}” is not a moment: write it as 2026-01-31T13:45:00.")
+_DAY = msg("“{value}” is not a date: write it as 2026-01-31.")
 _SWITCH = msg("“{value}” is neither true nor false.")
 _LIST = msg("A list is expected here.")
 _SENTENCES: dict[str, Message] = {
@@ -96,6 +98,14 @@ _SENTENCES: dict[str, Message] = {
     "float_type": _NUMBER,
     "float_parsing": _NUMBER,
     "finite_number": msg("“{value}” is not a finite number."),
+    "datetime_type": _MOMENT,
+    "datetime_parsing": _MOMENT,
+    "datetime_from_date_parsing": _MOMENT,
+    "datetime_object_invalid": _MOMENT,
+    "date_type": _DAY,
+    "date_parsing": _DAY,
+    "date_from_datetime_parsing": _DAY,
+    "date_from_datetime_inexact": _DAY,
     "bool_type": _SWITCH,
     "bool_parsing": _SWITCH,
     "list_type": _LIST,

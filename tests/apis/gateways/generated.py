@@ -95,7 +95,7 @@ def _consumer(draw: random.Random, id: str) -> tuple[Consumer, dict[str, str]]:
     credentials, values = [], {}
     for each in range(draw.randint(0, 2)):
         value = f"{id}-{draw.getrandbits(128):032x}"
-        kind = draw.choice(["api_key", "api_key", "basic"])
+        kind = draw.choice(["api_key", "api_key", "api_key" if each else "basic"])
         credentials.append({
             "id": f"key-{each}", "kind": kind, "secret": f"secret:{id}.{each}", "fingerprint": fingerprint(value),
             "created": datetime(2026, 1, 1, tzinfo=UTC), "expires": _maybe(draw, datetime(2030, 1, 1, tzinfo=UTC)),

@@ -168,6 +168,10 @@ def test_a_used_up_quota_stops_one_consumer(gateway: Traefik, proxy: traefik.Pro
     assert ask(proxy, headers=BOLT).status_code == 200
     counting.block(declared, frozenset())
     assert ask(proxy, headers=ACME).status_code == 200
+    counting.path.write_text(changed := counting.path.read_text().replace("x-consumer-plan", "x-another"))
+    with pytest.raises(NodeError, match="changed by hand"):
+        counting.block(declared, frozenset({("acme", "orders")}))
+    assert counting.path.read_text() == changed
 
 
 def test_what_browsers_ask(gateway: Traefik, proxy: traefik.Proxy, service: echo.Echo) -> None:
@@ -360,12 +364,12 @@ def test_what_was_changed_by_hand_is_found_and_mended(gateway: Traefik, proxy: t
         return {change.item: change.fields for change in changes(pushed, pushed, live)} | {"all": drifted(pushed, live)}
 
     limit = "live.middlewares/edge~orders~1~0~body.buffering.maxRequestBodyBytes"
-    found = edited("maxRequestBodyBytes: 1000", "maxRequestBodyBytes: 5000000")
+    found = edited('"maxRequestBodyBytes": 1000', '"maxRequestBodyBytes": 5000000')
     assert found["all"] == ["api/orders@1"] and found["api/orders@1"][0][0] == "live"
     assert found["api/orders@1"][0][1]["middlewares/edge~orders~1~0~body"] == {"buffering": {"maxRequestBodyBytes": 5_000_000}}, (
         limit
     )
-    assert edited("burst: 3", "burst: 3000")["all"] == ["subscription/acme-orders"]
+    assert edited('"burst": 3', '"burst": 3000')["all"] == ["subscription/acme-orders"]
     stolen = edited("acme\\-key" if "acme\\-key" in text else "acme-key", "evil-key")
     assert set(stolen["all"]) == {"consumer/acme", "consumer/bolt", "subscription/acme-orders"}
     assert "evil-key" not in str(stolen) and "•••" in str(stolen)
@@ -463,10 +467,10 @@ def test_usage_is_read_from_the_access_log(gateway: Traefik, proxy: traefik.Prox
     assert sum(each.bytes_in for each in rows) == 5 and all(
         each.bytes_out > 0 and sum(each.latency) == each.requests for each in rows
     )
-    assert counting.usage(mark)[0] == []
+    assert not counting.usage(mark)[0]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_generated_catalogues_come_back_from_the_real_one(seed: int, gateway: Traefik) -> None:
     declared = generated.declared(seed)
     push(gateway, declared)
@@ -474,7 +478,7 @@ def test_generated_catalogues_come_back_from_the_real_one(seed: int, gateway: Tr
     assert lost <= {"security", "policies", "route", "quota", "upstream", "counted"}
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(15))
 def test_generated_catalogues_come_back_from_the_file(seed: int, tmp_path: Path) -> None:
     (tmp_path / "definitions").mkdir()
     gateway = Traefik("edge", TraefikSettings(folder=FolderPath(tmp_path / "definitions")), shop.place(tmp_path))

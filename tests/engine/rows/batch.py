@@ -19,6 +19,8 @@ from tisserand.sdk.formulas import compile_formula
 FAILED = "failed"
 """What stands for an error in a comparison."""
 
+BEYOND = "The result is a date or a number that a single event cannot hold"
+
 
 class Batch:
     """A DuckDB connection as the engine sets one up."""
@@ -91,6 +93,8 @@ def compared(
         if function.many and not isinstance(expected, tuple) and not isinstance(found, tuple):
             # The entries of a list leave a join in any order; here in theirs.
             expected, found = sorted(expected, key=repr), sorted(found, key=repr)
+        if isinstance(found, tuple) and found[1].startswith(BEYOND):
+            continue  # the database's dates go further than Python's; never is such a value given as another
         shown = f"{expression!r}\nrow {row}\nbatch {expected}\nrow by row {found}"
         if isinstance(expected, tuple):
             assert isinstance(found, tuple), shown

@@ -73,7 +73,7 @@ i + j | i - j | i * j | -i | i % j | i / j | f + g | f - g | f * g | f / g | f %
 i = j | i < f | f < g | f <= g | f > g | f >= g | f = g | f <> g | f > 1.5 | f < 1.5 | d = e | d < f | d > i | s < t | dt < ts | ts >= ts2 | tz > ts
 i between j and 3 | f between g and 2.0 | i in (1, j, NULL) | i not in (1, NULL) | f in (0.5, g) | s not in ('a', 'Zoé') | d in (0, 2.5)
 b and i > 1 | b or f > 1 | not b | b is true | b is false | s is null | (i + 1 > 0) and b | b and (i * i > 0) | b or (to_integer(s) > 0)
-i - 5 <= 9 | 3 - i = 4 | i * 2 > 7 | i * 2 > 8 | i * 3 = 7 | -9223372036854775807 < i - 5 | (i + 1) * 2 < 10 | i + 1 + 1 > 3
+i - 5 <= 9 | 3 - i = 4 | i * 2 > 7 | i * 2 > 8 | i * 3 = 7 | -9223372036854775807 < i - 5 | (i + 1) * 2 < 10 | -i = 0 | -i > 3 | -(i + 1) <> 5 | -i = case 0 when 1 then i when 0 then 3 end | -i > coalesce(NULL, 3, j) | i + 1 + 1 > 3
 case when b then i + 1 else j end | case i when 1 then 'a' when j then s else t end | case when i > 1 then f when b then g end | s || t | f || s || d
 """
 EACH = 12

@@ -45,6 +45,7 @@ nodes:
   masked: {kind: table.mask, inputs: {table: taxed}, config: {columns: [{column: customer, method: partial, show: 1}]}}
   lines: {kind: table.flatten, inputs: {table: priced}, config: {rows: lines, position: at, columns: [lines]}}
   big: {kind: table.filter, inputs: {table: lines}, config: {where: lines_count > 1}}
+  sized: {kind: table.formula, inputs: {table: lines}, config: {columns: {size: lines_count * 2}}}
   sums: {kind: table.aggregate, inputs: {table: priced}, config: {by: [country], values: {total: sum(total)}}}
   after: {kind: table.formula, inputs: {table: sums}, config: {columns: {half: total / 2}}}
   text: {kind: table.formula, inputs: {table: asked}, config: {columns: {found: "regexp_matches(customer, '(?i)ada')"}}}
@@ -53,6 +54,7 @@ nodes:
 SOURCE = ("asked", "event")
 TARGETS = [
     ("masked", "table"),
+    ("sized", "table"),
     ("ways", "small"),
     ("ways", "otherwise"),
     ("kept", "rejected"),
@@ -115,7 +117,7 @@ def test_a_chain_gives_what_its_query_gives(resolution: Resolution, batch: Batch
 def test_each_event_by_itself_and_all_at_once(resolution: Resolution) -> None:
     program = compile_program(resolution, SOURCE, TARGETS)
     together = program(ROWS)
-    assert program.nodes == ("kept", "priced", "ways", "taxed", "masked", "lines", "big")
+    assert program.nodes == ("kept", "priced", "ways", "taxed", "masked", "lines", "sized", "big")
     for target in TARGETS:
         assert [made for one in ROWS for made in program([one])[target]] == together[target]
     assert program([]) == {target: [] for target in TARGETS}
@@ -139,6 +141,9 @@ def test_what_fails_names_its_node_and_row(resolution: Resolution) -> None:
     with pytest.raises(RowFailed) as error:
         program([row(1, price=3e16)])
     assert (error.value.node, error.value.column) == ("taxed", "twice")
+    with pytest.raises(RowFailed) as behind:
+        program([row(1), row(2, quantity=1, lines=[("a", 1), ("b", 2**63 - 1)])])
+    assert (behind.value.node, behind.value.column, behind.value.row) == ("sized", "size", 2)
     assert error.value.message.text("en").startswith("A number became too large for its type: ")
 
 
@@ -160,6 +165,7 @@ def test_batch_nodes_are_told_with_a_reason(resolution: Resolution) -> None:
         "masked",
         "lines",
         "big",
+        "sized",
         "after",
     }
     assert told["sums"] == "It forms groups over all rows."
@@ -202,3 +208,25 @@ def test_moments_with_a_zone_are_utc(resolution: Resolution) -> None:
     ) or [None]
     assert found == datetime(2026, 3, 29, 0, 30)
     assert datetime(2026, 3, 29, tzinfo=UTC).tzinfo is UTC
+
+
+def test_calculations_nest_as_deep_as_the_stack_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tisserand.engine.rows import values
+    from tisserand.engine.rows.compile import compile_rows
+
+    def nested(depth: int) -> Any:
+        import ibis
+
+        table = ibis.table({"i": "int64"}, name="event.rows")
+        made = table["i"]
+        for _ in range(depth):
+            made = made + 1
+        return table.select(i=made)
+
+    assert compile_rows(nested(150))((1000,)) == (1150,)
+    with pytest.raises(Unrowable):
+        compile_rows(nested(400))
+    monkeypatch.setattr(values, "DEEPEST", 20)
+    with pytest.raises(Unrowable) as refused:
+        compile_rows(nested(21))
+    assert refused.value.message.text("en") == "More than 20 calculations stand inside of each other."

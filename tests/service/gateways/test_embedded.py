@@ -15,6 +15,7 @@ import requests
 from tests.apis.gateways.envoy.conftest import Echo
 from tests.service.gateways.conftest import ID, Desk
 
+from tisserand.apis.gateways.envoy.process import FLUSH
 from tisserand.apis.usage import UsageQuery
 from tisserand.service.gateways.embedded import Embedded
 from tisserand.service.local import LocalExecutor
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals are POSIX")
 SERVE = """
 import sys, threading, time
 from pathlib import Path
+from tisserand.apis.gateways.envoy.process import FLUSH
 from tisserand.apis.usage import UsageQuery
 from tisserand.service.gateways.embedded import Embedded
 from tisserand.service.local import LocalExecutor
@@ -139,12 +141,50 @@ def test_a_killed_envoy_is_started_again_at_its_port_and_every_call_is_counted_o
         soon(lambda: status(executor), 200)
         sent += 1
 
-    def counted():
-        executor.gateways.collect("main")
-        return sum(each.requests for each in executor.gateways.usage(UsageQuery(status="200", consumer="acme")))
-
-    soon(counted, desk.echo.asked)
+    soon(lambda: counted(executor), desk.echo.asked)
     assert desk.echo.asked == sent
+
+
+def test_what_a_kill_can_lose_are_the_calls_of_the_last_moment(desk, executor, part):
+    """Lines of the access log are in the file FLUSH milliseconds after their call; nothing older is lost."""
+    soon(lambda: info(executor).alive)
+    executor.gateways.push("main")
+    soon(lambda: status(executor), 200)
+    done = []
+    url, session = info(executor).address + "/orders/v1/x", requests.Session()
+    (process,) = envoys(desk.root)
+    begun = time.monotonic()
+    while time.monotonic() - begun < 1.5:
+        assert session.get(url, headers={"x-api-key": "key-of-acme"}, timeout=5).status_code == 200
+        done.append(time.monotonic())
+    killed = time.monotonic()
+    process.kill()
+    process.wait(10)
+    soon(lambda: info(executor).alive)
+    # A busy machine may be late to write: twice the time is granted.
+    sure = sum(moment < killed - 2 * FLUSH / 1000 for moment in done)
+    soon(lambda: counted(executor) >= sure)
+    assert 10 < sure <= counted(executor) <= desk.echo.asked
+
+
+def test_after_a_restart_a_rate_is_overshot_by_one_bucket_at_most(desk, executor, part):
+    desk.write("plans.yaml", {"gold": {"rate": [{"count": 3, "per": "1h"}]}})
+    soon(lambda: info(executor).alive)
+    executor.gateways.push("main")
+    answers = []
+    for _ in range(2):
+        soon(lambda: status(executor, "/nowhere"), 404)
+        answers += [status(executor) for _ in range(5)]
+        (process,) = envoys(desk.root)
+        process.kill()
+        process.wait(10)
+        soon(lambda: info(executor).alive)
+    assert answers == [200, 200, 200, 429, 429] * 2
+
+
+def counted(executor):
+    executor.gateways.collect("main")
+    return sum(each.requests for each in executor.gateways.usage(UsageQuery(status="200", consumer="acme")))
 
 
 def test_a_killed_executor_leaves_no_envoy_behind(desk):

@@ -85,6 +85,8 @@ def test_health_is_told_to_the_workspace_only(types: Published) -> None:
     assert types.ask("GET", "/.tisserand/health").status_code == 404
     told = types.ask("GET", "/.tisserand/health", None, headers={"x-tisserand-gateway": GATEWAY})
     assert told.status_code == 200 and told.json()["requests"] > 0
+    again = types.ask("GET", "/.tisserand/health", None, headers={"x-tisserand-gateway": GATEWAY})
+    assert again.json()["requests"] == told.json()["requests"]  # to look after it is no use of it
 
 
 def test_no_key_stands_in_the_files_of_the_process(types: Published) -> None:

@@ -12,9 +12,9 @@ import requests
 from tests.service.published.conftest import KEY, Published, until
 
 from tisserand.apis.usage import latency_class
+from tisserand.service.gateways.flows import FlowUsage
 from tisserand.service.published import history
 from tisserand.service.published.history import BOUND, History, HistoryStore
-from tisserand.service.published.usage import usage
 
 ORDER = {"order": {"id": 7}, "quantity": 1, "unit_price": 2.5}
 
@@ -49,8 +49,8 @@ def test_a_kill_takes_only_what_was_answered_within_the_bound(publish: Callable[
     assert len(answered) > 200 and all(killed - moment < BOUND for moment in lost), max(killed - m for m in lost)
     # An answer is not held back until it is kept: some of the last ones are lost, or the kill came just after a batch.
     assert len(kept) >= len(answered) - len(lost)
-    rows, _mark = usage(flow.root, "")
-    assert sum(row.requests for row in rows if row.api == "price") == len(kept)
+    rows, _mark = FlowUsage(flow.folder).usage("")
+    assert sum(row.requests for row in rows) == len(kept)
     flow.start()
 
 

@@ -22,8 +22,8 @@ from tests.service.published.conftest import KEY, OTHER, alive, digest, until, w
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Refused
 from tisserand.service.published.calls import CONSUMER_HEADER, CREDENTIAL_HEADER, PublishedInfo
+from tisserand.service.published.credential import NAME, gateway_credential
 from tisserand.service.published.part import Publishing
-from tisserand.service.published.wanted import CREDENTIAL, gateway_credential
 from tisserand.workspace.folder import Workspace
 from tisserand.workspace.secrets import secret_store
 
@@ -125,7 +125,11 @@ def test_what_is_published_answers_who_subscribed(desk: Desk) -> None:
     until(lambda: ask(info.address).status_code == 401, 10)
     desk.consumers()
     until(lambda: ask(info.address).status_code == 200, 10)
-    assert desk.info("price").requests > 3
+    until(lambda: desk.info("price").requests > 3, 10)
+    # Its description is for those who may call.
+    told = requests.get(info.address + "/openapi.json", headers={"x-api-key": KEY}, timeout=20)
+    assert told.status_code == 200 and "/price" in told.json()["paths"]
+    assert requests.get(info.address + "/openapi.json", timeout=20).status_code == 401
     page = desk.executor.published.requests("price", "1", errors=True)
     assert {each["status"] for each in page.requests} == {401}
 
@@ -185,8 +189,8 @@ def test_a_flow_that_is_broken_leaves_the_one_before_serving_and_is_told(desk: D
 
 def test_behind_a_gateway_only_its_credential_counts(desk: Desk) -> None:
     info = desk.serving("price")
-    credential = gateway_credential(Workspace(desk.root))
-    assert len(credential) > 30 and gateway_credential(Workspace(desk.root)) == credential
+    credential = gateway_credential(Workspace(desk.root).id)
+    assert len(credential) > 30 and gateway_credential(Workspace(desk.root).id) == credential
     (desk.root / "gateways.yaml").write_text("edge: {type: envoy}\n")
     desk.executor.published.refresh()
     until(lambda: ask(info.address).status_code == 401, 10)
@@ -205,7 +209,7 @@ def test_behind_a_gateway_only_its_credential_counts(desk: Desk) -> None:
     until(lambda: ask(info.address).status_code == 200, 10)
     kept = desk.root / ".tisserand" / "published"
     assert not any(credential.encode() in path.read_bytes() for path in kept.rglob("*") if path.is_file())
-    assert CREDENTIAL in secret_store(Workspace(desk.root).id).names()
+    assert NAME in secret_store(Workspace(desk.root).id).names()
 
 
 def test_a_flow_that_writes_answers_through_a_run(desk: Desk) -> None:

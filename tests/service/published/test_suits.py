@@ -90,7 +90,9 @@ def test_what_is_too_slow_to_wait_for(executor: LocalExecutor) -> None:
     assert (codes(writes), codes(writes, "warning"), writes.mode) == (set(), {"published.effects"}, "async")
     assert writes.operations[0]["way"] == "run" and not writes.rowwise
     waits = (
-        ASKED + "  wait: {kind: flow.wait, inputs: {table: asked}, config: {duration: 60s}}\n" + REPLY.replace(": asked", ": wait")
+        ASKED
+        + "  wait: {kind: flow.wait, inputs: {table: asked}, config: {duration: 60s}}\n"
+        + REPLY.replace(": asked", ": wait")
     )
     assert looked(executor, waits).mode == "async"
     plain = looked(executor, ASKED + REPLY)

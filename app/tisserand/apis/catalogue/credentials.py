@@ -75,8 +75,8 @@ def revoke(catalogue: Catalogue, store: Secrets, consumer: str, credential: str)
 
 
 def sweep(store: Secrets, consumer: str, known: Iterable[Credential]) -> list[str]:
-    """Take away the values that no entry names: what a kill left; gives their names."""
-    named = {each.secret.name for each in known}
+    """Take away the values that no entry names, and those of credentials that were taken back: what a kill left; gives their names."""
+    named = {each.secret.name for each in known if each.state != "revoked"}
     left = [name for name in store.names() if name.startswith(f"{PREFIX}{consumer}.") and name not in named]
     for name in left:
         store.delete(name)

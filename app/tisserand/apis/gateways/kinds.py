@@ -21,6 +21,7 @@ FILE = "gateways.yaml"
 ADAPTERS: dict[str, str] = {
     "aws": "tisserand.apis.gateways.aws.gateway:Aws",
     "envoy": "tisserand.apis.gateways.envoy.adapter:EnvoyGateway",
+    "kong": "tisserand.apis.gateways.kong.gateway:Kong",
     "traefik": "tisserand.apis.gateways.traefik.gateway:Traefik",
 }
 """Type → `module:Class`; a module is loaded when a gateway of its type is asked for."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tisserand.apis.model import Api, ApiKey, Basic, Jwt, MutualTls
-from tisserand.apis.openapi.generated import JOB, POLL, PROBLEM, error, reply_of, request_of
+from tisserand.apis.openapi.generated import JOB, POLL, PROBLEM, WAITING, error, reply_of, request_of
 from tisserand.apis.openapi.schemas import example_of, fits, schema_of
 
 Json = dict[str, Any]
@@ -63,10 +63,8 @@ def _operation(api: Api, told: Mapping[str, Any], schemas: Json, tag: str, taken
     if body:
         schema = f"{_pascal(name)}Request"
         schemas[schema], example = request_of(body)
-        reference: Json = {"$ref": f"#/components/schemas/{schema}"}
-        if told.get("array"):
-            reference, example = {"type": "array", "items": reference}, [example]
-        made["requestBody"] = {"required": True, "content": {"application/json": {"schema": reference, "example": example}}}
+        content = _content(schema, example, bool(told.get("array")))
+        made["requestBody"] = {"required": True, "content": content}
     made["responses"] = {
         **_good(api, told, schemas, name),
         **{status: {"$ref": f"#/components/responses/{status}"} for status in sorted(_statuses(api, told))},
@@ -83,7 +81,7 @@ def _good(api: Api, told: Mapping[str, Any], schemas: Json, name: str) -> Json:
                     "Location": {"description": "Where to ask for the result.", "schema": {"type": "string"}},
                     "Retry-After": {"description": "Seconds to wait until then.", "schema": {"type": "integer"}},
                 },
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}}},
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Job"}, "example": WAITING}},
             }
         }
     status, missing = str(told.get("status") or 200), told.get("missing")
@@ -93,11 +91,16 @@ def _good(api: Api, told: Mapping[str, Any], schemas: Json, name: str) -> Json:
         return {**empty, status: {"description": "Done."}}
     schema = f"{_pascal(name)}Reply"
     schemas[schema], example = reply_of(list(told.get("reply") or ()))
+    alone = told.get("form") == "one"
+    answer = {"description": "The reply of the flow.", "content": _content(schema, example, not alone)}
+    return {**(empty if alone else {}), status: answer}
+
+
+def _content(schema: str, example: Any, many: bool) -> Json:
     reference: Json = {"$ref": f"#/components/schemas/{schema}"}
-    if told.get("form") != "one":
-        reference, example, empty = {"type": "array", "items": reference}, [example], {}
-    content = {"application/json": {"schema": reference, "example": example}}
-    return {**empty, status: {"description": "The reply of the flow.", "content": content}}
+    if many:
+        return {"application/json": {"schema": {"type": "array", "items": reference}, "example": [example]}}
+    return {"application/json": {"schema": reference, "example": example}}
 
 
 def _shared(operation: Json) -> list[str]:

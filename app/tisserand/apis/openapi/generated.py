@@ -42,6 +42,8 @@ JOB: Json = {
 
 _JOB = "0123456789abcdef0123456789abcdef"
 
+WAITING: Json = {"id": _JOB, "state": "waiting"}
+
 POLL: Json = {
     "summary": "How a job stands",
     "description": "Asked until the job is done; then it holds the result.",

@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
 from tisserand.apis.model import Api
 
 
-def flows_of(api: Api, document: Mapping[str, Any], flows: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Ids of the flows that answer for this version, or hold an address of it: below its path, or below a server of its document."""
+def flows_of(
+    api: Api,
+    document: Mapping[str, Any],
+    flows: Iterable[Mapping[str, Any]],
+    connections: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Ids of the flows that answer for this version, or call it: that hold an address below its path or below a server of its
+    document. `connections` tells the base URLs of HTTP connections by name, behind which nodes write paths only."""
     places = [*_places(api, document)]
     found = set()
     for flow in flows:
         id = str(flow.get("id") or "")
-        if id and (id == api.upstream.flow or any(_inside(text, places) for text in _texts(flow.get("nodes")))):
+        if id and (id == api.upstream.flow or any(_inside(text, places) for text in _addresses(flow, connections or {}))):
             found.add(id)
     return sorted(found)
+
+
+def until_sunset(api: Api, today: date) -> int | None:
+    """Days until callers must be elsewhere, negative once they should be; None where no day is set."""
+    return (api.sunset - today).days if api.sunset is not None else None
+
+
+def _addresses(flow: Mapping[str, Any], connections: Mapping[str, str]) -> Iterator[str]:
+    nodes = flow.get("nodes")
+    for node in nodes.values() if isinstance(nodes, Mapping) else ():
+        yield from _texts(node)
+        config = node.get("config") if isinstance(node, Mapping) else None
+        base = connections.get(str(config.get("connection") or "")) if isinstance(config, Mapping) else None
+        if base is not None and isinstance(config, Mapping):
+            url = str(config.get("url") or "")
+            if "://" not in url:
+                yield f"{base.rstrip('/')}/{url.lstrip('/')}".rstrip("/")
 
 
 def _places(api: Api, document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ After the specifications of the OpenAPI Initiative (2.0, 3.0.3, 3.1.0) and JSON 
 
 from __future__ import annotations
 
-import copy
+import json
 from typing import Any
 
 from tisserand.apis.openapi.operations import METHODS
@@ -22,11 +22,12 @@ _IN_SCHEMA = ("type", "format", "items", "default", "maximum", "exclusiveMaximum
 def lift(document: Json) -> tuple[Json, list[Problem]]:
     """The same in 3.1, and what was lost on the way, as warnings. The document has been checked to be an object with a version."""
     lost: list[Problem] = []
-    lifted = copy.deepcopy(document)
+    # What an alias of YAML names twice stands there twice, so that each place is changed once.
+    lifted = json.loads(json.dumps(document))
     if str(lifted.get("swagger", "")).startswith("2"):
         lifted = _from_2(lifted, lost)
     if str(lifted.get("openapi", "")).startswith("3.0"):
-        _schemas(lifted, "#", set())
+        _schemas(lifted)
         lifted["openapi"] = "3.1.0"
     return lifted, lost
 
@@ -38,30 +39,50 @@ def _warn(lost: list[Problem], pointer: str, message: Message) -> None:
 # -- 3.0: schemas were not yet JSON Schema
 
 
-def _schemas(value: Any, pointer: str, seen: set[int]) -> None:
-    """Everywhere below: what only looks like a schema (an example) is left alone."""
-    if isinstance(value, dict):
-        if id(value) in seen:
-            return
-        seen.add(id(value))
-        if _is_schema(pointer):
-            _schema(value)
-        for key, each in list(value.items()):
-            if key not in ("example", "examples", "default", "enum", "const") and not key.startswith("x-"):
-                _schemas(each, f"{pointer}/{key}", seen)
-    elif isinstance(value, list):
-        for index, each in enumerate(value):
-            _schemas(each, f"{pointer}/{index}", seen)
+_NAMED = frozenset(
+    {"paths", "pathItems", "responses", "parameters", "requestBodies", "headers", "content", "encoding", "callbacks", "links",
+     "securitySchemes"}
+)  # fmt: skip
+"""What holds objects under names that people chose: a name is no keyword."""
+_NOT_OURS = frozenset({"example", "examples", "variables", "mapping"})
+"""What may hold anything, and is left alone."""
 
 
-def _is_schema(pointer: str) -> bool:
-    steps = pointer.split("/")
-    last, before = steps[-1], steps[-2] if len(steps) > 1 else ""
-    if last in ("schema", "items", "not", "additionalProperties"):
-        return before not in ("properties", "patternProperties") or last == "schema"
-    if before in ("schemas", "properties", "patternProperties"):
-        return True
-    return before in ("allOf", "oneOf", "anyOf") and last.isdigit()
+def _schemas(value: Any) -> None:
+    """Every schema of a document of 3.0, found by where schemas stand: what only looks like one (an example) is left alone."""
+    if isinstance(value, list):
+        for each in value:
+            _schemas(each)
+    if not isinstance(value, dict):
+        return
+    for key, each in value.items():
+        if key in _NOT_OURS or str(key).startswith("x-"):
+            continue
+        if key == "schema":
+            _inside(each)
+        elif key == "schemas" and isinstance(each, dict):
+            for schema in each.values():
+                _inside(schema)
+        elif key in _NAMED and isinstance(each, dict):
+            for one in each.values():
+                _schemas(one)
+        else:
+            _schemas(each)
+
+
+def _inside(schema: Any) -> None:
+    """A schema, and those in it."""
+    if not isinstance(schema, dict):
+        return
+    for key in ("properties", "patternProperties"):
+        for each in (schema.get(key) or {}).values() if isinstance(schema.get(key), dict) else ():
+            _inside(each)
+    for key in ("items", "not", "additionalProperties"):
+        _inside(schema.get(key))
+    for key in ("allOf", "oneOf", "anyOf"):
+        for each in schema.get(key) or () if isinstance(schema.get(key), list) else ():
+            _inside(each)
+    _schema(schema)
 
 
 def _schema(schema: Json) -> None:
@@ -81,6 +102,8 @@ def _schema(schema: Json) -> None:
             del schema[exclusive]
             if flag and bound in schema:
                 schema[exclusive] = schema.pop(bound)
+    if isinstance(schema.get("discriminator"), str):  # 2.0
+        schema["discriminator"] = {"propertyName": schema["discriminator"]}
     if "example" in schema:
         schema.setdefault("examples", [schema.pop("example")])
         schema.pop("example", None)
@@ -115,8 +138,6 @@ def _from_2(old: Json, lost: list[Problem]) -> Json:
     plain = {name: _parameter(each, lost, f"#/parameters/{name}") for name, each in shared.items() if name not in bodies}
     if plain:
         components["parameters"] = plain
-    if bodies:
-        components["requestBodies"] = {name: _body([each], consumes) for name, each in bodies.items()}
     if old.get("responses"):
         components["responses"] = {
             name: _response(each, produces) for name, each in old["responses"].items() if isinstance(each, dict)
@@ -126,20 +147,18 @@ def _from_2(old: Json, lost: list[Problem]) -> Json:
             name: _security(each, lost, name) for name, each in old["securityDefinitions"].items() if isinstance(each, dict)
         }
     new["paths"] = {
-        path: _path(item, shared, bodies, consumes, produces, lost, f"#/paths/{path.replace('~', '~0').replace('/', '~1')}")
+        path: _path(item, shared, consumes, produces, lost, f"#/paths/{path.replace('~', '~0').replace('/', '~1')}")
         for path, item in (old.get("paths") or {}).items()
         if isinstance(item, dict)
     }
     if components:
         new["components"] = components
     new.update({key: each for key, each in old.items() if key.startswith("x-")})
-    _references(new, set(bodies))
+    _references(new)
     return new
 
 
-def _path(
-    item: Json, shared: Json, bodies: Json, consumes: list[str], produces: list[str], lost: list[Problem], pointer: str
-) -> Json:
+def _path(item: Json, shared: Json, consumes: list[str], produces: list[str], lost: list[Problem], pointer: str) -> Json:
     new = {key: each for key, each in item.items() if key.startswith("x-") or key == "$ref"}
     common = item.get("parameters") or []
     body_of_path = [each for each in map(lambda one: _named(one, shared), common) if each.get("in") in ("body", "formData")]  # noqa: C417
@@ -227,7 +246,7 @@ def _body(parameters: list[Json], consumes: list[str]) -> Json:
     required = [str(each.get("name")) for each in parameters if each.get("required")]
     if required:
         form["required"] = required
-    return {"content": {each: {"schema": form} for each in media}}
+    return {**({"required": True} if required else {}), "content": {each: {"schema": form} for each in media}}
 
 
 def _response(old: Json, produces: list[str]) -> Json:
@@ -274,18 +293,15 @@ _MOVED = {
 }
 
 
-def _references(value: Any, bodies: set[str]) -> None:
+def _references(value: Any) -> None:
     if isinstance(value, dict):
         reference = value.get("$ref")
         if isinstance(reference, str):
             for old, new in _MOVED.items():
                 if reference.startswith(old):
-                    name = reference.removeprefix(old)
-                    value["$ref"] = (
-                        f"#/components/requestBodies/{name}" if old == "#/parameters/" and name in bodies else f"{new}{name}"
-                    )
+                    value["$ref"] = f"{new}{reference.removeprefix(old)}"
         for each in value.values():
-            _references(each, bodies)
+            _references(each)
     elif isinstance(value, list):
         for each in value:
-            _references(each, bodies)
+            _references(each)

@@ -16,7 +16,12 @@ Json = Mapping[str, Any]
 
 def lint(document: Json, api: Api) -> list[Problem]:
     """Each with a stable code and the JSON pointer of its place."""
-    return [*_whole(document, api), *(each for operation in operations(document) for each in _operation(document, operation))]
+    found = [*_whole(document, api), *_names(document)]
+    for operation in operations(document):
+        found += [*_operation(document, operation), *_examples(document, operation)]
+        if not api.upstream.flow and api.policies.max_body is None:
+            found += _bounds(document, operation)
+    return found
 
 
 def _whole(document: Json, api: Api) -> Iterator[Problem]:
@@ -119,6 +124,79 @@ def _schema(document: Json, where: str, schema: Any, operation: str) -> Iterator
             msg("“{operation}”: an object of which nothing is known.", operation=operation),
             msg("Name its properties."),
         )
+
+
+def _names(document: Json) -> Iterator[Problem]:
+    """Names of properties: one way of writing them."""
+    styles: dict[str, str] = {}
+    components = document.get("components")
+    schemas = components.get("schemas") if isinstance(components, Mapping) else None
+    for schema in schemas.values() if isinstance(schemas, Mapping) else ():
+        properties = schema.get("properties") if isinstance(schema, Mapping) else None
+        for name in properties if isinstance(properties, Mapping) else ():
+            if style := _style(str(name)):
+                styles.setdefault(style, str(name))
+    if len(styles) > 1:
+        message = msg("Properties are written in several ways: {names}.", names=sorted(styles.values()))
+        yield _warning("casing.properties", "#/components/schemas", message, msg("Choose one, for example camelCase."))
+
+
+def _examples(document: Json, operation: Operation) -> Iterator[Problem]:
+    place = f"#/paths/{_step(operation.path)}/{operation.method.lower()}"
+    holders = [resolve(document, operation.data.get("requestBody"))]
+    holders += [resolve(document, each) for status, each in operation.responses.items() if str(status).startswith("2")]
+    for holder in holders:
+        content = holder.get("content") if isinstance(holder, Mapping) else None
+        for media, item in content.items() if isinstance(content, Mapping) else ():
+            if "json" not in str(media) or not isinstance(item, Mapping) or not item.get("schema"):
+                continue
+            if "example" not in item and "examples" not in item and not _shown(document, item["schema"]):
+                message = msg("“{operation}” shows no example of what is sent.", operation=operation.name)
+                yield _warning("example", place, message, msg("Add “example”: people read it before anything else."))
+                return
+
+
+def _shown(document: Json, schema: Any, depth: int = 0) -> bool:
+    """Whether the schema, or one inside it, has an example."""
+    found = resolve(document, schema)
+    if not isinstance(found, Mapping) or depth > 4:
+        return False
+    if any(key in found for key in ("example", "examples", "enum", "const", "default")):
+        return True
+    inner = [found.get("items"), *(found.get("allOf") or ()), *(found.get("oneOf") or ()), *(found.get("anyOf") or ())]
+    properties = found.get("properties")
+    inner += properties.values() if isinstance(properties, Mapping) else ()
+    return any(_shown(document, each, depth + 1) for each in inner if each)
+
+
+def _bounds(document: Json, operation: Operation) -> Iterator[Problem]:
+    """What a caller may send without end, where nothing else bounds it."""
+    place = f"#/paths/{_step(operation.path)}/{operation.method.lower()}/requestBody"
+    free: list[str] = []
+    for schema in body_schemas(document, operation).values():
+        _free(document, schema, "", free, set())
+    if free:
+        message = msg("“{operation}” takes texts or lists without end: {names}.", operation=operation.name, names=free[:5])
+        yield _warning("bounds", place, message, msg("Set “maxLength” and “maxItems”, or bound bodies (“max_body”)."))
+
+
+def _free(document: Json, schema: Any, path: str, free: list[str], seen: set[int]) -> None:
+    found = resolve(document, schema)
+    if not isinstance(found, Mapping) or id(found) in seen:
+        return
+    seen.add(id(found))
+    kinds = found.get("type")
+    kinds = set(kinds) if isinstance(kinds, list) else {kinds}
+    bounded = ("maxLength", "enum", "const", "format", "pattern", "contentEncoding", "contentMediaType")
+    if ("string" in kinds and not any(key in found for key in bounded)) or ("array" in kinds and "maxItems" not in found):
+        free.append(path or "–")
+    properties = found.get("properties")
+    for name, each in properties.items() if isinstance(properties, Mapping) else ():
+        _free(document, each, f"{path}.{name}" if path else str(name), free, seen)
+    if found.get("items"):
+        _free(document, found["items"], f"{path}[]", free, seen)
+    for each in [*(found.get("allOf") or ()), *(found.get("oneOf") or ()), *(found.get("anyOf") or ())]:
+        _free(document, each, path, free, seen)
 
 
 def _used(document: Json) -> set[str]:

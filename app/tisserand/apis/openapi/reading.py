@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
 
 from tisserand.apis.openapi.lift import lift
+from tisserand.apis.openapi.places import Lines, pointer_of
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import Message, msg
 
@@ -27,6 +29,12 @@ def load(text: str) -> tuple[Json | None, list[Problem]]:
     document, problem = _parsed(text)
     if document is None:
         return None, [problem] if problem is not None else []
+    lifted, problems = _checked(document)
+    lines = Lines(text)
+    return lifted, [each.at(line=lines.of(each.place.field or "")) for each in problems]
+
+
+def _checked(document: Json) -> tuple[Json | None, list[Problem]]:
     version = str(document.get("openapi") or document.get("swagger") or "")
     if not version.startswith(("2.", "3.0", "3.1")) and version != "2":
         message = msg("It says neither “openapi: 3.1.0” nor 3.0 nor “swagger: 2.0”.")
@@ -125,13 +133,14 @@ def _elsewhere(document: Json) -> Iterator[Problem]:
                 continue
             seen.add(id(value))
         if isinstance(value, Mapping):
-            reference = value.get("$ref")
-            if isinstance(reference, str) and not reference.startswith("#") and not pointer.endswith("/properties"):
+            for reference in map(value.get, ("$ref", "$dynamicRef", "$recursiveRef")):
+                if not isinstance(reference, str) or reference.startswith("#"):
+                    continue
                 message = msg("“{reference}” leads out of the document.", reference=reference[:200])
                 yield _problem(
                     "openapi.reference", message, pointer, msg("Put everything into one document first (“bundle” it).")
                 )
-            waiting += [(f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}", each) for key, each in value.items()]
+            waiting += [(f"{pointer}{pointer_of([key])[1:]}", each) for key, each in value.items()]
         elif isinstance(value, list):
             waiting += [(f"{pointer}/{index}", each) for index, each in enumerate(value)]
 
@@ -141,29 +150,22 @@ def _wrong(document: Json) -> list[Problem]:
     from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
 
     version = str(document.get("openapi") or document.get("swagger"))
-    validator = (
+    kind = (
         OpenAPIV2SpecValidator
         if version.startswith("2")
         else OpenAPIV30SpecValidator
         if version.startswith("3.0")
         else OpenAPIV31SpecValidator
     )
+    # No reference leads out of the document by now; if one did, nobody would go after it.
+    local = type("Local", (kind,), {"resolver_handlers": {}})
+    validator = local(_without_files(document) if version.startswith("2") else document)
     found: dict[tuple[str, str], Problem] = {}
     try:
-        for error in validator(document).iter_errors():
-            pointer = "#" + "".join(f"/{str(step).replace('~', '~0').replace('/', '~1')}" for step in error.absolute_path)
+        for error in validator.iter_errors():
             best = _deepest(error)
             text = str(best.message).partition("\n")[0]
-            inner = (
-                "#"
-                + "".join(
-                    f"/{str(step).replace('~', '~0').replace('/', '~1')}"
-                    for step in [*error.absolute_path, *best.path]
-                    if best is not error
-                )
-                if best is not error
-                else pointer
-            )
+            inner = pointer_of([*_around(document, error), *best.absolute_path])
             message = msg("It breaks the rules of OpenAPI: {reason}", reason=text[:300])
             found.setdefault((inner, text), _problem("openapi.wrong", message, inner))
             if len(found) >= SHOWN:
@@ -172,6 +174,48 @@ def _wrong(document: Json) -> list[Problem]:
         message = msg("It breaks the rules of OpenAPI: {reason}", reason=f"{type(error).__name__}: {error}"[:300])
         found.setdefault(("", "broken"), _problem("openapi.wrong", message, ""))
     return [*found.values()]
+
+
+def _without_files(document: Json) -> Json:
+    """`type: file` of an answer is right in 2.0, and unknown to those who check schemas."""
+
+    def changed(value: Any, answer: bool) -> Any:
+        if isinstance(value, dict):
+            if answer and value.get("type") == "file":
+                return {**value, "type": "string"}
+            return {key: changed(each, key == "schema") for key, each in value.items()}
+        return [changed(each, False) for each in value] if isinstance(value, list) else value
+
+    whole: Json = changed(document, False)
+    return whole
+
+
+def _around(document: Json, error: Any) -> tuple[str | int, ...]:
+    """What leads to the place from which an error counts: schemas are checked apart, and their errors begin there."""
+    steps = [*error.absolute_path]
+    if not steps:
+        named = re.search(r"'(/[^']*)'", str(error.message))
+        paths = document.get("paths")
+        return ("paths", named[1]) if named is not None and isinstance(paths, dict) and named[1] in paths else ()
+    if steps[0] in document:
+        return ()
+    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
+    while waiting:
+        way, value = waiting.pop(0)
+        if isinstance(value, dict) and _leads(value, steps, error.instance):
+            return way
+        inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+        waiting += [((*way, key), each) for key, each in inner if isinstance(each, dict | list)]
+    return ()
+
+
+def _leads(value: Any, steps: list[str | int], to: Any) -> bool:
+    for step in steps:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return type(value) is type(to) and bool(value == to)
 
 
 def _deepest(error: Any) -> Any:

@@ -50,13 +50,13 @@ def redundant(known: Iterable[tuple[Api, Mapping[str, Any] | None]]) -> list[Pai
         features = {*each.upstream, *each.operations, *(f"{sorted(names)}" for names in each.schemas.values())}
         for feature in features:
             holders[feature].append(index)
-    pairs = {
-        pair
-        for indexes in holders.values()
-        if 1 < len(indexes) <= COMMON
-        for pair in combinations(indexes, 2)
-        if traits[pair[0]].api.id != traits[pair[1]].api.id
-    }
+    pairs = {pair for indexes in holders.values() if 1 < len(indexes) <= COMMON for pair in combinations(indexes, 2)}
+    # Where the same was made more often than that, each is set beside the first.
+    same: dict[frozenset[str], int] = {}
+    for index, each in enumerate(traits):
+        if len(each.operations) > 1 and (first := same.setdefault(each.operations, index)) != index:
+            pairs.add((first, index))
+    pairs = {pair for pair in pairs if traits[pair[0]].api.id != traits[pair[1]].api.id}
     found = [pair for left, right in pairs if (pair := _compared(traits[left], traits[right])) is not None]
     return sorted(found, key=lambda pair: (-pair.score, pair.left, pair.right))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from tisserand.engine.resolve import Port, Resolution, ResolvedNode, relation_name
+from tisserand.engine.rows.blaming import Steps
 from tisserand.engine.rows.compile import Row
 from tisserand.engine.rows.running import Machine
 from tisserand.engine.rows.stages import Lowering, Table, base
@@ -41,8 +43,8 @@ class RowProgram:
     nodes: tuple[str, ...]
     """The nodes that are fused, in order."""
     machine: Machine
-    steps: tuple[tuple[str, Machine], ...]
-    """Each port of each node by itself, to find out where an event failed."""
+    steps: Callable[[], Steps]
+    """To find out where an event failed."""
 
     def __call__(self, rows: Sequence[Row]) -> dict[Port, list[Row]]:
         """The order of the rows stays. Raises `RowFailed`: then nothing of the call counts."""
@@ -57,14 +59,12 @@ class RowProgram:
 
     def _blamed(self, error: NodeError, rows: Sequence[Row]) -> NodeError:
         """The error with the first node that fails by itself."""
-        row = rows[error.row - 1 : error.row] if error.row else rows
-        for node, machine in self.steps:
-            found = machine.failing(row)
-            if found is not None:
-                column, reason = found
-                reason.row = error.row if len(rows) > 1 else None
-                return RowFailed(reason, node, column)
-        return error
+        found = self.steps().failing(rows[(error.row or 1) - 1])
+        if found is None:
+            return error
+        node, column, reason = found
+        reason.row = error.row if len(rows) > 1 else None
+        return RowFailed(reason, node, column)
 
 
 @growing()
@@ -75,12 +75,16 @@ def compile_program(resolution: Resolution, source: Port, targets: Sequence[Port
     chain = _Chain(resolution, source)
     tables = [chain.table(port) for port in targets]
     machine = Machine(chain.start.stage, tables)
-    steps = []
-    for port in chain.order:
-        steps.append((port[0], Machine(*chain.alone(port))))
+    order = tuple(chain.order)
+
+    @cache
+    def steps() -> Steps:
+        again = _Chain(resolution, source)
+        return Steps(again.start.stage, [(port[0], again.table(port)) for port in order])
+
     return RowProgram(
         source, tuple(targets), schema.names, {port: resolution.nodes[port[0]].schemas[port[1]] for port in targets},
-        tuple(dict.fromkeys(port[0] for port in chain.order)), machine, tuple(steps),
+        tuple(dict.fromkeys(port[0] for port in order)), machine, steps,
     )  # fmt: skip
 
 
@@ -115,12 +119,6 @@ class _Chain:
                 raise Unrowable(error.operation, error.message, node.id) from None
             self.order.append(one)
         return self.tables[port]
-
-    def alone(self, port: Port) -> tuple[Any, list[Table]]:
-        """The port compiled once more from the source, by itself."""
-        again = _Chain(self.resolution, self.source)
-        table = again.table(port)
-        return again.start.stage, [table]
 
 
 def _start(resolution: Resolution, source: Port) -> Table:

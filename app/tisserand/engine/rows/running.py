@@ -46,32 +46,6 @@ class Machine:
             self._run(rows, answers)
         return answers
 
-    def failing(self, rows: Sequence[Row]) -> tuple[str | None, NodeError] | None:
-        """The column that fails for these rows, or None for a condition, and how; None where nothing fails."""
-        try:
-            self.run(rows)
-        except NodeError as error:
-            return self._failing_column(rows, error)
-        return None
-
-    def _failing_column(self, rows: Sequence[Row], error: NodeError) -> tuple[str | None, NodeError]:
-        [table] = self._tables
-        if table.before is not None:
-            return None, error
-        for row in rows:
-            cells: Cells = [*row, *[MISSING] * (table.stage.places - table.stage.width)]
-            try:
-                for condition in table.conditions:
-                    condition.closure(cells)
-            except NodeError as found:
-                return None, found
-            for name, value in table.columns.items():
-                try:
-                    value.closure(cells)
-                except NodeError as found:
-                    return name, found
-        return None, error
-
 
 def _depth(table: Table) -> int:
     return 0 if table.before is None else 1 + _depth(table.before.table)
@@ -113,7 +87,8 @@ class _Run:
                 for leave in self._leave:
                     leave(cells, answers)
         except NodeError as error:
-            error.row = error.row or number
+            # What fails behind a list that became rows is told of the row that it came from.
+            error.row = number
             raise
 
 

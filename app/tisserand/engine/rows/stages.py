@@ -13,9 +13,9 @@ from typing import Any
 from tisserand.engine.rows.operations.casts import never_fails
 from tisserand.engine.rows.operations.documents import Document
 from tisserand.engine.rows.operations.table import family, meanings
-from tisserand.engine.rows.rules import COMPARISONS, relaxed
+from tisserand.engine.rows.rules import COMPARISONS, relaxed, settled_choice
 from tisserand.engine.rows.unrowable import Unrowable, unknown
-from tisserand.engine.rows.values import Closure, Value, column, constant
+from tisserand.engine.rows.values import Closure, Value, column, constant, too_deep
 from tisserand.sdk.errors import NodeError
 from tisserand.texts import msg
 
@@ -112,7 +112,10 @@ class Lowering:
         """What a relation is; raises `Unrowable`."""
         found = self._relations.get(relation)
         if found is None:
-            found = self._relations[relation] = self._table(relation)
+            try:
+                found = self._relations[relation] = self._table(relation)
+            except RecursionError:
+                raise too_deep(type(relation).__name__) from None
         return found
 
     def _table(self, relation: Any) -> Table:
@@ -320,12 +323,15 @@ def _literal(operation: Any) -> Value:
 
 
 def _simplified(value: Value) -> Value:
-    """A constant where one comes out whatever the row is."""
+    """A constant, or one of its arguments, where that comes out whatever the row is."""
     name = type(value.operation).__name__
     if name in ("And", "Or"):
         decides = name == "Or"
         if any(arg.is_constant and arg.constant is decides for arg in value.args):
             return constant(value.operation, value.type, decides)
+    chosen = settled_choice(name, value)
+    if chosen is not None:
+        return chosen
     if name == "TimestampNow" or value.local or not all(arg.is_constant for arg in value.args):
         return value
     assert value.emit is not None

@@ -6,10 +6,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tisserand.engine.rows.asked import Asked
+from tisserand.engine.rows.unrowable import Unrowable
+from tisserand.texts import msg
 
 Cells = list[Any]
 """What a closure sees: the columns of the row, then a place for each result that is used more than once."""
 Closure = Callable[[Cells], Any]
+
+DEEPEST = 350
+"""Calculations inside of each other; Python's stack has a bottom (1000 calls, two for each that is kept)."""
 
 
 class _Missing:
@@ -26,6 +31,7 @@ class Value:
     __slots__ = (
         "args",
         "constant",
+        "depth",
         "emit",
         "fails",
         "index",
@@ -54,6 +60,8 @@ class Value:
         self.fails = False
         """Whether computing it may raise; what cannot raise need not be computed where it decides nothing."""
         self.uses = 0
+        self.depth = 0
+        """How many closures call each other below it."""
         self.made: Closure | None = None
 
     @property
@@ -64,6 +72,11 @@ class Value:
     def asked(self) -> Asked:
         """DuckDB itself, for the values of this operation that Python would treat otherwise."""
         return Asked(self.operation, self.nodes)
+
+
+def too_deep(operation: str) -> Unrowable:
+    """For calculations that Python's stack does not hold."""
+    return Unrowable(operation, msg("More than {count} calculations stand inside of each other.", count=DEEPEST))
 
 
 def constant(operation: Any, type: Any, value: Any) -> Value:
@@ -103,6 +116,9 @@ def emitted(roots: Iterable[Value], places: int) -> int:
             stack.pop()
             if value.made is None:
                 assert value.emit is not None
+                value.depth = 1 + max((arg.depth for arg in value.args), default=0)
+                if value.depth > DEEPEST:
+                    raise too_deep(type(value.operation).__name__)
                 value.made = value.emit(value)
                 if value.uses > 1 and not value.local:
                     value.made = _kept(value.made, places)

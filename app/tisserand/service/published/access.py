@@ -63,7 +63,10 @@ class Keys:
     """Whoever shows a key that is known and has not expired. What a caller says of itself otherwise does not count."""
 
     def __init__(self, serving: Serving) -> None:
-        self._keys, self._plans = serving.keys, serving.plans
+        self._keys = {
+            digest: (Caller(consumer, serving.plans.get(consumer, "")), expires)
+            for digest, (consumer, expires) in serving.keys.items()
+        }
         self._open, self._own = serving.open, serving.own
         self._name = serving.key_name.lower().encode("latin-1") if serving.key_place == "header" else b""
         self._parameter = serving.key_name
@@ -75,7 +78,7 @@ class Keys:
             # The digest is looked up, not the key: how long that takes tells nothing that could be guessed on.
             known = self._keys.get(digest(key))
             if known is not None and (known[1] is None or known[1] > time.time()):
-                return Caller(known[0], self._plans.get(known[0], ""))
+                return known[0]
         if self._open or shows(headers, self._own):
             return Caller()
         return None

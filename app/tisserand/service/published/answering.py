@@ -6,14 +6,13 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from tisserand.service.published.access import Access, Caller, access, shows
-from tisserand.service.published.answers import Answer, problem
+from tisserand.service.published.answers import JSON, Answer, problem
 from tisserand.service.published.asked import Fault, Faulty
 from tisserand.service.published.calls import Serving
 from tisserand.service.published.compiled import Compiled, Ready, Rows
@@ -22,7 +21,7 @@ from tisserand.service.published.http import Request
 from tisserand.service.published.jobs import Jobs, Sent
 from tisserand.service.published.later import Later
 from tisserand.service.published.routing import Found, Routes
-from tisserand.service.published.working import AT_ONCE, LATER, Busy, Failing, Working
+from tisserand.service.published.working import AT_ONCE, LATER, Busy, Failing, Working, moment_of
 from tisserand.texts import LANGUAGES, Message, msg
 
 _TRACE = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -33,21 +32,27 @@ SMALL = 65_536
 """Bytes of a body that is not read for anything."""
 
 
+_UNCACHED = b"x-content-type-options: nosniff\r\n"
+_GUARDED = _UNCACHED + b"cache-control: no-store\r\n"
+
+
+_NOBODY = Caller()
+
+
 class State:
     """What is known of a request besides what was sent."""
 
-    __slots__ = ("caller", "found", "id", "language", "name", "path", "query", "trace")
+    __slots__ = ("caller", "found", "id", "name", "path", "query", "trace")
 
     def __init__(self) -> None:
         self.id = ""
         self.trace = ""
-        self.caller = Caller()
+        self.caller = _NOBODY
         self.found: Found | None = None
         self.name = ""
         """Of the operation; empty where it is none."""
         self.path = b""
         self.query = b""
-        self.language = ""
 
 
 class Answering:
@@ -60,25 +65,28 @@ class Answering:
         self._working = Working()
         self._routes = Routes(compiled.operations)
         self._access: Access = access(serving)
+        self._base = serving.base.encode()
         self.later = Later(jobs)
         self.document: bytes | None = None
+        self._healthy: Answer | None = None
         self._prefix = secrets.token_hex(8)
         self._number = 0
         self.since = time.time()
 
     def serve(self, serving: Serving) -> None:
         """Others may call from now on, or under other limits."""
-        self.serving, self._access = serving, access(serving)
+        self.serving, self._access, self._base = serving, access(serving), serving.base.encode()
 
     # -- as `http.Application`
 
     def admit(self, request: Request) -> Answer | None:
         state = request.state = State()
         self._number += 1
-        trace = _TRACE.fullmatch(request.headers.get(b"traceparent", b""))
+        given = request.headers.get(b"traceparent")
+        trace = _TRACE.fullmatch(given) if given is not None else None
         # Sixteen bytes, as a trace has them: what is told to the caller, and what the history knows the request by.
         state.id = trace[1].decode() if trace else f"{self._prefix}{self._number:016x}"
-        state.trace = request.headers[b"traceparent"].decode() if trace else ""
+        state.trace = trace[0].decode() if trace else ""
         state.path, _, state.query = _origin(request.target).partition(b"?")
         caller = self._access.caller(request.headers, state.query)
         if caller is None:
@@ -94,20 +102,19 @@ class Answering:
             state.found, state.name = found, ready.operation.name
             request.limit = min(ready.largest, self.serving.max_body) if ready.asking.reads_body else SMALL
             kind = request.headers.get(b"content-type")
-            if kind is not None and ready.asking.reads_body and not _is_json(kind):
+            if kind is not None and kind != JSON and ready.asking.reads_body and not _is_json(kind):
                 return self._problem(request, 415, msg("The body must be JSON (“Content-Type: application/json”)."))
         return None
 
     def _find(self, request: Request) -> Found | Answer | None:
         """The operation; None for what every published flow has besides."""
         state: State = request.state
-        base = self.serving.base.encode()
-        bare = state.path.removeprefix(base) if base and state.path.startswith(base + b"/") else state.path
-        found: Any = None
-        for path in dict.fromkeys((bare, state.path)):
-            found = self._routes.find(request.method, path)
-            if found:
-                break
+        bare, base = state.path, self._base
+        if base and bare.startswith(base) and bare[len(base) : len(base) + 1] == b"/":
+            bare = bare[len(base) :]
+        found: Any = self._routes.find(request.method, bare)
+        if not found and bare != state.path:
+            found = self._routes.find(request.method, state.path)
         state.path = bare
         if not found:
             if bare in (DOCUMENT, HEALTH) or _JOB.fullmatch(bare):
@@ -145,7 +152,7 @@ class Answering:
                 state.query,
                 request.headers,
                 request.body,
-                datetime.fromtimestamp(moment, UTC).replace(tzinfo=None),
+                moment_of(moment),
                 state.caller.consumer,
             )
             if self.serving.mode == "async" or (ready.by_row is None and ready.query is None):
@@ -158,16 +165,18 @@ class Answering:
 
     def told(self, request: Request, answer: Answer) -> bytes:
         state: State = request.state
+        if answer is self._healthy:
+            return _GUARDED  # to look after it is no use of it
         now = time.time()
         ms = (time.perf_counter() - request.clock) * 1000
         self._history.add(
             (
-                now, state.id, state.trace, state.caller.consumer, state.caller.plan, state.name, answer.status, round(ms, 3),
+                now, state.id, state.trace, state.caller.consumer, state.caller.plan, state.name, answer.status, ms,
                 request.size, len(answer.body), answer.error,
             )
         )  # fmt: skip
-        guarded = b"" if any(name == b"cache-control" for name, _ in answer.headers) else b"cache-control: no-store\r\n"
-        return b"x-request-id: " + state.id.encode() + b"\r\nx-content-type-options: nosniff\r\n" + guarded
+        cached = answer.headers and any(name == b"cache-control" for name, _ in answer.headers)
+        return b"x-request-id: %b\r\n%b" % (state.id.encode(), _GUARDED if not cached else _UNCACHED)
 
     def close(self) -> None:
         self._working.close()
@@ -218,7 +227,8 @@ class Answering:
         if state.path == DOCUMENT and self.document is not None:
             return Answer(200, self.document)
         if state.path == HEALTH and shows(request.headers, self.serving.own):
-            return Answer(200, orjson.dumps({"requests": self._history.count, "since": self.since}))
+            self._healthy = Answer(200, orjson.dumps({"requests": self._history.count, "since": self.since}))
+            return self._healthy
         return self._problem(request, 404, msg("There is no such path."))
 
     def _problem(

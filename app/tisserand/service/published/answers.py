@@ -21,9 +21,9 @@ PROBLEM = b"application/problem+json"
 _OPTIONS = orjson.OPT_NAIVE_UTC | orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """An HTTP answer but for the headers that every answer has."""
+    """An HTTP answer but for the headers that every answer has. Not frozen, which makes what is made for each request slow."""
 
     status: int
     body: bytes = b""

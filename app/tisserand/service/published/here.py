@@ -44,7 +44,7 @@ class HerePublished:
         problem = Problem.from_json(told["problem"]) if told.get("problem") else None
         address = read(folder / ADDRESS)
         if address is not None and process_alive(int(address["pid"]), float(address["started"])):
-            known = health(folder, credential) or {}
+            known = health(folder, credential, 3.0) or {}
             url = f"http://{address['host']}:{address['port']}"
             return PublishedInfo(
                 api, version, flow, "serving", url, int(address["pid"]), float(address["since"]), int(known.get("requests", 0)),

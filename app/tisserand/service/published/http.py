@@ -104,19 +104,13 @@ class Listener:
         self.connections: set[Connection] = set()
         self.ending = False
         """Each further answer ends its connection."""
-        self._date = b""
-        self._second = 0
+        self.date = b""
+        """The header line, renewed twice a second."""
         self.loop = asyncio.get_running_loop()
         self._sweep()
 
     def connection(self) -> Connection:
         return Connection(self)
-
-    def date(self) -> bytes:
-        now = int(time.time())
-        if now != self._second:
-            self._second, self._date = now, b"date: " + formatdate(now, usegmt=True).encode() + b"\r\n"
-        return self._date
 
     def room(self) -> None:
         """Somebody more has come."""
@@ -132,6 +126,7 @@ class Listener:
                 each.transport.close()
 
     def _sweep(self) -> None:
+        self.date = b"date: " + formatdate(usegmt=True).encode() + b"\r\n"
         now = self.loop.time()
         for each in [each for each in self.connections if each.deadline < now]:
             each.abort()
@@ -220,11 +215,13 @@ class Connection(asyncio.Protocol):
             return
         self._in_head = False
         request.method = self.parser.get_method()
-        request.keep = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
+        request.keep = self.parser.should_keep_alive()
+        if b"connection" in request.headers and request.keep:
+            request.keep = self.parser.get_http_version() == "1.1"
         length = request.headers.get(b"content-length")
         request.length = int(length) if length is not None and length.isdigit() else None
         comes = bool(request.length) or b"transfer-encoding" in request.headers
-        if self.parser.get_http_version() == "1.1" and b"host" not in request.headers:
+        if b"host" not in request.headers and self.parser.get_http_version() == "1.1":
             request.refused = self.application.unreadable(request, 400)
             comes = True  # RFC 9112, 3.2: whoever sent it is not to be trusted with more
         else:
@@ -302,25 +299,25 @@ class Connection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         keep = request.keep and not answer.close and not self.listener.ending
-        body = answer.body
-        head = [STATUS[answer.status], self.listener.date(), more]
-        if answer.status not in (204, 304):
-            head.append(b"content-type: %b\r\ncontent-length: %d\r\n" % (answer.kind, len(body)))
+        status, body = answer.status, answer.body
+        head = b"%b%b%b" % (STATUS[status], self.listener.date, more)
+        if status != 204 and status != 304:
+            head = b"%bcontent-type: %b\r\ncontent-length: %d\r\n" % (head, answer.kind, len(body))
         for name, value in answer.headers:
-            head.append(b"%b: %b\r\n" % (name, value))
-        head.append(b"\r\n" if keep else b"connection: close\r\n\r\n")
-        if request.method != b"HEAD" and answer.status not in (204, 304):
-            head.append(body)
+            head += b"%b: %b\r\n" % (name, value)
+        head += b"\r\n" if keep else b"connection: close\r\n\r\n"
+        if request.method != b"HEAD" and status != 204 and status != 304:
+            head += body
         now = self.loop.time()
         self.waits, self.since = True, now
         if keep:
             self.deadline = now + self.bounds.idle
-            self.transport.write(b"".join(head))
+            self.transport.write(head)
             return
         self._deaf = True
         self._whole.clear()
         self.deadline = now + self.bounds.lingering
-        self.transport.write(b"".join(head))
+        self.transport.write(head)
         if self.transport.can_write_eof():
             # Closed at once, what the client still sends would make the system throw away the answer.
             self.transport.write_eof()

@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tisserand.engine.launch import Refused
 from tisserand.model.lock import lock_file
 from tisserand.model.problem import Problem
 from tisserand.service.periodic import Periodic
 from tisserand.service.published.calls import Serving
 from tisserand.service.published.credential import gateway_credential
-from tisserand.service.published.folder import made, write
+from tisserand.service.published.folder import DOCUMENT, made, read, write
 from tisserand.service.published.runs import JobRuns
 from tisserand.service.published.service import END, STATE, Form, Service
 from tisserand.service.published.wanted import Wanted
@@ -41,15 +42,21 @@ class Publishing(Periodic):
         self._looked = 0.0
         self._credential = ""
         self._runs = JobRuns(executor)
+        self._described: dict[str, tuple[Form, int]] = {}
+        self._revision = 0
+        """How often the catalogue was said to have changed."""
 
     def work(self) -> None:
         changed = self.executor.published.changed
+        self._revision += changed.is_set()
         if changed.is_set() or time.monotonic() - self._looked >= CATALOGUE:
             changed.clear()
             self._looked = time.monotonic()
             self._look()
         for key, serving in self._servings.items():
-            self._services[key].see(serving, self._form(serving), self._credential)
+            form = self._form(serving)
+            self._services[key].see(serving, form, self._credential)
+            self._describe(key, serving, form)
         self._ending = [service for service in self._ending if not service.gone]
         self._runs.look()
 
@@ -76,6 +83,20 @@ class Publishing(Periodic):
             except OSError:
                 digest.update(b"-")
         return Form(digest.hexdigest(), serving.env, serving.flow)
+
+    def _describe(self, key: str, serving: Serving, form: Form) -> None:
+        """Keep the OpenAPI document where the process finds it."""
+        if self._described.get(key) == (form, self._revision):
+            return
+        self._described[key] = (form, self._revision)
+        try:
+            document = self.executor.apis.get(serving.api, serving.version).document
+        except Refused:
+            return  # gone a moment ago, or broken: the catalogue says so
+        if document is not None:
+            path = made(self.executor.root, key) / DOCUMENT
+            if read(path) != document:
+                write(path, document)
 
     def stop(self) -> None:
         super().stop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -28,7 +29,7 @@ from tisserand.service import crash
 from tisserand.service.published.answering import Answering
 from tisserand.service.published.calls import Serving
 from tisserand.service.published.compiled import Compiled
-from tisserand.service.published.folder import ADDRESS, DOCUMENT, FAILURE, HOST, folder_of, read, serving_of, write
+from tisserand.service.published.folder import ADDRESS, DOCUMENT, FAILURE, HOST, SERVE, folder_of, read, serving_of, write
 from tisserand.service.published.history import History
 from tisserand.service.published.http import Listener
 from tisserand.service.published.jobs import FILE as JOBS
@@ -131,8 +132,6 @@ class _Process:
             threading.Thread(target=_follow, args=(lambda: loop.call_soon_threadsafe(over.set),), daemon=True).start()
         answering = Answering(self._root, self._serving, self._compiled, self._history, self._jobs)
         answering.later.work = self._work
-        document = self._folder / DOCUMENT
-        answering.document = document.read_bytes() if document.exists() else None
         listener = Listener(answering)
         server = await loop.create_server(listener.connection, sock=self._listening, backlog=1024)
         port = self._listening.getsockname()[1]
@@ -140,6 +139,9 @@ class _Process:
             self._folder / ADDRESS,
             {"host": HOST, "port": port, "pid": os.getpid(), "started": process_started(os.getpid()), "since": answering.since},
         )
+        # What is there by now stays: it need not be looked through again and again for what could go.
+        gc.collect()
+        gc.freeze()
         watching = loop.create_task(self._watch(answering))
         await over.wait()
         watching.cancel()
@@ -149,18 +151,22 @@ class _Process:
 
     async def _watch(self, answering: Answering) -> None:
         """Take over who may call, as `serve.json` says it from now on."""
-        path, seen = self._folder / "serve.json", None
+        seen: dict[str, tuple[int, int] | None] = {SERVE: None, DOCUMENT: None}
         while True:
-            try:
-                stat = path.stat()
+            for name in seen:
+                try:
+                    stat = (self._folder / name).stat()
+                except FileNotFoundError:
+                    continue  # not there yet, or gone together with the publication: whoever took it ends this process
                 stamp = (stat.st_mtime_ns, stat.st_ino)
-                if stamp != seen:
-                    serving = serving_of(self._folder)
-                    if serving is not None:
-                        answering.serve(serving)
-                    seen = stamp
-            except FileNotFoundError:
-                seen = None  # being replaced, or gone together with the publication: whoever took it ends this process
+                if stamp == seen[name]:
+                    continue
+                seen[name] = stamp
+                serving = serving_of(self._folder) if name == SERVE else None
+                if serving is not None:
+                    answering.serve(serving)
+                elif name == DOCUMENT:
+                    answering.document = (self._folder / name).read_bytes()
             await asyncio.sleep(LOOK)
 
     async def _drain(self, listener: Listener, timeout: float) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -150,8 +150,15 @@ class JobWork:
 
 
 def sent_rows(ready: Ready, sent: Sent, consumer: str) -> Rows:
-    moment = datetime.fromtimestamp(sent.time, UTC).replace(tzinfo=None)
-    return ready.asking.rows(sent.path, sent.query, sent.headers, sent.body, moment, consumer)
+    return ready.asking.rows(sent.path, sent.query, sent.headers, sent.body, moment_of(sent.time), consumer)
+
+
+_EPOCH = datetime(1970, 1, 1)
+
+
+def moment_of(seconds: float) -> datetime:
+    """A moment in UTC, of seconds since 1970."""
+    return _EPOCH + timedelta(0, seconds)
 
 
 def finish(jobs: Jobs, job: Job, answer: Answer) -> None:

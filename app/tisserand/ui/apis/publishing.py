@@ -24,6 +24,7 @@ from PySide6.QtWidgets import (
 )
 
 from tisserand.service.person import person
+from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.announce import announce
 from tisserand.ui.apis.parts import quiet
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     from tisserand.service.protocol import Executor
     from tisserand.service.published.calls import Suitability
     from tisserand.ui.window import Window
+
+
+MODES: tuple[tuple[str, str], ...] = (("sync", N_("Wait for the answer")), ("async", N_("Start a job to ask for")))
+"""How a flow answers: value and word."""
 
 
 class PublishDialog(QDialog):
@@ -53,8 +58,8 @@ class PublishDialog(QDialog):
         self.flow = QComboBox()
         self.id, self.version, self.name, self.path = QLineEdit(), QLineEdit("1"), QLineEdit(), QLineEdit()
         self.mode = QComboBox()
-        self.mode.addItem(_("Wait for the answer"), "sync")
-        self.mode.addItem(_("Start a job to ask for"), "async")
+        for value, word in MODES:
+            self.mode.addItem(_(word), value)
         form = QFormLayout()
         form.setSpacing(10)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
@@ -302,7 +307,8 @@ class Trying(QWidget):
         self.document.setPlainText(json.dumps(detail.document, indent=2, ensure_ascii=False))
         self.operation.clear()
         for each in suited.operations if suited is not None else ():
-            self.operation.addItem(f"{each['method']} {each['path']}", dict(each))
+            method, path = each["method"], each["path"]
+            self.operation.addItem(f"{method} {path}", dict(each))
 
     def _show_operation(self) -> None:
         told: Mapping[str, Any] = self.operation.currentData() or {}
@@ -311,10 +317,11 @@ class Trying(QWidget):
         self.fields.clear()
         for each in told.get("parameters") or ():
             line = QLineEdit(str(each.get("example") or each.get("default") or ""))
-            line.setAccessibleName(str(each["name"]))
-            self.fields[str(each["name"])] = (str(each.get("place")), line)
+            name = str(each["name"])
+            line.setAccessibleName(name)
+            self.fields[name] = (str(each.get("place")), line)
             line.setPlaceholderText(str(each.get("help") or ""))
-            self.form.addRow(str(each["name"]) + (" *" if each.get("required") else ""), line)
+            self.form.addRow(name + (" *" if each.get("required") else ""), line)
         example = self._example()
         self.body.setPlainText(json.dumps(example, indent=2, ensure_ascii=False) if example is not None else "")
         self.body.setVisible(example is not None)

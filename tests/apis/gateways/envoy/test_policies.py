@@ -111,9 +111,11 @@ def test_a_rate_for_each_consumer(site: Site) -> None:
     over = answers[-1]
     assert over.headers["content-type"] == "application/problem+json" and over.headers["x-ratelimit-limit"].startswith("3")
     assert over.headers["x-ratelimit-remaining"] == "0" and int(over.headers["x-ratelimit-reset"]) > 0
+    assert int(over.headers["retry-after"]) > 0
     assert site.call("/orders/v1/x", key="key-of-other").status_code == 200, "each consumer has a bucket of its own"
     site.push(declared(api(site.one.url), subscriptions=third))
     assert {site.call("/orders/v1/x").status_code for _ in range(5)} == {200}
+    assert not any(name.startswith("x-ratelimit") for name in site.call("/orders/v1/x").headers), "nothing is said of no limit"
 
 
 def test_two_rates_hold_together(site: Site) -> None:
@@ -169,6 +171,10 @@ def test_pages_of_other_sites(site: Site) -> None:
     assert site.one.asked == before, "answered by the gateway"
     real = site.call("/orders/v1/x", headers={"origin": "https://shop.example"})
     assert real.status_code == 200 and real.headers["access-control-allow-origin"] == "https://shop.example"
+    refused = site.call("/orders/v1/x", key=None, headers={"origin": "https://shop.example"})
+    assert refused.status_code == 401 and refused.headers["access-control-allow-origin"] == "https://shop.example", (
+        "pages see why"
+    )
     evil = site.call("/orders/v1/x", "OPTIONS", key=None, headers={**asked, "origin": "https://evil.example"})
     assert "access-control-allow-origin" not in evil.headers
     site.push(declared(api(site.one.url)))

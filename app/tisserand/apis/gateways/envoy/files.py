@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from tisserand import files
 from tisserand.apis.gateways.envoy import admin
 from tisserand.apis.gateways.envoy.filters import CHANGING
@@ -28,6 +30,7 @@ FIGURES = {
 }
 """File → beginning of the names of Envoy's figures about it."""
 
+_REVISION = re.compile(rb'\{"version_info":"([^"\\]*)"')
 _TYPED = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 
 
@@ -48,12 +51,22 @@ def write(path: Path, text: str) -> None:
 def read(path: Path) -> tuple[list[Json], str]:
     """Resources and revision of such a file; empty where it is not there."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = orjson.loads(path.read_bytes())
         return list(data["resources"]), str(data["version_info"])
     except FileNotFoundError:
         return [], ""
     except (ValueError, KeyError, TypeError):
         return [], "unreadable"
+
+
+def revision_of(path: Path) -> str:
+    """The revision alone: we write it at the beginning."""
+    try:
+        with path.open("rb") as stream:
+            known = _REVISION.match(stream.read(200))
+    except FileNotFoundError:
+        return ""
+    return known[1].decode() if known is not None else read(path)[1]
 
 
 class Folder:
@@ -81,7 +94,7 @@ class Folder:
         for file, figures in FIGURES.items():
             # Envoy keeps no figure as long as it has taken nothing.
             live = str(told.get(f"{figures}.version_text", ""))
-            if live and live != read(self.path / file)[1]:
+            if live and live != revision_of(self.path / file):
                 found.add(file)
         return found
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import urlsplit
+
+import orjson
 
 from tisserand.apis.gateways.envoy.settings import CONSUMER, METADATA, ROUTES, SUBJECT, TYPE
 from tisserand.apis.model import Api, ApiKey, Basic, Cors, Jwt, Open, Operation, Policies
@@ -337,4 +338,5 @@ def cluster_name(api: Api) -> str:
 
 
 def canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    """The same text for the same content."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -19,7 +19,10 @@ AT_ONCE = 64_000_000
 """Bytes that are read in one go; the rest is told the next time."""
 
 
-def read(path: Path, mark: str, gateway: str, items: Mapping[str, Mapping[str, Any]]) -> tuple[Sequence[UsageRow], str]:
+Items = Mapping[str, Mapping[str, Any]]
+
+
+def read(path: Path, mark: str, gateway: str, items: Callable[[], Items]) -> tuple[Sequence[UsageRow], str]:
     """The rows since `mark`, which is `file number:offset`, and the next mark. A log that was rotated is read from its beginning."""
     try:
         stat = path.stat()
@@ -33,7 +36,7 @@ def read(path: Path, mark: str, gateway: str, items: Mapping[str, Mapping[str, A
     except OSError as error:
         raise NodeError("The access log “{file}” cannot be read: {reason}", file=path.name, reason=str(error)) from None
     end = data.rfind(b"\n") + 1
-    return _rows(data[:end], gateway, items), f"{stat.st_ino}:{begin + end}"
+    return _rows(data[:end], gateway, items()) if end else (), f"{stat.st_ino}:{begin + end}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class _Call:
     status: int
 
 
-def _rows(data: bytes, gateway: str, items: Mapping[str, Mapping[str, Any]]) -> list[UsageRow]:
+def _rows(data: bytes, gateway: str, items: Items) -> list[UsageRow]:
     known = _Known(items)
     calls: Counter[_Call] = Counter()
     bytes_in: Counter[_Call] = Counter()
@@ -59,8 +62,8 @@ def _rows(data: bytes, gateway: str, items: Mapping[str, Mapping[str, Any]]) -> 
             continue
         _, api, version, *rest = routers[-1]
         path = str(line.get("RequestPath", "")).partition("?")[0]
-        if not api or rest[0] == "c":  # a router of several versions: what was called tells which one was meant
-            api, version = known.found(path, api) or (api, version if api else "")
+        if not version or rest[0] == "c":  # a router of several versions: what was called tells which one was meant
+            api, version = known.found(path, api) or (api, version)
         consumer = rest[-1] if rest[-2:-1] == ["c"] else NOBODY
         call = _Call(
             _hour(str(line["StartUTC"])), api, version, known.operation(f"{api}@{version}", str(line.get("RequestMethod", "")), path),
@@ -98,7 +101,7 @@ def _hour(text: str) -> int:
 class _Known:
     """What the items say of a call."""
 
-    def __init__(self, items: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, items: Items) -> None:
         self._operations: dict[str, list[tuple[str, re.Pattern[str], str]]] = {}
         self._bases: dict[str, str] = {}
         self._plans: dict[tuple[str, str, str], str] = {}

@@ -7,7 +7,7 @@ request with its key reaches, with its own limits; a router behind those answers
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from tisserand.apis import periods
 from tisserand.apis.gateways import lifecycle
 from tisserand.apis.gateways.entitled import Entitled, Login, entitled_by_api, logins
 from tisserand.apis.gateways.traefik import rules
+from tisserand.apis.gateways.traefik.objects import Dynamic
 from tisserand.apis.model import Api, ApiKey, Basic, Open, Operation, Policies, Rate
 from tisserand.apis.neutral import Declared
 
@@ -24,62 +25,15 @@ PLAN_HEADER = "x-consumer-plan"
 
 BASE_PRIORITY = 1_000_000
 """Far above the length of any rule, which is what other people's routers have."""
-RETIRED, DENIED, PREFLIGHT, CALLER, EVERYBODY, KNOWN, REFUSED = (BASE_PRIORITY + each for each in (90, 80, 70, 60, 50, 40, 30))
+RETIRED, FOUND = BASE_PRIORITY + 90, BASE_PRIORITY + 80
+DENIED, PREFLIGHT, CALLER, EVERYBODY, KNOWN, REFUSED = 80, 70, 60, 50, 40, 30
+"""Below the router of an API (multi-layer routing)."""
 
-NOBODY = "255.255.255.255/32"
-"""The address that nothing comes from: who must have it is always refused, with the status that we choose."""
-KEYS_TOGETHER = 200
+EVERYTHING = "PathPrefix(`/`)"
+KEYS_TOGETHER = 500
 """Credentials in one rule."""
-
-Objects = dict[str, dict[str, Any]]
-"""`routers/name` → content."""
-
-
-@dataclass
-class Dynamic:
-    """The objects, and which items own which of them."""
-
-    gateway: str
-    entry_points: Sequence[str]
-    tls: bool
-    objects: Objects = field(default_factory=dict)
-    owners: dict[str, list[str]] = field(default_factory=dict)
-
-    def put(self, kind: str, name: str, content: dict[str, Any], *items: str) -> str:
-        """Add an object; gives its name."""
-        known = f"{kind}/{name}"
-        self.objects[known] = content
-        for item in items:
-            owned = self.owners.setdefault(item, [])
-            if known not in owned:
-                owned.append(known)
-        return name
-
-    def router(self, name: str, rule: str, priority: int, middlewares: Sequence[str], service: str, *items: str) -> None:
-        content: dict[str, Any] = {"entryPoints": [*self.entry_points], "rule": rule, "priority": priority}
-        if service:
-            content["service"] = service
-        if middlewares:
-            content["middlewares"] = [*middlewares]
-        if self.tls:
-            content["tls"] = {}
-        self.put("routers", name, content, *items)
-
-    def child(self, name: str, rule: str, parent: str, middlewares: Sequence[str], service: str, *items: str) -> None:
-        """A router that sees only what its parent lets through (multi-layer routing, since Traefik 3.6)."""
-        content = {"rule": rule, "parentRefs": [parent], "service": service}
-        if middlewares:
-            content["middlewares"] = [*middlewares]
-        self.put("routers", name, content, *items)
-
-    def nothing(self) -> str:
-        """The service behind refusals: nobody gets there, and who did would get 503. (Traefik’s own `noop` is not in its access log.)"""
-        return self.put("services", f"{self.gateway}~answer", {"loadBalancer": {"servers": []}})
-
-    def refusal(self, status: int) -> str:
-        """The middleware that answers everybody with this status."""
-        content = {"ipAllowList": {"sourceRange": [NOBODY], "rejectStatusCode": status}}
-        return self.put("middlewares", f"{self.gateway}~answer~{status}", content)
+MOST_KNOWN = 50_000
+"""Pairs of an API and a credential up to which who is known, but has not subscribed, gets 403; above, 401 as everybody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,33 +58,41 @@ def build(
     """All objects. `retry_after`: when the quota of a plan begins anew."""
     made = Dynamic(gateway, entry_points, tls)
     callers, known = entitled_by_api(declared), logins(declared)
-    ways: dict[tuple[str, str, str], list[str]] = {}
-    together: dict[tuple[str, str, tuple[str, ...]], list[tuple[Version, Entitled]]] = {}
+    beside = below(declared.apis)
+    versions: dict[str, list[Api]] = {}
     for api in declared.apis:
-        where = rules.own(api, nested_candidates(declared, api))
         if api.lifecycle == "retired":
             name = f"{gateway}~{api.id}~{api.version}~retired"
-            made.router(
-                name, where, RETIRED, [*_edge(made, api, name, api.policies), made.refusal(410)], made.nothing(), f"api/{api.key}"
-            )
-            continue
-        version = Version(made, api, where, declared)
-        version.build()
-        for caller in callers[api.key]:
-            together.setdefault((caller.consumer, api.id, tuple(caller.subscriptions)), []).append((version, caller))
-        for way in api.security:
-            if isinstance(way, ApiKey | Basic):
-                key = ("basic", "", "") if isinstance(way, Basic) else ("api_key", way.place, way.name)
-                ways.setdefault(key, []).append(f"({version.rule(rules.operations(api, api.route.operations))})")
-    for (consumer, _, _), some in together.items():
-        _caller(made, some, known[consumer], retry_after)
-    _known(made, ways, known)
+            answer = [*_edge(made, api, name, api.policies), made.refusal(410)]
+            made.root(name, rules.own(api, beside[api.path]), RETIRED, answer, made.nothing(), f"api/{api.key}")
+        else:
+            versions.setdefault(api.id, []).append(api)
+    told = len(versions) * sum(map(len, known.values())) <= MOST_KNOWN
+    for id, apis in versions.items():
+        wheres = [rules.own(api, beside[api.path]) for api in apis]
+        made.root(f"{gateway}~{id}", rules.any_of(f"({each})" for each in wheres), FOUND, [], "", *(f"api/{a.key}" for a in apis))
+        some = [Version(made, api, where if len(apis) > 1 else "", declared) for api, where in zip(apis, wheres, strict=True)]
+        together: dict[tuple[str, tuple[str, ...]], list[tuple[Version, Entitled]]] = {}
+        for version in some:
+            version.build()
+            for caller in callers[version.api.key]:
+                together.setdefault((caller.consumer, tuple(caller.subscriptions)), []).append((version, caller))
+        for (consumer, _), mine in together.items():
+            _caller(made, mine, known[consumer], retry_after)
+        if told:
+            _known(made, f"{gateway}~{id}", some, known)
     return made
 
 
-def nested_candidates(declared: Declared, api: Api) -> list[Api]:
-    """The versions that may lie below or beside this one's path."""
-    return [each for each in declared.apis if each.path == api.path or each.path.startswith(api.path + "/")]
+def below(apis: Iterable[Api]) -> Mapping[str, Sequence[Api]]:
+    """Path → the versions that are found there or below it."""
+    found: dict[str, list[Api]] = {}
+    for api in apis:
+        path = api.path
+        while path:
+            found.setdefault(path, []).append(api)
+            path = path.rpartition("/")[0]
+    return found
 
 
 def _caller(
@@ -150,18 +112,17 @@ def _caller(
         leaf = f"{version.name}~{group.number}~c~{caller.consumer}"
         identity = version.identity(leaf, group.policies, caller)
         middlewares = [*version.edge(group), *version.before(group), *over, identity, *rates, *version.behind(group)]
-        made.router(
-            leaf, version.rule(version.operations(group), version.shown(known)), CALLER, middlewares, version.service, *items
-        )
+        rule = version.rule(version.operations(group), version.shown(known))
+        made.child(leaf, rule, version.parent, CALLER, middlewares, version.service, *items)
         return
     who = made.put("middlewares", f"{name}~who", {"headers": {"customRequestHeaders": _who(caller)}}, *items)
     wheres = rules.any_of(f"({version.rule(version.shown(known))})" for version, _ in some if version.shown(known))
-    made.router(name, wheres, CALLER, [*over, who, *rates], "", *items)
+    made.child(name, wheres, first.parent, CALLER, [*over, who, *rates], "", *items)
     for version, group in parts:
         leaf = f"{version.name}~{group.number}~c~{caller.consumer}"
         identity = version.identity(leaf, group.policies, caller)
         middlewares = [*version.edge(group), *version.before(group), identity, *version.behind(group)]
-        made.child(leaf, version.rule(version.operations(group)), name, middlewares, version.service, *items)
+        made.child(leaf, version.rule(version.operations(group)), name, 0, middlewares, version.service, *items)
 
 
 def _who(caller: Entitled | None) -> dict[str, str]:
@@ -185,17 +146,23 @@ def _limits(
     ]
 
 
-def _known(made: Dynamic, ways: Mapping[tuple[str, str, str], Sequence[str]], known: Mapping[str, Sequence[Login]]) -> None:
+def _known(made: Dynamic, parent: str, versions: Sequence[Version], known: Mapping[str, Sequence[Login]]) -> None:
     """403 for who is known, but has not subscribed to what is called."""
-    for number, ((kind, place, name), wheres) in enumerate(sorted(ways.items())):
-        way = Basic() if kind == "basic" else ApiKey(place="query" if place == "query" else "header", name=name)
-        all = [each for each in (login for some in known.values() for login in some) if each.kind == kind]
-        for first in range(0, len(all), KEYS_TOGETHER):
-            some = all[first : first + KEYS_TOGETHER]
-            rule = f"{rules.shown(way, some)} && {rules.any_of(wheres)}"
-            items = dict.fromkeys(f"consumer/{each.consumer}" for each in some)
-            router = f"{made.gateway}~~known~{number}~{first // KEYS_TOGETHER}"
-            made.router(router, rule, KNOWN, [made.refusal(403)], made.nothing(), *items)
+    ways: dict[tuple[str, str, str], list[Version]] = {}
+    for version in versions:
+        for way in version.ways:
+            key = ("basic", "", "") if isinstance(way, Basic) else ("api_key", way.place, way.name)
+            ways.setdefault(key, []).append(version)
+    for number, ((kind, place, name), some) in enumerate(sorted(ways.items(), key=lambda each: each[0])):
+        taken = Basic() if kind == "basic" else ApiKey(place="query" if place == "query" else "header", name=name)
+        every = [each for logins in known.values() for each in logins if each.kind == kind]
+        where = rules.any_of(f"({each.rule(rules.operations(each.api, each.api.route.operations))})" for each in some)
+        for first in range(0, len(every), KEYS_TOGETHER):
+            mine = every[first : first + KEYS_TOGETHER]
+            items = dict.fromkeys(f"consumer/{each.consumer}" for each in mine)
+            router = f"{parent}~~known~{number}~{first // KEYS_TOGETHER}"
+            rule = f"{rules.shown(taken, mine)} && {where}"
+            made.child(router, rule, parent, KNOWN, [made.refusal(403)], made.nothing(), *items)
 
 
 def _edge(made: Dynamic, api: Api, name: str, policies: Policies) -> list[str]:
@@ -222,9 +189,11 @@ class Version:
     """The objects of one version of an API that are the same for all callers."""
 
     def __init__(self, made: Dynamic, api: Api, where: str, declared: Declared) -> None:
+        """`where`: which requests of the API are of this version; empty where there is only one."""
         self.made, self.api, self.where, self.declared = made, api, where, declared
         self.item = f"api/{api.key}"
-        self.name = f"{made.gateway}~{api.id}~{api.version}"
+        self.name, self.parent = f"{made.gateway}~{api.id}~{api.version}", f"{made.gateway}~{api.id}"
+        self.ways = [way for way in api.security if isinstance(way, ApiKey | Basic)]
         self.groups = groups(api)
         self.service = self._service()
         self.to_service = self._to_service()
@@ -236,36 +205,30 @@ class Version:
             name, edge = f"{self.name}~{group.number}", self.edge(group)
             if group.policies.cors is not None:
                 asked = self.rule(rules.paths(self.api, group.operations), rules.PREFLIGHT)
-                self.made.router(f"{name}~preflight", asked, PREFLIGHT, edge, self.made.nothing(), self.item)
+                self.made.child(f"{name}~preflight", asked, self.parent, PREFLIGHT, edge, self.made.nothing(), self.item)
             if group.policies.ip_deny:
                 denied = self.rule(self.operations(group), rules.networks(group.policies.ip_deny))
-                self.made.router(
-                    f"{name}~denied", denied, DENIED, [*edge, self.made.refusal(403)], self.made.nothing(), self.item
+                self.made.child(
+                    f"{name}~denied", denied, self.parent, DENIED, [*edge, self.made.refusal(403)], self.made.nothing(), self.item
                 )
             rule = self.rule(self.operations(group))
             if open:
                 identity = self.identity(f"{name}~open", group.policies, None)
                 middlewares = [*edge, *self.before(group), identity, *self.behind(group)]
-                self.made.router(f"{name}~open", rule, EVERYBODY, middlewares, self.service, self.item)
+                self.made.child(f"{name}~open", rule, self.parent, EVERYBODY, middlewares, self.service, self.item)
             else:
-                self.made.router(
-                    f"{name}~refused",
-                    rule,
-                    REFUSED,
-                    [*edge, *self._challenge(), self.made.refusal(401)],
-                    self.made.nothing(),
-                    self.item,
-                )
+                refused = [*edge, *self._challenge(), self.made.refusal(401)]
+                self.made.child(f"{name}~refused", rule, self.parent, REFUSED, refused, self.made.nothing(), self.item)
 
     def rule(self, *parts: str) -> str:
-        return " && ".join((self.where, *(part for part in parts if part)))
+        return " && ".join(part for part in (self.where, *parts) if part) or EVERYTHING
 
     def operations(self, group: Group) -> str:
         return rules.operations(self.api, group.operations)
 
     def shown(self, known: Sequence[Login]) -> str:
         """Requests with one of these credentials, in a way that this version takes; empty where there is none."""
-        found = [part for way in self._ways() if (part := rules.shown(way, known))]
+        found = [part for way in self.ways if (part := rules.shown(way, known))]
         return rules.any_of(found) if found else ""
 
     def edge(self, group: Group) -> list[str]:
@@ -286,7 +249,7 @@ class Version:
 
     def identity(self, name: str, policies: Policies, caller: Entitled | None) -> str:
         """What the service is told: who calls, our credential; what it is not told: the caller's, and who he says that he is."""
-        hidden = {"Authorization" if isinstance(way, Basic) else way.name: "" for way in self._ways() if not _in_query(way)}
+        hidden = {"Authorization" if isinstance(way, Basic) else way.name: "" for way in self.ways if not _in_query(way)}
         headers = _merged(
             hidden,
             dict.fromkeys(policies.request_headers.remove, ""),
@@ -297,14 +260,11 @@ class Version:
         items = [f"subscription/{id}" for id in caller.subscriptions] if caller else [self.item]
         return self.made.put("middlewares", f"{name}~identity", {"headers": {"customRequestHeaders": headers}}, *items)
 
-    def _ways(self) -> list[ApiKey | Basic]:
-        return [way for way in self.api.security if isinstance(way, ApiKey | Basic)]
-
     def _challenge(self) -> list[str]:
         """What an answer of 401 must say (RFC 9110, 11.6.1)."""
         words = [
             'Basic realm="api"' if isinstance(way, Basic) else f'ApiKey realm="api", {way.place}="{way.name}"'
-            for way in self._ways()
+            for way in self.ways
         ]
         content = {"headers": {"customResponseHeaders": {"WWW-Authenticate": ", ".join(words)}}}
         return [self.made.put("middlewares", f"{self.name}~challenge", content, self.item)] if words else []

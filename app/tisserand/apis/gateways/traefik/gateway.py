@@ -150,18 +150,29 @@ class Traefik(Gateway):
         return revision
 
     def block(self, declared: Declared, exhausted: frozenset[tuple[str, str]]) -> None:
-        """Refuse these `(consumer, api id)` with 429, and nobody else."""
+        """Refuse these `(consumer, api id)` with 429, and nobody else. Raises `NodeError` where the file was changed by hand: that is
+        overwritten by a push only."""
+        if not self._set.access_log:
+            return
+        items = self.read().items
+        if not items or any("live" in content for content in items.values()):
+            raise NodeError(
+                "The file for Traefik was changed by hand: who has used up a quota is not refused until the next push.",
+                fix="See “tisserand gateway drift {name}”, then push.", name=self.name,
+            )  # fmt: skip
         self.apply(replace(declared, exhausted=exhausted), ())
 
     def usage(self, mark: str) -> tuple[Sequence[UsageRow], str]:
         if not self._set.access_log:
             return super().usage(mark)
+        return access_log.read(self.place.root / self._set.access_log, mark, self._owner, self._items)
+
+    def _items(self) -> Mapping[str, Mapping[str, Any]]:
         try:
-            content = file.parse(self._owner, self.path.read_text(encoding="utf-8"))
+            text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            return (), mark
-        items = {each.item: each.content for each in content.kept}
-        return access_log.read(self.place.root / self._set.access_log, mark, self._owner, items)
+            return {}
+        return {each.item: each.content for each in file.items(text)}
 
     def state(self) -> Mapping[str, Any]:
         if not self._set.api:
@@ -182,7 +193,8 @@ class Traefik(Gateway):
         certificate = (
             {"certFile": self._set.certificate, "keyFile": self._set.key} if self._set.tls and self._set.certificate else None
         )
-        return file.text_of(self._owner, made.objects, items, certificate), file.revision_of(made.objects, items)
+        revision = file.revision_of(made.objects, items)
+        return file.text_of(self._owner, made.objects, items, revision, certificate), revision
 
     def _write(self, text: str) -> None:
         if not self.path.parent.is_dir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
@@ -12,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
-import yaml
 
-from tisserand.apis.gateways.traefik import rules
+from tisserand.apis.gateways.traefik import file, rules
 from tisserand.files import write_text
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
@@ -36,7 +36,7 @@ def problems(program: str, text: str, entry_points: Sequence[str]) -> list[Probl
     """What Traefik refuses of the file. Raises `NodeError` where the program does not run."""
     with tempfile.TemporaryDirectory(prefix="tisserand-traefik-") as name:
         folder = Path(name)
-        write_text(folder / "dynamic.yaml", yaml.safe_dump(_harmless(text), width=1_000_000), 0o600)
+        write_text(folder / "dynamic.yaml", json.dumps(_harmless(text)), 0o600)
         address = f"127.0.0.1:{_free_port()}"
         arguments = [
             program, "--global.checknewversion=false", "--global.sendanonymoususage=false", "--log.level=ERROR",
@@ -75,7 +75,7 @@ def _faults(loaded: dict[str, Any]) -> list[Problem]:
 
 def _harmless(text: str) -> dict[str, Any]:
     """Without health checks, which would call the targets, and certificates, which only the real one can read."""
-    data: dict[str, Any] = yaml.load(text, Loader=yaml.CSafeLoader)
+    data: dict[str, Any] = file.load(text)
     data.pop("tls", None)
     for service in (data.get("http", {}).get("services") or {}).values():
         service.get("loadBalancer", {}).pop("healthCheck", None)

@@ -199,12 +199,13 @@ def _round(value: Value) -> Closure:
         power = 10.0**-digits
         return strict(value, lambda a, _: half_away(a / power) * power if -1e18 < a < 1e18 else ask(a, digits))
     halves, unit = 2.0 ** (digits + 1), Decimal(1).scaleb(-digits)
-    quantize = decimals.CONTEXT.quantize
+    quantize, most = decimals.CONTEXT.quantize, 1e15 / 10.0**digits
 
     def rounded(a: float, _: int) -> Any:
-        if not -4503599627370496.0 < a < 4503599627370496.0:
-            return a
-        # Python rounds the exact value as the database does, but for halves, which it brings to the even digit.
+        # Python rounds the exact value as the database does, but for halves, which it brings to the even digit. Where there are
+        # more digits than a float has, the database computes on with what it has.
+        if not -most < a < most:
+            return ask(a, digits)
         if (a * halves).is_integer():
             return math.copysign(float(quantize(Decimal(a), unit)), a)
         return round(a, digits)

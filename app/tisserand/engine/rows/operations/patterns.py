@@ -1,23 +1,27 @@
 """LIKE, and regular expressions: those of RE2's syntax that Python's `re` takes in the same sense and in reasonable time.
 
 RE2 never looks back, so that its time is linear. Patterns whose repetitions stand inside of each other could take `re` for ever:
-they have no row meaning, nor has what the two read differently. Syntax: https://github.com/google/re2/wiki/Syntax
+they have no row meaning, nor has what the two read differently. Where the time is a power of the length, long texts go to the database. Syntax: https://github.com/google/re2/wiki/Syntax
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from tisserand.engine.rows.operations.table import means
-from tisserand.engine.rows.operations.texts import lowered
+from tisserand.engine.rows.operations.texts import FAR, lowered
 from tisserand.engine.rows.shapes import strict
 from tisserand.engine.rows.unrowable import Unrowable
 from tisserand.engine.rows.values import Closure, Value
 from tisserand.texts import msg
 
+STEPS = 1_000_000
+"""So many steps a pattern may take at worst, which is some hundredths of a second."""
+FEW = 10
 _REPEAT = re.compile(r"[*+?]|\{\d{1,3}(?:,\d{0,3})?\}")
 _CLASSES = {"d": "0-9", "w": "0-9A-Za-z_", "s": r"\t\n\f\r "}
 _PLAIN = frozenset(r".^$*+?()[]{}|\/-_#&~'\"<>=!@%,:; ")
@@ -29,91 +33,119 @@ class _Unlike(Exception):  # noqa: N818 - the answer "not in the same sense"
 
 
 @lru_cache(maxsize=1000)
-def translated(pattern: str) -> re.Pattern[str] | None:
+def translated(pattern: str) -> Translated | None:
     """The pattern for Python; None where Python would read it otherwise, or could take very long."""
     try:
-        return re.compile(_Translation(pattern).whole())
+        reading = _Reading(pattern)
+        return Translated(re.compile(reading.whole()), reading.least == 0, reading.longest())
     except (_Unlike, re.error):
         return None
 
 
-class _Translation:
+@dataclass(frozen=True, slots=True)
+class Translated:
+    pattern: re.Pattern[str]
+    empty: bool
+    """Whether it can match nothing somewhere."""
+    longest: int
+    """Characters of a text that it is tried on here; longer ones go to the database, whose time is linear."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    text: str
+    least: int = 1
+    """The fewest characters that it takes; places such as `^` take none."""
+    doubtful: bool = False
+    """Whether a repetition of it could take very long: it repeats or chooses itself."""
+
+
+_PLACES = frozenset({"^", r"\Z", r"(?a:\b)", r"(?a:\B)"})
+
+
+class _Reading:
     """One pattern, read from left to right."""
 
     def __init__(self, pattern: str) -> None:
-        self.pattern, self.at = pattern, 0
+        self.pattern, self.at, self.least = pattern, 0, 0
+        self.loose = 0
+        """Repetitions without a near end: each makes the time grow by one more power of the length."""
 
     def whole(self) -> str:
-        found, _ = self._alternatives(0)
+        found = self._alternatives(0)
         if self.at < len(self.pattern):
             raise _Unlike
-        return found
+        self.least = found.least
+        return found.text
+
+    def longest(self) -> int:
+        fixed = self.pattern.startswith("^") and "|" not in self.pattern
+        power = self.loose + (0 if fixed else 1)
+        return int(STEPS ** (1 / power)) if self.loose and power > 1 else FAR
 
     def _next(self) -> str:
         return self.pattern[self.at : self.at + 1]
 
-    def _alternatives(self, depth: int) -> tuple[str, bool]:
-        """The text, and whether something in it makes a repetition of it doubtful."""
+    def _alternatives(self, depth: int) -> _Part:
         if depth > 20:
             raise _Unlike
-        made, doubtful = [], False
+        made, least, doubtful = [""], [0], False
         while self._next() not in ("", ")"):
             if self._next() == "|":
                 self.at += 1
-                made.append("|")
-                doubtful = True
+                made.append("")
+                least.append(0)
                 continue
-            part, risky = self._repeated(depth)
-            made.append(part)
-            doubtful = doubtful or risky
-        return "".join(made), doubtful
+            part = self._repeated(depth)
+            made[-1] += part.text
+            least[-1] += part.least
+            doubtful = doubtful or part.doubtful
+        return _Part("|".join(made), min(least), doubtful or len(made) > 1)
 
-    def _repeated(self, depth: int) -> tuple[str, bool]:
-        atom, doubtful = self._atom(depth)
+    def _repeated(self, depth: int) -> _Part:
+        atom = self._atom(depth)
         found = _REPEAT.match(self.pattern, self.at)
         if found is None:
             if self._next() in ("{", "}"):
                 raise _Unlike
-            return atom, doubtful
+            return atom
         repeat = found[0]
         self.at = found.end()
-        if doubtful and repeat != "?":
+        if (atom.doubtful and repeat != "?") or atom.text in _PLACES:
             raise _Unlike
         lazy = ""
         if self._next() == "?":
             self.at, lazy = self.at + 1, "?"
         if self._next() in ("*", "+", "?", "{"):
             raise _Unlike
-        if atom in ("^", r"\Z", r"(?a:\b)", r"(?a:\B)"):
-            raise _Unlike
-        return atom + repeat + lazy, True
+        most = repeat[1:-1].rpartition(",")[2] if repeat[0] == "{" else ""
+        if repeat != "?" and not (most and int(most) <= FEW):
+            self.loose += 1
+        times = 0 if repeat in "*?" else 1 if repeat == "+" else int(repeat[1:-1].partition(",")[0])
+        return _Part(atom.text + repeat + lazy, atom.least * times, doubtful=True)
 
-    def _atom(self, depth: int) -> tuple[str, bool]:
+    def _atom(self, depth: int) -> _Part:
         letter = self._next()
         self.at += 1
         if letter == "(":
             return self._group(depth)
-        if letter == "[":
-            return self._set(), False
-        if letter == "\\":
-            return self._escape(), False
-        if letter == "$":
-            return r"\Z", False
         if letter in "*+?{}":
             raise _Unlike
-        return (letter if letter in ".^" else re.escape(letter)), False
+        text = self._set() if letter == "[" else self._escape() if letter == "\\" else r"\Z" if letter == "$" else ""
+        text = text or (letter if letter in ".^" else re.escape(letter))
+        return _Part(text, 0 if text in _PLACES else 1)
 
-    def _group(self, depth: int) -> tuple[str, bool]:
+    def _group(self, depth: int) -> _Part:
         opening = "("
         if self._next() == "?":
             if self.pattern[self.at : self.at + 2] != "?:":
                 raise _Unlike
             opening, self.at = "(?:", self.at + 2
-        inner, doubtful = self._alternatives(depth + 1)
+        inner = self._alternatives(depth + 1)
         if self._next() != ")":
             raise _Unlike
         self.at += 1
-        return f"{opening}{inner})", doubtful
+        return _Part(f"{opening}{inner.text})", inner.least, inner.doubtful)
 
     def _escape(self) -> str:
         letter = self._next()
@@ -169,6 +201,10 @@ class _Translation:
 
 
 def _pattern(value: Value) -> re.Pattern[str]:
+    return _translated(value).pattern
+
+
+def _translated(value: Value) -> Translated:
     pattern, name = value.args[1], type(value.operation).__name__
     if not pattern.is_constant:
         raise Unrowable(name, msg("A regular expression that differs by row is tried by the database only."))
@@ -194,8 +230,8 @@ def _checked(value: Value) -> None:
 def _search(value: Value) -> Closure:
     if value.args[1].constant is None:
         return lambda cells: None
-    search = _pattern(value).search
-    return strict(value, lambda text, _: search(text) is not None)
+    search, longest, ask = _pattern(value).search, _translated(value).longest, value.asked()
+    return strict(value, lambda text, pattern: search(text) is not None if len(text) <= longest else ask(text, pattern))
 
 
 def _extractable(value: Value) -> None:
@@ -212,8 +248,11 @@ def _extract(value: Value) -> Closure:
     if value.args[1].constant is None:
         return lambda cells: None
     search, group = _pattern(value).search, value.args[2].constant
+    longest, ask = _translated(value).longest, value.asked()
 
-    def extract(text: str, *_: Any) -> str:
+    def extract(text: str, *others: Any) -> Any:
+        if len(text) > longest:
+            return ask(text, *others)
         found = search(text)
         return "" if found is None else found[group] or ""
 
@@ -235,7 +274,7 @@ def _replaceable(value: Value) -> None:
         raise Unrowable(
             "RegexReplace", msg("What the matches are replaced by differs by row, or names a group that is not there.")
         )
-    if pattern.search("") is not None:
+    if _translated(value).empty:
         # Where nothing is matched, the two go on at different places.
         raise Unrowable("RegexReplace", msg("A regular expression that also matches nothing is replaced by the database only."))
 
@@ -251,7 +290,8 @@ def _replace(value: Value) -> Closure:
         return "".join((match[int(part)] or "") if index % 2 else part for index, part in enumerate(parts))
 
     fixed: str | Callable[[re.Match[str]], str] = new if len(parts) > 1 else (lambda match: parts[0])
-    return strict(value, lambda text, *_: pattern.sub(fixed, text))
+    longest, ask = _translated(value).longest, value.asked()
+    return strict(value, lambda text, *others: pattern.sub(fixed, text) if len(text) <= longest else ask(text, *others))
 
 
 # -- LIKE
