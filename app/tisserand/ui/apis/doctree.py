@@ -72,8 +72,9 @@ class DocTree(QTreeWidget):
         for column, width in ((NAME, 220), (WHERE, 76), (TYPE, 130), (NEEDED, 110)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
             head.resizeSection(column, width)
-        if self.topLevelItemCount():
-            self.setCurrentItem(self.topLevelItem(0))
+        first = self.topLevelItem(0)
+        if first is not None:
+            self.setCurrentItem(first)
 
     def _begin(self, item: QTreeWidgetItem, _column: int) -> None:
         if not self.fixed:
