@@ -190,20 +190,42 @@ class SettingsTab(QWidget):
         self.said.style().polish(self.said)
 
 
+TITLES: dict[str, str] = {
+    "base_path": N_("Path begins with"), "versioning": N_("Where callers name the version"), "hosts": N_("Host names"),
+    "strip": N_("Take path and version away before a request goes on"), "operations": N_("Operations that are let through"),
+    "flow": N_("Flow that answers"), "targets": N_("Addresses that answer"), "url": N_("Address"), "weight": N_("Its share"),
+    "mode": N_("How a flow answers"), "retries": N_("Sent again at most"), "verify": N_("Check the certificate of the service"),
+    "health": N_("Health check"), "every": N_("Asked every"), "unhealthy": N_("Out after failed checks"),
+    "healthy": N_("Back after good checks"), "kind": N_("How callers prove who they are"), "place": N_("Where the key stands"),
+    "issuer": N_("Issuer of the tokens"), "audiences": N_("Meant for"), "jwks": N_("Public keys"),
+    "consumer_claim": N_("Claim that names the consumer"), "ca": N_("Certificates that vouch"), "approved_by": N_("Who allowed it"),
+    "cors": N_("Calls from web pages"), "origins": N_("Web pages that may call"), "methods": N_("Methods that pages may use"),
+    "expose": N_("Headers that pages may read"), "credentials": N_("Send cookies along"), "max_age": N_("Browsers remember for"),
+    "max_body": N_("Largest body"), "ip_allow": N_("Only these networks"), "ip_deny": N_("Not these networks"),
+    "request_headers": N_("Headers of requests"), "response_headers": N_("Headers of answers"), "set": N_("Set to"),
+    "cache": N_("Answers kept for"), "security": N_("Ways to prove who calls, of which one suffices"),
+}  # fmt: skip
+"""Field of the model → how the form calls it: names that are short in a file are no words."""
+
+
 def _told(asked: FormField) -> FormField:
-    """A field whose union branches are called as people call them."""
+    """A field as the form calls it; where it may take several forms, each is called as people call it."""
     words = {
         "api_key": N_("API key"), "jwt": N_("Token (JWT)"), "basic": N_("Name and password"), "mtls": N_("Certificate"),
         "open": N_("Nobody is asked"),
     }  # fmt: skip
-    if asked.item is None or asked.item.widget != "union":
-        return asked
     branches = []
-    for branch in asked.item.branches:
+    for branch in asked.branches:
         kind = next(part.choices[0] for part in branch.fields if part.name == "kind")
-        # Fields keep the kind: a value without it would belong to no branch.
-        branches.append(replace(branch, title=words[str(kind)]))
-    return replace(asked, item=replace(asked.item, branches=tuple(branches)))
+        # The kind is chosen above, once; a value keeps it, else it would belong to no branch.
+        parts = tuple(
+            replace(_told(part), words=tuple(words.items())) if part.name == "kind" else _told(part) for part in branch.fields
+        )
+        branches.append(replace(branch, title=words[str(kind)], fields=parts))
+    return replace(
+        asked, title=TITLES.get(asked.name, asked.title), fields=tuple(map(_told, asked.fields)), branches=tuple(branches),
+        item=_told(asked.item) if asked.item is not None else None,
+    )  # fmt: skip
 
 
 def _trimmed(asked: FormField, value: Any) -> Any:
