@@ -103,15 +103,15 @@ class Catalogue:
 
     def _api(self, path: Path) -> ApiFile:
         file = path.relative_to(self.root).as_posix()
-        data, lines, problems = _read(path, file)
-        api, hash = None, digest(data)
+        data, lines, problems, hash = _read(path, file)
+        api = None
         if not problems:
             api, problems = _valid(data, Api, file, lines, "")
         return ApiFile(path, file, api, tuple(problems), hash)
 
     def _entries(self, file: str, model: type[C]) -> Entries[C]:
         def read(path: Path) -> Entries[C]:
-            data, lines, problems = _read(path, file)
+            data, lines, problems, _hash = _read(path, file)
             entries: dict[str, C] = {}
             for id, raw in data.items() if not problems else ():
                 entry, found = _valid(raw, model, file, lines, id)
@@ -146,18 +146,24 @@ def _stamp(stat: os.stat_result) -> Stamp:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _read(path: Path, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem]]:
-    """The content, the lines of its keys (dotted, as deep as two), and what is wrong with the YAML."""
+def _read(path: Path, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem], str]:
+    """The content, the lines of its keys (dotted, as deep as two), what is wrong with the YAML, and the digest of the text."""
     try:
         text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        message = msg("The file cannot be read: {reason}", reason=str(error))
+        return {}, {}, [Problem("file.unreadable", message, None, Place(file=file))], ""
+    # Of the text: what a file holds may hold itself, and then has no end.
+    return *_parsed(text, file), digest(text)
+
+
+def _parsed(text: str, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem]]:
+    try:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         data = yaml.load(text, Loader=yaml.CSafeLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        return (
-            {},
-            {},
-            [Problem("file.unreadable", msg("The file cannot be read: {reason}", reason=str(error)), None, Place(file=file))],
-        )
+    except (ValueError, RecursionError) as error:
+        message = msg("The file is not valid YAML: {reason}", reason=str(error))
+        return {}, {}, [Problem("file.yaml", message, None, Place(file=file))]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         message = msg("The file is not valid YAML: {reason}", reason=str(getattr(error, "problem", None) or error))

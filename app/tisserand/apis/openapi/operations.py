@@ -68,8 +68,11 @@ def resolve(document: Json, value: Any) -> Any:
     return value
 
 
-def at(document: Json, pointer: str) -> Any:
-    """The value at a JSON pointer (RFC 6901) with or without `#`; {} where there is none."""
+_NONE: Mapping[str, Any] = {}
+
+
+def at(document: Json, pointer: str, missing: Any = _NONE) -> Any:
+    """The value at a JSON pointer (RFC 6901) with or without `#`; `missing` ({}) where there is none."""
     value: Any = document
     for step in pointer.lstrip("#").split("/")[1:]:
         step = step.replace("~1", "/").replace("~0", "~")
@@ -78,7 +81,7 @@ def at(document: Json, pointer: str) -> Any:
         elif isinstance(value, list) and step.isdigit() and int(step) < len(value):
             value = value[int(step)]
         else:
-            return {}
+            return missing
     return value
 
 

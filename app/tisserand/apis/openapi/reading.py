@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import yaml
 
 from tisserand.apis.openapi.lift import lift
+from tisserand.apis.openapi.operations import at
 from tisserand.apis.openapi.places import Lines, pointer_of
+from tisserand.apis.openapi.rules import errors
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import Message, msg
 
@@ -39,9 +44,9 @@ def _checked(document: Json) -> tuple[Json | None, list[Problem]]:
     if not version.startswith(("2.", "3.0", "3.1")) and version != "2":
         message = msg("It says neither “openapi: 3.1.0” nor 3.0 nor “swagger: 2.0”.")
         return None, [_problem("openapi.version", message, "", msg("Only OpenAPI 2.0, 3.0 and 3.1 are read."))]
-    problems = [*_elsewhere(document)]
+    problems = [*_foreign(document)] or [*_elsewhere(document)] or [*_nowhere(document)]
     if problems:
-        return None, problems
+        return None, problems[:SHOWN]
     problems = _wrong(document)
     if problems:
         return None, problems
@@ -74,9 +79,13 @@ def _parsed(text: str) -> tuple[Json | None, Problem | None]:
 
 
 class _Loader(yaml.CSafeLoader):
-    """Dates stay texts, as in JSON."""
+    """Dates stay texts, as in JSON, and what JSON does not know (`!!binary`, `!!set`) is refused."""
 
 
+_KNOWN = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")}
+_Loader.yaml_constructors = {
+    tag: construct for tag, construct in yaml.CSafeLoader.yaml_constructors.items() if tag is None or tag in _KNOWN
+}
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
@@ -122,6 +131,51 @@ def _name(key: Any) -> str:
     return str(key)
 
 
+def _foreign(document: Json) -> Iterator[Problem]:
+    """What JSON cannot hold: numbers that are none, and halves of characters."""
+    waiting: list[tuple[str, Any]] = [("#", document)]
+    while waiting:
+        pointer, value = waiting.pop()
+        if (isinstance(value, float) and not math.isfinite(value)) or (isinstance(value, str) and not _whole(value)):
+            yield _problem("openapi.value", msg("JSON cannot hold {value}.", value=ascii(value)[:100]), pointer)
+        elif isinstance(value, dict):
+            for key, each in value.items():
+                if _whole(key):
+                    waiting.append((f"{pointer}{pointer_of([key])[1:]}", each))
+                else:
+                    yield _problem("openapi.value", msg("JSON cannot hold {value}.", value=ascii(key)[:100]), pointer)
+        elif isinstance(value, list):
+            waiting += [(f"{pointer}/{index}", each) for index, each in enumerate(value)]
+
+
+def _whole(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
+_DATA = ("example", "examples", "default", "enum", "const")
+"""What stands there is data: a `$ref` in it is no reference."""
+
+
+def _nowhere(document: Json) -> Iterator[Problem]:
+    """References to places of the document that are not there. Below an `$id` they count from that: the rules look after those."""
+    nothing = object()
+    waiting: list[tuple[str, Any]] = [("#", document)]
+    while waiting:
+        pointer, value = waiting.pop()
+        if isinstance(value, dict) and not isinstance(value.get("$id"), str):
+            reference = value.get("$ref")
+            if isinstance(reference, str) and reference.startswith("#/") and at(document, unquote(reference), nothing) is nothing:
+                message = msg("“{reference}” leads to nothing.", reference=reference[:200])
+                yield _problem("openapi.reference", message, pointer)
+            waiting += [
+                (f"{pointer}{pointer_of([key])[1:]}", each)
+                for key, each in value.items()
+                if key not in _DATA and not key.startswith("x-")
+            ]
+        elif isinstance(value, list):
+            waiting += [(f"{pointer}/{index}", each) for index, each in enumerate(value)]
+
+
 def _elsewhere(document: Json) -> Iterator[Problem]:
     """References to other files and addresses: what stands there is not ours to read."""
     waiting: list[tuple[str, Any]] = [("#", document)]
@@ -147,22 +201,12 @@ def _elsewhere(document: Json) -> Iterator[Problem]:
 
 def _wrong(document: Json) -> list[Problem]:
     """What the official schemas and rules say, in one list."""
-    from openapi_spec_validator import OpenAPIV2SpecValidator, OpenAPIV30SpecValidator, OpenAPIV31SpecValidator
+    from referencing.exceptions import Unresolvable
 
     version = str(document.get("openapi") or document.get("swagger"))
-    kind = (
-        OpenAPIV2SpecValidator
-        if version.startswith("2")
-        else OpenAPIV30SpecValidator
-        if version.startswith("3.0")
-        else OpenAPIV31SpecValidator
-    )
-    # No reference leads out of the document by now; if one did, nobody would go after it.
-    local = type("Local", (kind,), {"resolver_handlers": {}})
-    validator = local(_without_files(document) if version.startswith("2") else document)
     found: dict[tuple[str, str], Problem] = {}
     try:
-        for error in validator.iter_errors():
+        for error in errors(_without_files(document) if version.startswith("2") else document):
             best = _deepest(error)
             text = str(best.message).partition("\n")[0]
             inner = pointer_of([*_around(document, error), *best.absolute_path])
@@ -170,9 +214,11 @@ def _wrong(document: Json) -> list[Problem]:
             found.setdefault((inner, text), _problem("openapi.wrong", message, inner))
             if len(found) >= SHOWN:
                 break
-    except (RecursionError, KeyError, TypeError, AttributeError, ValueError) as error:
-        message = msg("It breaks the rules of OpenAPI: {reason}", reason=f"{type(error).__name__}: {error}"[:300])
-        found.setdefault(("", "broken"), _problem("openapi.wrong", message, ""))
+    except (AssertionError, RecursionError, LookupError, TypeError, AttributeError, ValueError, Unresolvable) as error:
+        if not found:  # else it stumbled over what it has just told
+            reason = f"{type(error).__name__}: {error}".partition("\n")[0]
+            message = msg("It breaks the rules of OpenAPI: {reason}", reason=reason[:300])
+            found["", "broken"] = _problem("openapi.wrong", message, "")
     return [*found.values()]
 
 
@@ -199,9 +245,9 @@ def _around(document: Json, error: Any) -> tuple[str | int, ...]:
         return ("paths", named[1]) if named is not None and isinstance(paths, dict) and named[1] in paths else ()
     if steps[0] in document:
         return ()
-    waiting: list[tuple[tuple[str | int, ...], Any]] = [((), document)]
+    waiting: deque[tuple[tuple[str | int, ...], Any]] = deque([((), document)])
     while waiting:
-        way, value = waiting.pop(0)
+        way, value = waiting.popleft()
         if isinstance(value, dict) and _leads(value, steps, error.instance):
             return way
         inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
