@@ -45,6 +45,7 @@ BENCHES = (
     "gateways",
     "published",
     "redundancy",
+    "search",
     "embedded",
 )
 """`bench_<name>.py`, each with `main(...)` that gives `{"title", "text", …}`, or prints, and gives the number of misses."""
@@ -63,6 +64,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "schedules": {"flows": 100},
     "mqtt": {"messages": 5_000},
     "published": {"seconds": 1.0, "rounds": 1},
+    "search": {"apis": 200, "rounds": 2},
     "gateways": {"apis": 50, "consumers": 200, "subscriptions": 800},
     "redundancy": {"apis": 200},
     "embedded": {"seconds": 1, "apis": 20},

@@ -65,7 +65,7 @@ class Catalogue:
         found = list(_yaml_files(self.root / FOLDER))
         files: list[ApiFile] = []
         first: dict[str, str] = {}
-        for path, stamp in sorted(found):
+        for path, stamp in sorted(found, key=lambda each: each[0].parts):
             read = self._cached(path, self._api, stamp)
             if read is None:
                 continue

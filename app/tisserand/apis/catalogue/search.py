@@ -29,6 +29,7 @@ class Found:
 class _Entry:
     stamp: tuple[Any, ...]
     file: ApiFile
+    document: Path | None
     words: str
     schemas: frozenset[str]
     operations: int
@@ -72,9 +73,9 @@ class Index:
             for file in self._catalogue.apis():
                 if file.api is None:
                     continue
-                document = file.path.parent / file.api.openapi if file.api.openapi else None
-                stamp = (file.hash, _stamp(document))
                 known = self._known.get(file.path)
+                document = known.document if known is not None and known.file.hash == file.hash else _beside(file.path, file.api)
+                stamp = (file.hash, _stamp(document))
                 current[file.path] = (
                     known if known is not None and known.stamp == stamp else _entry(file, file.api, document, stamp)
                 )
@@ -104,7 +105,7 @@ def _entry(file: ApiFile, api: Api, document: Path | None, stamp: tuple[Any, ...
     texts = [api.id, api.key, api.name, api.summary, api.owner, api.path, *api.tags, *map(str, paths)]
     texts += [f"{each.method} {each.path}" for each in api.route.operations]
     order = (api.id, tuple((-kind, -part if isinstance(part, int) else part) for kind, part in version_order(api.version)))
-    return _Entry(stamp, file, folded("\n".join(texts)), frozenset(map(folded, schema_names(read))), count, order)
+    return _Entry(stamp, file, document, folded("\n".join(texts)), frozenset(map(folded, schema_names(read))), count, order)
 
 
 METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
@@ -138,6 +139,10 @@ def _document(path: Path | None) -> Mapping[str, Any]:
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}  # what is wrong with it is told where it is looked at
     return data if isinstance(data, dict) else {}
+
+
+def _beside(path: Path, api: Api) -> Path | None:
+    return path.parent / api.openapi if api.openapi else None
 
 
 def _stamp(path: Path | None) -> Any:
