@@ -87,8 +87,8 @@ class CatalogueView(Page):
         for shown in (self.count, self.earlier, self.later):
             self.filters.addWidget(shown)
         columns = (
-            Column(_("API"), 150, 2), Column(_("Version"), 70), Column(_("Stage"), 120), Column(_("Path"), 120, 2), Column(_("Owner"), 90, 1),
-            Column(_("Tags"), 90, 1), Column(_("Consumers"), 110, right=True), Column(_("Problems"), 96, right=True),
+            Column(_("API"), 150, 2), Column(_("version").capitalize(), 80), Column(_("Stage"), 116), Column(_("Path"), 120, 2), Column(_("Owner"), 106, 1),
+            Column(_("Tags"), 90, 1), Column(_("Consumers"), 124, right=True), Column(_("Problems"), 96, right=True),
         )  # fmt: skip
         self.table = Table(columns, _("APIs"))
         self.model = Listed(columns)

@@ -32,7 +32,7 @@ class DocTree(QTreeWidget):
         super().__init__()
         self.setObjectName("outline")
         self.setAccessibleName(name)
-        self.setHeaderLabels([first, _("Where"), _("Type"), _("Must be given"), _("Description")])
+        self.setHeaderLabels([first, _("Found in"), _("Type"), _("Must be given"), _("Description")])
         self.setFont(font(12))
         self.header().setFont(font(12))
         self.header().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -69,7 +69,7 @@ class DocTree(QTreeWidget):
         self.blockSignals(False)
         head = self.header()
         head.setStretchLastSection(True)
-        for column, width in ((NAME, 220), (WHERE, 76), (TYPE, 130), (NEEDED, 110)):
+        for column, width in ((NAME, 220), (WHERE, 110), (TYPE, 130), (NEEDED, 160)):
             head.setSectionResizeMode(column, QHeaderView.ResizeMode.Interactive)
             head.resizeSection(column, width)
         first = self.topLevelItem(0)

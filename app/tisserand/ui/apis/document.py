@@ -91,7 +91,7 @@ class DocumentTab(QWidget):
         ):  # fmt: skip
             self.tabs.addTab(face, word)
         self.save = QPushButton(_("Keep the document"))
-        self.undo = QPushButton(_("Take back"))
+        self.undo = QPushButton(_("Undo the changes"))
         for button in (self.save, self.undo):
             button.setAutoDefault(False)
         self.save.clicked.connect(self.keep)

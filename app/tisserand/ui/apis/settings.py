@@ -50,7 +50,7 @@ class SettingsTab(QWidget):
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.save, self.undo = QPushButton(_("Save the settings")), QPushButton(_("Take back"))
+        self.save, self.undo = QPushButton(_("Save the settings")), QPushButton(_("Undo the changes"))
         for button in (self.save, self.undo):
             button.setAutoDefault(False)
         self.save.clicked.connect(self.keep)

@@ -13,12 +13,15 @@ from tisserand.service.person import person
 from tisserand.texts import translate as _
 from tisserand.ui.apis.asking import Asking, Field, show_once
 from tisserand.ui.apis.parts import Page
+from tisserand.ui.apis.parts import name as call
 from tisserand.ui.apis.words import PERIODS, STATES, quota, rate, sentences
 from tisserand.ui.supervision.buttons import searching
 from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
 from tisserand.ui.supervision.table import Column, Table
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from tisserand.model.problem import Problem
     from tisserand.service.apis.calls import Issued, Kind
     from tisserand.service.protocol import Executor
@@ -352,6 +355,18 @@ class _Part(QWidget):
         box.addLayout(self.row)
         box.addWidget(self.none)
         box.addWidget(self.table, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where the words of all buttons have no room, only the first keeps them; the others tell theirs when pointed at."""
+        super().resizeEvent(event)
+        room = event.size().width() - 28
+        for button in self.buttons.values():
+            call(button, button.accessibleName())
+        narrow = sum(button.sizeHint().width() + 8 for button in self.buttons.values()) > room
+        for which, button in self.buttons.items():
+            button.setToolTip(button.accessibleName() if narrow else "")
+            if narrow and which != "new":
+                button.setText("")
 
     def take(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
         lines = {"plan": _plan, "consumer": _consumer, "subscription": _subscription}[self.kind]

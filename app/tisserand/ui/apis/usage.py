@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSplitter, QVBoxLayout, QWidget
 
 from tisserand.texts import N_, ngettext
+from tisserand.texts import number as decimal
 from tisserand.texts import translate as _
 from tisserand.ui.apis.parts import Page, quiet
 from tisserand.ui.canvas.state import number
@@ -195,7 +196,7 @@ def told(stretch: Any) -> str:
     calls = stretch.good + stretch.rejected + stretch.errors
     lines = [day, ngettext("{count} call", "{count} calls", calls).format(count=number(calls))]
     if stretch.p50 is not None and stretch.p99 is not None:
-        lines.append(f"p50 {stretch.p50:.1f} ms, p99 {stretch.p99:.1f} ms")
+        lines.append(f"p50 {_ms(stretch.p50)} ms, p99 {_ms(stretch.p99)} ms")
     return "\n".join(lines)
 
 
@@ -214,4 +215,4 @@ def _axis(value: float) -> str:
 
 
 def _ms(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
+    return "" if value is None else decimal(value, 1)
