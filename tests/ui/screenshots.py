@@ -309,6 +309,13 @@ def supervised(window: Window, shooter: Shooter, flow: Path) -> None:
     screens_oversight.oversight(window, shooter, until, screens_oversight.workspace(flow.parent.parent.parent / "oversight"))
 
 
+def managed(window: Window, shooter: Shooter, flow: Path) -> None:
+    import screens_apis
+
+    window.desk.sheets.abandon()
+    screens_apis.apis(window, shooter, until, flow.parent.parent.parent / "apis")
+
+
 def scenario(window: Window, shooter: Shooter, flow: Path) -> None:
     window.desk.sheets.abandon()
     form = ScenarioForm(window, window.welcome.cards[0].scenario, flow.parent, lambda _values: None)
@@ -346,7 +353,7 @@ def main(folder: Path, languages: Sequence[str] = ("en", "fr"), sizes: Sequence[
             window = Window()
             window.show()
             furnish(window, None)
-            for screens in (empty, scenario, edited, ran, drawn, asked_data, others, supervised, failed, asked):
+            for screens in (empty, scenario, edited, ran, drawn, asked_data, others, supervised, managed, failed, asked):
                 screens(window, shooter, flow)
             window.retire()
 
