@@ -138,7 +138,24 @@ def _from_registry() -> Iterator[tuple[Id, str]]:
         place = _file_of(kind.__module__)
         yield kind.title, place
         yield from ((text, place) for text in _of_form(form_of(kind)))
+    yield from _of_apis()
     yield from ((pair, "app/tisserand/cli/words.py") for pair in CLICK_PLURALS)
+
+
+def _of_apis() -> Iterator[tuple[Id, str]]:
+    """The entries of the catalogue, and the settings of each type of gateway."""
+    from tisserand.apis import model
+    from tisserand.apis.gateways.kinds import ADAPTERS, adapter_class
+    from tisserand.sdk.form import form_of
+
+    for entry in (model.Api, model.Plan, model.Consumer, model.Subscription, model.GatewayEntry):
+        yield from ((text, "app/tisserand/apis/model.py") for text in _of_form(form_of(entry)))
+    for type in ADAPTERS:
+        kind = adapter_class(type)
+        if kind is not None:
+            place = f"app/{kind.__module__.replace('.', '/')}.py"
+            yield kind.title, place
+            yield from ((text, place) for text in _of_form(form_of(kind.Settings)))
 
 
 def _of_form(fields: tuple[FormField, ...]) -> Iterator[str]:
