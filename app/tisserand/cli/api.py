@@ -52,6 +52,7 @@ def list_apis(
 ) -> int:  # fmt: skip
     with session.executor(session.workspace(workspace)) as executor:
         found = executor.apis.search(text, tag, owner, state or "", schema, limit)
+        broken = [each for each in executor.apis.problems() if each.severity == "error"]
     if as_json:
         session.print_json(found.to_json())
         return 0
@@ -74,6 +75,7 @@ def list_apis(
     session.print_table(titles, rows, right=[5, 6])
     if found.total > len(rows):
         click.echo(msg("… and {count} more.", count=number(found.total - len(rows))).text())
+    session.print_problems(broken)
     return 0
 
 
@@ -178,6 +180,25 @@ def remove(key: str, workspace: str | None, as_json: bool) -> int:
     return 0
 
 
+@api.command("lint", help=N_("Say what is wrong with the files and documents of all APIs, or of one (ID or ID@VERSION)."))
+@click.argument("key", metavar="[API]", default="")
+@workspace_option
+@json_option
+def lint(key: str, workspace: str | None, as_json: bool) -> int:
+    id, version = split(key)
+    with session.executor(session.workspace(workspace)) as executor:
+        found = [*executor.apis.get(id, version).problems] if key else [*executor.apis.problems()]
+        for each in () if key else executor.apis.search(limit=10_000).apis:
+            found += [problem for problem in executor.apis.get(each.id, each.version).problems if problem not in found]
+    errors = sum(each.severity == "error" for each in found)
+    if as_json:
+        session.print_json({"ok": not errors, "problems": [session.problem_json(each) for each in found]})
+    else:
+        session.print_problems(found)
+        click.echo(ngettext("{count} problem", "{count} problems", len(found)).format(count=number(len(found))))
+    return 2 if errors else 0
+
+
 @api.command("diff", help=N_("Say what changed between two versions of an API, what of it breaks callers, and whom it concerns."))
 @click.argument("id", metavar="ID")
 @click.argument("old", metavar="OLD")
@@ -220,7 +241,7 @@ def redundancy(workspace: str | None, as_json: bool) -> int:
 @json_option
 def docs(folder: str, language: str, workspace: str | None, as_json: bool) -> int:
     with session.executor(session.workspace(workspace)) as executor:
-        pages = executor.apis.docs(folder, language)
+        pages = executor.apis.docs(folder, language, session.user())
     if as_json:
         session.print_json({"pages": [*pages]})
     else:

@@ -7,13 +7,13 @@ credential of that consumer takes away.
 from __future__ import annotations
 
 import secrets as randomness
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Protocol
 
+from tisserand.apis.catalogue.declaring import in_utc
 from tisserand.apis.catalogue.files import Catalogue
-from tisserand.apis.catalogue.writing import write_entry
+from tisserand.apis.catalogue.writing import entry_text, write_entry
 from tisserand.apis.model import Consumer, Credential
 from tisserand.apis.neutral import fingerprint
 from tisserand.sdk.errors import NodeError
@@ -33,9 +33,10 @@ class Secrets(Protocol):
 
 def issue(
     catalogue: Catalogue, store: Secrets, consumer: str, now: datetime, expires: datetime | None = None, replaces: str = "",
-    overlap: timedelta | None = None,
+    overlap: timedelta | None = None, before: Callable[[str], object] = lambda _id: None,
 ) -> tuple[Credential, str]:  # fmt: skip
-    """A new API key of a consumer, and its value. The one that it `replaces` expires after `overlap` (now, where None)."""
+    """A new API key of a consumer, and its value. The one that it `replaces` expires after `overlap` (now, where None). `before` is
+    called with its id before anything is done, and after all that could be refused."""
     known = _consumer(catalogue, consumer)
     if expires is not None and expires <= now:
         raise NodeError("A credential cannot expire in the past.", field="expires")
@@ -43,34 +44,43 @@ def issue(
         raise NodeError(
             "“{consumer}” has no credential “{credential}”.", consumer=consumer, credential=replaces, field="replaces"
         )
-    sweep(store, consumer, known.credentials)
+    if overlap is not None and not replaces:
+        raise NodeError("It is not said which key the new one takes the place of.", field="replaces")
     id, value = f"k{randomness.token_hex(4)}", randomness.token_urlsafe(32)
     name = f"{PREFIX}{consumer}.{id}"
-    store.set(name, value)
     made = Credential(
         id=id, secret=Secret(f"secret:{name}"), fingerprint=fingerprint(value), created=now.replace(microsecond=0),
         expires=expires.replace(microsecond=0) if expires is not None else None,
     )  # fmt: skip
     ends = (now + (overlap or timedelta())).replace(microsecond=0)
     others = [
-        each.model_copy(update={"expires": min(each.expires, ends) if each.expires is not None else ends})
+        each.model_copy(update={"expires": ends if each.expires is None else min(in_utc(each.expires), ends)})
         if each.id == replaces
         else each
         for each in known.credentials
     ]
-    _write(catalogue.root, consumer, known.model_copy(update={"credentials": [*others, made]}))
+    changed = known.model_copy(update={"credentials": [*others, made]})
+    entry_text(catalogue.root, FILE, consumer, changed)  # what the file refuses is refused before the value is kept
+    before(id)
+    sweep(store, consumer, known.credentials)
+    store.set(name, value)
+    write_entry(catalogue.root, FILE, consumer, changed)
     return made, value
 
 
-def revoke(catalogue: Catalogue, store: Secrets, consumer: str, credential: str) -> None:
-    """From the next push on it opens nothing; its value is gone at once."""
+def revoke(
+    catalogue: Catalogue, store: Secrets, consumer: str, credential: str, before: Callable[[str], object] = lambda _id: None
+) -> None:
+    """From the next push on it opens nothing; its value is gone at once. `before` as for `issue`."""
     known = _consumer(catalogue, consumer)
     if credential not in {each.id for each in known.credentials}:
         raise NodeError("“{consumer}” has no credential “{credential}”.", consumer=consumer, credential=credential)
     others = [each.model_copy(update={"state": "revoked"}) if each.id == credential else each for each in known.credentials]
-    _write(catalogue.root, consumer, known.model_copy(update={"credentials": others}))
+    changed = known.model_copy(update={"credentials": others})
+    write_entry(catalogue.root, FILE, consumer, changed, lambda: before(credential))
+    kept = {each.secret.name for each in others if each.state != "revoked"}
     for each in known.credentials:
-        if each.id == credential:
+        if each.id == credential and each.secret.name not in kept:
             store.delete(each.secret.name)
 
 
@@ -88,7 +98,3 @@ def _consumer(catalogue: Catalogue, id: str) -> Consumer:
     if id not in consumers:
         raise NodeError("There is no consumer “{consumer}”.", consumer=id, fix="Add it: tisserand api consumer add {consumer}")
     return consumers[id]
-
-
-def _write(root: Path, id: str, consumer: Consumer) -> None:
-    write_entry(root, FILE, id, consumer)

@@ -90,14 +90,18 @@ class _Resolving:
         if not route.operations and not api.openapi and api.key in self._around.operations:
             route = route.model_copy(update={"operations": [*self._around.operations[api.key]]})
         if not route.operations and api.openapi:
-            route = route.model_copy(update={"operations": self._operations(file.path.parent / api.openapi, file.file)})
+            route = route.model_copy(update={"operations": self._operations(file.path, api.openapi, file.file)})
         return api.model_copy(update={"upstream": upstream, "route": route})
 
-    def _operations(self, document: Path, file: str) -> list[Operation]:
+    def _operations(self, path: Path, name: str, file: str) -> list[Operation]:
         try:
+            document = self._catalogue.document_place(path, name)
             data = yaml.load(document.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
             paths = data["paths"] if isinstance(data, dict) and isinstance(data.get("paths"), dict) else {}
-        except (OSError, ValueError, yaml.YAMLError) as error:
+        except NodeError as error:
+            self.problems.append(Problem("api.document", error.message, error.fix, Place(file=file, field="openapi")))
+            return []
+        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
             reason = str(error).partition("\n")[0]
             message = msg("The document “{document}” cannot be read: {reason}", document=document.name, reason=reason)
             self.problems.append(Problem("api.document", message, None, Place(file=file, field="openapi")))
@@ -148,10 +152,12 @@ def living(id: str, consumer: Consumer, now: datetime) -> Consumer:
 
 
 def valid(state: str, expires: datetime | None, now: datetime) -> bool:
+    return state == "active" and (expires is None or in_utc(expires) > now)
+
+
+def in_utc(moment: datetime) -> datetime:
     """A moment without a time zone is meant in UTC."""
-    if expires is not None and expires.tzinfo is None:
-        expires = expires.replace(tzinfo=UTC)
-    return state == "active" and (expires is None or expires > now)
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 def runs(subscription: Subscription, today: Any) -> bool:

@@ -18,6 +18,7 @@ from tisserand.apis.model import Api, Consumer, GatewayEntry, Plan, Subscription
 from tisserand.apis.neutral import digest
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
+from tisserand.sdk.errors import NodeError
 from tisserand.sdk.problems import config_problems
 from tisserand.texts import msg
 
@@ -27,6 +28,8 @@ Stamp = tuple[int, int, int]
 """By which a change of a file is seen: time of change, size, inode."""
 
 FOLDER = "apis"
+ENDINGS = (".yaml", ".yml")
+"""What files of APIs are called."""
 DOCUMENTS = (".openapi.yaml", ".openapi.yml", ".openapi.json")
 """What OpenAPI documents beside the files are called: `orders-1.openapi.yaml`."""
 
@@ -75,6 +78,28 @@ class Catalogue:
                 read = ApiFile(path, read.file, None, (*read.problems, problem), read.hash)
             files.append(read)
         return files
+
+    def document_place(self, file: Path, name: str) -> Path:
+        """Where the document stands that the file of an API names; raises `NodeError` where that lies outside the folder of APIs, or is
+        the file of an API itself: nothing else is ever read, written or removed as a document."""
+        inside = (self.root / FOLDER).resolve()
+        place = file.parent if "\0" in name else (file.parent / name).resolve()
+        if not place.is_relative_to(inside) or place == file.parent.resolve() or place == inside:
+            raise NodeError("“{path}” lies outside the folder of APIs.", path=name[:200], field="openapi")
+        if place.name.endswith(ENDINGS) and not place.name.endswith(DOCUMENTS):
+            raise NodeError(
+                "“{path}” would be the file of an API, not a document.", path=name[:200], field="openapi",
+                fix="Call it as the others: {example}", example="orders-1.openapi.yaml",
+            )  # fmt: skip
+        return place
+
+    def problems(self) -> list[Problem]:
+        """What is wrong with the files of the catalogue."""
+        of_entries = (self.plans(), self.consumers(), self.subscriptions(), self.gateways())
+        return [
+            *(each for file in self.apis() for each in file.problems),
+            *(each for entries in of_entries for each in entries.problems),
+        ]
 
     def plans(self) -> Entries[Plan]:
         return self._entries("plans.yaml", Plan)
@@ -135,7 +160,7 @@ def _yaml_files(folder: Path) -> Iterator[tuple[Path, Stamp]]:
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _yaml_files(Path(entry.path))
-        elif entry.name.endswith((".yaml", ".yml")) and not entry.name.endswith(DOCUMENTS):
+        elif entry.name.endswith(ENDINGS) and not entry.name.endswith(DOCUMENTS):
             try:
                 yield Path(entry.path), _stamp(entry.stat())
             except FileNotFoundError:

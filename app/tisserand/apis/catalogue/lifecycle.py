@@ -41,6 +41,9 @@ def guards(catalogue: Catalogue, api: Api, to: Lifecycle, sunset: date | None, w
         message = msg("“{api}” is {state}: it cannot become {to} from there.", api=api.key, state=api.lifecycle, to=to)
         fix = msg("From there it can become: {steps}.", steps=list(STEPS[api.lifecycle]))
         return [_problem("step", message, fix, "lifecycle")]
+    if sunset is not None and to != "deprecated":
+        message = msg("A version that becomes {to} is given no end.", to=to)
+        return [_problem("sunset", message, msg("Leave the date out."), "sunset")]
     if to == "published":
         return [*_publishable(catalogue, api, world)]
     subscribed = sum(1 for each in _subscriptions(catalogue, api) if runs(each, world.today))
@@ -62,6 +65,14 @@ def guards(catalogue: Catalogue, api: Api, to: Lifecycle, sunset: date | None, w
         )  # fmt: skip
         return [_problem("promised", message, msg("Wait until then, or end the subscriptions first."), "lifecycle")]
     return []
+
+
+def worse(catalogue: Catalogue, known: Api, saved: Api, world: World) -> list[Problem]:
+    """What of that which must be true of a published version is no more where it is saved like this; what was wrong before is left."""
+    if known.lifecycle not in ("published", "deprecated"):
+        return []
+    before = {(each.code, each.place.field) for each in _publishable(catalogue, known, world)}
+    return [each for each in _publishable(catalogue, saved, world) if (each.code, each.place.field) not in before]
 
 
 def _publishable(catalogue: Catalogue, api: Api, world: World) -> Iterator[Problem]:

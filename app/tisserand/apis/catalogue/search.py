@@ -17,6 +17,7 @@ import yaml
 
 from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.model import Api
+from tisserand.sdk.errors import NodeError
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +75,21 @@ class Index:
                 if file.api is None:
                     continue
                 known = self._known.get(file.path)
-                document = known.document if known is not None and known.file.hash == file.hash else _beside(file.path, file.api)
+                # Where it stands is looked up once for each content of the file: links are followed there.
+                document = known.document if known is not None and known.file.hash == file.hash else self._document(file)
                 stamp = (file.hash, _stamp(document))
                 current[file.path] = (
                     known if known is not None and known.stamp == stamp else _entry(file, file.api, document, stamp)
                 )
             self._known = current
             return [*current.values()]
+
+    def _document(self, file: ApiFile) -> Path | None:
+        assert file.api is not None
+        try:
+            return self._catalogue.document_place(file.path, file.api.openapi) if file.api.openapi else None
+        except NodeError:
+            return None  # what is wrong with its name is told where it is looked at
 
 
 def folded(text: str) -> str:
@@ -139,10 +148,6 @@ def _document(path: Path | None) -> Mapping[str, Any]:
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}  # what is wrong with it is told where it is looked at
     return data if isinstance(data, dict) else {}
-
-
-def _beside(path: Path, api: Api) -> Path | None:
-    return path.parent / api.openapi if api.openapi else None
 
 
 def _stamp(path: Path | None) -> Any:

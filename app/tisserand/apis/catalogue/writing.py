@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,10 @@ from tisserand.apis.catalogue.files import FOLDER, Catalogue
 from tisserand.apis.model import Api
 from tisserand.sdk.config import Config
 from tisserand.sdk.errors import NodeError
+
+_BREAKS = "\n\r\x85\u2028\u2029"
+_LINE = re.compile(f"[^{_BREAKS}]*(?:\r\n|[{_BREAKS}])|[^{_BREAKS}]+")
+"""The lines of a text, with their ends, as YAML 1.1 counts them."""
 
 
 def plain(entry: Config) -> dict[str, Any]:
@@ -48,23 +54,58 @@ def write_api(catalogue: Catalogue, api: Api, path: Path | None = None) -> Path:
     return path
 
 
-def write_entry(root: Path, file: str, id: str, entry: Config | None) -> None:
+def check_new(path: Path, root: Path, text: str | None = None) -> None:
+    """What is new never takes the place of a file that is there, be it broken or of somebody else, unless that holds the same `text`:
+    a kill left it. Raises `NodeError`."""
+    if os.path.lexists(path) and (text is None or not path.is_file() or path.read_bytes() != text.encode()):
+        name = path.relative_to(root).as_posix()
+        raise NodeError("“{file}” is there already, and holds something else.", file=name, fix="Look at it, and rename it.")
+
+
+def write_entry(root: Path, file: str, id: str, entry: Config | None, before: Callable[[], object] = lambda: None) -> None:
     """Put one entry into a file of entries in place of what stood there, or take it out (None). Comments, order and form of the others
-    stay. Raises `NodeError` where the file is not right."""
+    stay. Raises `NodeError` where the file is not right; `before` is called when nothing is in the way any more."""
+    text = entry_text(root, file, id, entry)
+    before()
+    files.write_text(root / file, text)
+
+
+def entry_text(root: Path, file: str, id: str, entry: Config | None) -> str:
+    """What `write_entry` writes: the whole file. Raises as it does, before anything is done."""
     path = root / file
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
         text = ""
-    block = "" if entry is None else _dump({id: plain(entry) or {}})
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
+    except UnicodeDecodeError:
+        raise NodeError("“{file}” is not UTF-8 text.", file=file) from None
+    end_of_line = "\r\n" if "\r\n" in text else "\n"
+    data = {} if entry is None else {id: plain(entry)}
+    block = _dump(data).replace("\n", end_of_line) if data else ""
+    lines = _LINE.findall(text)
+    if lines and lines[-1][-1] not in _BREAKS:
+        lines[-1] += end_of_line
     start, end = _span(text, file, id) or (len(lines), len(lines))
     if start == len(lines) and all(line.strip() in ("", "{}") or line.lstrip().startswith("#") for line in lines):
         lines = [line for line in lines if line.strip() != "{}"]
         start = end = len(lines)
-    files.write_text(path, "".join([*lines[:start], block, *lines[end:]]))
+    changed = "".join([*lines[:start], block, *lines[end:]])
+    if not _only(text, changed, id, data):
+        raise NodeError(
+            "“{file}” is not changed: “{id}” cannot be set there without touching something else.", file=file, id=id,
+            fix="Change the file by hand: one entry after the other, each on lines of its own.",
+        )  # fmt: skip
+    return changed
+
+
+def _only(text: str, changed: str, id: str, data: Mapping[str, Any]) -> bool:
+    """Whether a text differs from another in nothing but one entry, as YAML reads them."""
+    try:
+        before, after = ({**(yaml.load(each, Loader=yaml.CSafeLoader) or {})} for each in (text, changed))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return False
+    before.pop(id, None)
+    return bool(after == {**before, **yaml.load(_dump(data), Loader=yaml.CSafeLoader)})
 
 
 def _span(text: str, file: str, id: str) -> tuple[int, int] | None:
@@ -77,7 +118,8 @@ def _span(text: str, file: str, id: str) -> tuple[int, int] | None:
         return None
     if not isinstance(root, yaml.MappingNode) or (root.flow_style and root.value):
         raise NodeError("“{file}” is not changed: it must hold one entry after the other, each on lines of its own.", file=file)
-    lines = text.splitlines()
+    lines = _LINE.findall(text)
+    count = len(lines)
     for key, value in root.value:
         if str(key.value) == id:
             start, end = key.start_mark.line, value.end_mark.line
@@ -85,7 +127,7 @@ def _span(text: str, file: str, id: str) -> tuple[int, int] | None:
                 end += 1
             while end > start + 1 and (not lines[end - 1].strip() or lines[end - 1].startswith("#")):
                 end -= 1
-            return start, min(end, len(lines))
+            return start, min(end, count)
     return None
 
 

@@ -219,6 +219,9 @@ class Apis(Protocol):
     def get(self, id: str, version: str = "") -> ApiDetail:
         """Empty version: the latest."""
 
+    def problems(self) -> Sequence[Problem]:
+        """What is wrong with the files of the catalogue: a file that cannot be read is no API, and is told here only."""
+
     def save(self, data: Mapping[str, Any], by: str = "") -> ApiDetail:
         """Create or replace one version; the lifecycle goes its own way (`move`)."""
 

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from pydantic import ValidationError
 
 from tisserand import files
 from tisserand.apis.catalogue.declaring import runs
 from tisserand.apis.catalogue.files import FOLDER, ApiFile, Catalogue
 from tisserand.apis.catalogue.search import Found, version_order
-from tisserand.apis.catalogue.writing import document_name, write_api
+from tisserand.apis.catalogue.writing import check_new, document_name, write_api
 from tisserand.apis.model import Api
 from tisserand.engine.launch import Refused, refusal
 from tisserand.model.problem import Place, Problem
+from tisserand.sdk.errors import NodeError
 from tisserand.service.apis.calls import ApiBrief, ApiChange, ApiDetail, Impact, Redundant
+from tisserand.service.apis.valid import placed
 from tisserand.service.published.calls import CREDENTIAL_HEADER
 from tisserand.service.published.credential import gateway_credential
 from tisserand.texts import msg
@@ -202,29 +207,67 @@ class Documents:
 
     # -- keeping
 
-    def set(self, file: ApiFile, text: str) -> None:
-        """Keep a document beside the file of a version. Raises `Refused` with all that is wrong."""
+    def set(self, file: ApiFile, text: str, note: Callable[[], None]) -> None:
+        """Keep a document beside the file of a version. Raises `Refused` with all that is wrong; `note` is called before it is done."""
         api = file.api
         assert api is not None
         document = self._read(text)
         name = api.openapi or document_name(api)
-        self.write(self._beside(file.path, name), document)
+        place = self._beside(file.path, name) if api.openapi else self.new(file.path, name, document)
+        if api.lifecycle in ("published", "deprecated"):
+            self._kept(file, document)
+        note()
+        self.write(place, document)
         if not api.openapi:
             write_api(self._catalogue, api.model_copy(update={"openapi": name}), file.path)
+
+    def _kept(self, file: ApiFile, document: Mapping[str, Any]) -> None:
+        """Whoever is subscribed can go on as before; raises `Refused` with what would break."""
+        api, before = file.api, self.document(file)[0]
+        assert api is not None
+        counted = self.subscribers()
+        if before is None or not counted[api.id] + counted[api.key]:
+            return
+        from tisserand.apis.openapi.breaking import changes
+
+        broken = [each for each in changes(before, document) if each.breaking]
+        if broken:
+            fix = msg("“{api}” has subscriptions: make a new version.", api=api.key)
+            raise Refused([Problem("api.breaks", each.message, fix, Place(file=file.file, field=each.where)) for each in broken])
 
     def imported(self, text: str, id: str, version: str) -> tuple[Api, Mapping[str, Any]]:
         """A draft from a document."""
         from tisserand.apis.openapi.importing import draft
 
         document = self._read(text)
-        return draft(document, id, version), document
+        try:
+            return draft(document, id, version), document
+        except ValidationError as error:
+            raise Refused(placed(error, Api, FOLDER)) from None
+
+    def forget(self, file: ApiFile) -> None:
+        """Remove the document of a version that was removed, unless another one names it too, or it is none of the catalogue's."""
+        api = file.api
+        assert api is not None
+        place = self._place(file)
+        if place is not None and not any(self._place(each) == place for each in self._catalogue.apis() if each.api is not None):
+            place.unlink(missing_ok=True)
+
+    def _place(self, file: ApiFile) -> Path | None:
+        assert file.api is not None
+        try:
+            return self._catalogue.document_place(file.path, file.api.openapi) if file.api.openapi else None
+        except NodeError:
+            return None
+
+    def new(self, file: Path, name: str, document: Mapping[str, Any]) -> Path:
+        """Where a document is kept that had no place yet; raises `NodeError` where something else is there."""
+        place = self._beside(file, name)
+        check_new(place, self._catalogue.root, _text(place, document))
+        return place
 
     def write(self, path: Path, document: Mapping[str, Any]) -> None:
-        files.write_text(path, yaml.dump(dict(document), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120))
-
-    def place(self, api: Api, name: str) -> Path:
-        """Where a document stands; raises `Refused` where its name leads out of the folder of APIs."""
-        return self._beside(self._catalogue.root / FOLDER / "any.yaml", name)
+        files.write_text(path, _text(path, document))
 
     def address(self, api: Api, gateway: str) -> tuple[str, dict[str, str]]:
         """Where a test call goes, and the headers that prove it is ours."""
@@ -237,6 +280,10 @@ class Documents:
             return f"{found.address.rstrip('/')}{api.path}", {}
         if not api.upstream.flow:
             target = next((each.url for each in api.upstream.targets), "")
+            if not target:
+                raise refusal(
+                    "api.upstream", msg("Nothing answers its requests."), msg("Name a flow, or an address with a weight.")
+                )
             return target.rstrip("/"), {}
         serving = self._published.list() if self._published is not None else ()
         found_flow = next((each for each in serving if (each.api, each.version) == (api.id, api.version) and each.address), None)
@@ -255,7 +302,9 @@ class Documents:
         return getattr(self._executor, "published", None)
 
     def _file(self, api: Api) -> ApiFile:
-        return next(each for each in self._catalogue.apis() if each.api is not None and each.api.key == api.key)
+        """Its file, as if it held `api`: what is to be saved is looked at before it is."""
+        found = next(each for each in self._catalogue.apis() if each.api is not None and each.api.key == api.key)
+        return replace(found, api=api)
 
     def _read(self, text: str) -> Mapping[str, Any]:
         from tisserand.apis.openapi.reading import load
@@ -269,10 +318,10 @@ class Documents:
         return document
 
     def _beside(self, path: Path, name: str) -> Path:
-        place = path.parent if "\0" in name else (path.parent / name).resolve()
-        if not place.is_relative_to((self._catalogue.root / FOLDER).resolve()) or place == path.parent:
-            raise refusal("api.outside", msg("“{path}” lies outside the folder of APIs.", path=name[:200]), field="openapi")
-        return place
+        try:
+            return self._catalogue.document_place(path, name)
+        except NodeError as error:
+            raise refusal("api.outside", error.message, error.fix, field="openapi") from None
 
 
 def _bases(workspace: Workspace) -> dict[str, str]:
@@ -282,6 +331,13 @@ def _bases(workspace: Workspace) -> dict[str, str]:
 
     entries = Connections(workspace, registry()).load().items()
     return {name: str(entry.fields["base_url"]) for name, entry in entries if "base_url" in entry.fields}
+
+
+def _text(path: Path, document: Mapping[str, Any]) -> str:
+    if path.suffix == ".json":
+        return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    text: str = yaml.dump(dict(document), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
+    return text
 
 
 def _major(version: str) -> str:

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from pydantic import ValidationError
-
 from tisserand.apis.catalogue import credentials, lifecycle, writing
-from tisserand.apis.catalogue.files import FOLDER, ApiFile, Catalogue
+from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.catalogue.search import Index, version_order
-from tisserand.apis.model import Api
+from tisserand.apis.model import Api, Open
 from tisserand.engine.launch import Refused, refusal
-from tisserand.model.problem import Place, Problem
+from tisserand.model.problem import Problem
 from tisserand.model.units import UnitError, seconds
 from tisserand.sdk.errors import NodeError
-from tisserand.sdk.problems import config_problems
+from tisserand.service.apis.calling import called
 from tisserand.service.apis.calls import Answered, ApiDetail, ApiPage, Impact, Issued, Kind, PublishRequest, Redundant
 from tisserand.service.apis.documents import Documents
 from tisserand.service.apis.terms import Terms
+from tisserand.service.apis.valid import valid_api
 from tisserand.texts import msg
 from tisserand.workspace.folder import Workspace
 from tisserand.workspace.secrets import SecretStore, secret_store
@@ -90,6 +88,9 @@ class HereApis:
         self._executor.audit.note("api.docs", folder, {"language": language}, by=by)
         return self._documents.site(place, language)
 
+    def problems(self) -> Sequence[Problem]:
+        return self.catalogue.problems()
+
     def entries(
         self, kind: Kind, text: str = "", limit: int = 1000, offset: int = 0
     ) -> tuple[Mapping[str, Mapping[str, Any]], int]:
@@ -101,23 +102,27 @@ class HereApis:
     def save(self, data: Mapping[str, Any], by: str = "") -> ApiDetail:
         given = dict(data)
         hash = str(given.pop("hash", "") or "")
-        api = _valid(given)
+        api = valid_api(given)
         known = self._known(api.id, api.version)
-        if known is not None:
-            if known.api is None:
-                raise Refused(list(known.problems))
-            if hash and hash != known.hash:
-                raise refusal(
-                    "api.changed", msg("“{file}” was changed meanwhile.", file=known.file), msg("Look at it anew, then save.")
-                )
+        path = known.path if known is not None else writing.api_file(self.catalogue.root, api)
+        if hash and (known is None or hash != known.hash):
+            file = path.relative_to(self.catalogue.root).as_posix()
+            raise refusal("api.changed", msg("“{file}” was changed meanwhile.", file=file), msg("Look at it anew, then save."))
+        with _sentences():
+            if api.openapi:
+                self.catalogue.document_place(path, api.openapi)
+            if known is None:
+                writing.check_new(path, self.catalogue.root)
+        if known is not None and known.api is not None:
             # The stage of its life has guards: it goes its own way.
             api = api.model_copy(update={name: getattr(known.api, name) for name in ("lifecycle", "since", "sunset")})
+            worse = lifecycle.worse(self.catalogue, known.api, api, self._world())
+            if worse:
+                raise Refused([each.at(file=known.file) for each in worse])
         elif api.lifecycle != "draft":
             api = api.model_copy(update={"lifecycle": "draft", "since": None, "sunset": None})
-        if api.openapi:
-            self._documents.place(api, api.openapi)
-        self._note("api.saved", api.key, by)
-        writing.write_api(self.catalogue, api, known.path if known is not None else None)
+        self._executor.audit.note("api.saved", api.key, _open(api), by=by)
+        writing.write_api(self.catalogue, api, path)
         self._changed()
         return self.get(api.id, api.version)
 
@@ -131,15 +136,14 @@ class HereApis:
             raise refusal("api.alive", message, msg("Deprecate it, and retire it when it has come to its end."))
         self._note("api.removed", api.key, by)
         file.path.unlink()
-        if api.openapi and not any(each.api is not None and each.api.openapi == api.openapi for each in self.catalogue.apis()):
-            (file.path.parent / api.openapi).unlink(missing_ok=True)
+        self._documents.forget(file)
         self._changed()
 
     @_alone
     def set_document(self, id: str, version: str, text: str, by: str = "") -> ApiDetail:
         file = self._find(id, version)
-        self._note("api.document", f"{id}@{version}", by)
-        self._documents.set(file, text)
+        with _sentences():
+            self._documents.set(file, text, lambda: self._note("api.document", f"{id}@{version}", by))
         return self.get(id, version)
 
     @_alone
@@ -149,9 +153,12 @@ class HereApis:
             raise refusal(
                 "api.there", msg("“{api}” is there already.", api=api.key), msg("Give the import another id or version.")
             )
-        self._note("api.imported", api.key, by)
         path = writing.api_file(self.catalogue.root, api)
-        self._documents.write(path.parent / api.openapi, document)
+        with _sentences():
+            writing.check_new(path, self.catalogue.root)
+            place = self._documents.new(path, api.openapi, document)
+        self._note("api.imported", api.key, by)
+        self._documents.write(place, document)
         writing.write_api(self.catalogue, api, path)
         return self.get(api.id, api.version)
 
@@ -165,9 +172,7 @@ class HereApis:
                 "api.step", msg("“{state}” is no stage of an API. Stages: {stages}.", state=to, stages=list(lifecycle.STEPS))
             )
         ends = _date(sunset) if sunset else None
-        today = datetime.now(UTC).date()
-        world = lifecycle.World(today, self._documents.unsuited, self._documents.errors, self._documents.breaks)
-        found = lifecycle.guards(self.catalogue, api, to, ends, world)  # type: ignore[arg-type]
+        found = lifecycle.guards(self.catalogue, api, to, ends, self._world())  # type: ignore[arg-type]
         if found:
             raise Refused([each.at(file=file.file) for each in found])
         moved = api.model_copy(
@@ -177,7 +182,7 @@ class HereApis:
                 "sunset": ends or (api.sunset if to != "published" else None),
             }
         )
-        self._executor.audit.note("api.moved", api.key, {"from": api.lifecycle, "to": to}, by=by)
+        self._executor.audit.note("api.moved", api.key, {"from": api.lifecycle, "to": to, **_open(api)}, by=by)
         writing.write_api(self.catalogue, moved, file.path)
         self._changed()
         return self.get(id, version)
@@ -192,9 +197,11 @@ class HereApis:
             "route": {"base_path": request.base_path or f"/{request.id}"},
             "upstream": {"flow": request.flow, "mode": request.mode or suited.mode},
         }  # fmt: skip
-        api = _valid(data)
+        api = valid_api(data)
         if self._known(api.id, api.version) is not None:
             raise refusal("api.there", msg("“{api}” is there already.", api=api.key), msg("Choose another id or version."))
+        with _sentences():
+            writing.check_new(writing.api_file(self.catalogue.root, api), self.catalogue.root)
         self._executor.audit.note("api.published", api.key, {"flow": request.flow}, by=request.by)
         path = writing.write_api(self.catalogue, api)
         try:
@@ -208,55 +215,45 @@ class HereApis:
     def call(
         self, id: str, version: str, method: str, path: str, headers: Mapping[str, str], body: str = "", gateway: str = ""
     ) -> Answered:
-        import requests
-
         file = self._find(id, version)
         api = file.api
         assert api is not None
         address, more = self._documents.address(api, gateway)
         if not path.startswith("/") or len(path) > 8000:
             raise refusal("api.path", msg("“{path}” is no path: it begins with “/”.", path=path[:200]))
-        began = time.perf_counter()
-        try:
-            answer = requests.request(
-                method, address + path, headers={**headers, **more}, data=body.encode() if body else None,
-                timeout=(5, api.upstream.timeout.seconds + 5), allow_redirects=False,
-            )  # fmt: skip
-        except (requests.RequestException, ValueError) as error:
-            message = msg("“{address}” gave no answer: {reason}", address=address, reason=type(error).__name__)
-            raise refusal("api.no_answer", message, msg("Is the executor running? tisserand serve")) from None
-        spent = (time.perf_counter() - began) * 1000
-        return Answered(answer.status_code, dict(answer.headers), answer.text[:1_000_000], round(spent, 1))
+        return called(method, address, path, {**headers, **more}, body, api.upstream.timeout.seconds + 5)
 
     # -- terms
 
     @_alone
     def save_entry(self, kind: Kind, id: str, data: Mapping[str, Any], by: str = "") -> None:
         with _sentences():
-            self._note(f"{kind}.saved", id, by)
-            self._terms.save(kind, id, data)
+            self._terms.save(kind, id, data, lambda: self._note(f"{kind}.saved", id, by))
         self._changed()
 
     @_alone
     def remove_entry(self, kind: Kind, id: str, by: str = "") -> None:
         with _sentences():
-            self._note(f"{kind}.removed", id, by)
-            self._terms.remove(kind, id)
+            self._terms.remove(kind, id, lambda: self._note(f"{kind}.removed", id, by))
         self._changed()
 
     @_alone
     def subscribe(self, api: str, plan: str, consumer: str, version: str = "", by: str = "") -> str:
         with _sentences():
-            self._executor.audit.note("subscription.made", f"{consumer}-{api}", {"plan": plan, "version": version}, by=by)
-            made = self._terms.subscribe(api, plan, consumer, version, by)
+            data = {"api": api, "version": version, "plan": plan, "consumer": consumer}
+            made = self._terms.subscribe(
+                api, plan, consumer, version, by, lambda id: self._executor.audit.note("subscription.made", id, data, by=by)
+            )
         self._changed()
         return made
 
     @_alone
     def decide(self, subscription: str, state: str, by: str = "") -> None:
         with _sentences():
-            self._executor.audit.note("subscription.decided", subscription, {"state": state}, by=by)
-            self._terms.decide(subscription, state, by)
+            data = {"state": state}
+            self._terms.decide(
+                subscription, state, by, lambda: self._executor.audit.note("subscription.decided", subscription, data, by=by)
+            )
         self._changed()
 
     @_alone
@@ -265,16 +262,23 @@ class HereApis:
         with _sentences():
             ends = _moment(expires) if expires else None
             lasts = _lasting(overlap) if overlap else None
-            self._executor.audit.note("credential.issued", consumer, {"replaces": replaces}, by=by)
-            made, value = credentials.issue(self.catalogue, self._secrets, consumer, now, ends, replaces, lasts)
+            self._terms.whole("consumer", consumer)
+
+            def note(id: str) -> None:
+                self._executor.audit.note("credential.issued", consumer, {"credential": id, "replaces": replaces}, by=by)
+
+            made, value = credentials.issue(self.catalogue, self._secrets, consumer, now, ends, replaces, lasts, note)
         self._changed()
         return Issued(consumer, made.id, value, made.fingerprint, made.expires.isoformat() if made.expires else None)
 
     @_alone
     def revoke(self, consumer: str, credential: str, by: str = "") -> None:
         with _sentences():
-            self._executor.audit.note("credential.revoked", consumer, {"credential": credential}, by=by)
-            credentials.revoke(self.catalogue, self._secrets, consumer, credential)
+            self._terms.whole("consumer", consumer)
+            credentials.revoke(
+                self.catalogue, self._secrets, consumer, credential,
+                lambda id: self._executor.audit.note("credential.revoked", consumer, {"credential": id}, by=by),
+            )  # fmt: skip
         self._changed()
 
     # -- inner parts
@@ -294,6 +298,10 @@ class HereApis:
             raise refusal("api.unknown", msg("There is no API “{api}”.", api=key[:200]), missing=True)
         return max(of_id, key=lambda each: version_order(each.api.version) if each.api is not None else ())
 
+    def _world(self) -> lifecycle.World:
+        today = datetime.now(UTC).date()
+        return lifecycle.World(today, self._documents.unsuited, self._documents.errors, self._documents.breaks)
+
     def _note(self, what: str, target: str, by: str) -> None:
         self._executor.audit.note(what, target, {}, by=by)
 
@@ -304,16 +312,10 @@ class HereApis:
             published.refresh()
 
 
-def _valid(data: Mapping[str, Any]) -> Api:
-    try:
-        return Api.model_validate(dict(data))
-    except ValidationError as error:
-        raise Refused([_placed(each) for each in config_problems(error, Api)]) from None
-
-
-def _placed(problem: Problem) -> Problem:
-    field = (problem.place.field or "").removeprefix("config").lstrip(".")
-    return Problem(problem.code, problem.message, problem.fix, Place(file=FOLDER, field=field or None))
+def _open(api: Api) -> dict[str, Any]:
+    """Who allowed that everybody may call, for the audit."""
+    allowed = [each.approved_by for each in api.security if isinstance(each, Open)]
+    return {"open": allowed} if allowed else {}
 
 
 def _date(text: str) -> date:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from tisserand.model.problem import Problem
 from tisserand.service.apis.calls import Answered, ApiDetail, ApiPage, Impact, Issued, Kind, PublishRequest, Redundant
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ class RemoteApis:
 
     def get(self, id: str, version: str = "") -> ApiDetail:
         return ApiDetail.from_json(self._post("/apis/get", {"id": id, "version": version}))
+
+    def problems(self) -> Sequence[Problem]:
+        return [Problem.from_json(each) for each in self._executor.call("GET", "/apis/problems").json()]
 
     def save(self, data: Mapping[str, Any], by: str = "") -> ApiDetail:
         return ApiDetail.from_json(self._post("/apis/save", {"data": dict(data), "by": by}))

@@ -157,6 +157,10 @@ def _looking(api: FastAPI, executor: LocalExecutor) -> None:
     def changes(body: ChangesBody) -> dict[str, Any]:
         return executor.apis.changes(body.id, body.old, body.new).to_json()
 
+    @api.get("/apis/problems")
+    def problems() -> list[Any]:
+        return [each.to_json() for each in executor.apis.problems()]
+
     @api.get("/apis/redundancy")
     def redundancy() -> list[Any]:
         return [each.to_json() for each in executor.apis.redundancy()]

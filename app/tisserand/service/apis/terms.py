@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
-
-from pydantic import ValidationError
+from typing import Any, Literal
 
 from tisserand.apis.catalogue.credentials import Secrets, sweep
 from tisserand.apis.catalogue.files import Catalogue, Entries
@@ -17,8 +15,8 @@ from tisserand.engine.launch import Refused
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
 from tisserand.sdk.errors import NodeError
-from tisserand.sdk.problems import config_problems
 from tisserand.service.apis.calls import Kind
+from tisserand.service.apis.valid import valid
 
 FILES: Mapping[Kind, tuple[str, type[Config]]] = {
     "plan": ("plans.yaml", Plan),
@@ -53,7 +51,8 @@ class Terms:
         }
         return dict(list(found.items())[offset : offset + limit]), len(found)
 
-    def save(self, kind: Kind, id: str, data: Mapping[str, Any]) -> None:
+    def save(self, kind: Kind, id: str, data: Mapping[str, Any], note: Callable[[], object]) -> None:
+        """`note` is called before anything is done, and after all that could be refused; so it is in the others."""
         file, model = FILES[kind]
         self._named(kind, id)
         given = dict(data)
@@ -61,19 +60,18 @@ class Terms:
         if kind == "consumer":
             # Credentials go their own way: what stands there stays.
             given.pop("credentials", None)
-        try:
-            entry = model.model_validate(given)
-        except ValidationError as error:
-            raise Refused([_placed(each, file, id) for each in config_problems(error, model)]) from None
+        entry = valid(given, model, file, id)
         if isinstance(known, Consumer) and isinstance(entry, Consumer):
             entry = entry.model_copy(update={"credentials": known.credentials})
         if isinstance(entry, Subscription):
             self._possible(entry)
-        self._whole(kind)
-        write_entry(self._catalogue.root, file, id, entry)
+            entry = self._decided(id, entry, known)
+        self.whole(kind, id)
+        write_entry(self._catalogue.root, file, id, entry, note)
 
-    def remove(self, kind: Kind, id: str) -> None:
+    def remove(self, kind: Kind, id: str, note: Callable[[], object]) -> None:
         file, _model = FILES[kind]
+        self.whole(kind, id)
         known = self._of(kind).by_id.get(id)
         if known is None:
             raise NodeError("There is no {kind} “{id}”.", kind=kind, id=id[:100])
@@ -86,34 +84,28 @@ class Terms:
             raise NodeError(
                 "“{id}” has subscriptions: {subscriptions}.", id=id, subscriptions=used[:10], fix="Remove or end them first."
             )
-        self._whole(kind)
-        write_entry(self._catalogue.root, file, id, None)
+        write_entry(self._catalogue.root, file, id, None, note)
         if isinstance(known, Consumer):
             sweep(self._secrets(), id, [])
 
-    def subscribe(self, api: str, plan: str, consumer: str, version: str, by: str) -> str:
-        plans = self._catalogue.plans().by_id
-        entry = self._subscription({"api": api, "version": version, "plan": plan, "consumer": consumer})
+    def subscribe(self, api: str, plan: str, consumer: str, version: str, by: str, note: Callable[[str], object]) -> str:
+        given = {"api": api, "version": version, "plan": plan, "consumer": consumer}
+        entry = valid(given, Subscription, "subscriptions.yaml")
         self._possible(entry)
-        state = "active" if plans[plan].approval == "automatic" else "pending"
+        state = self._first(entry)
         known = self._catalogue.subscriptions().by_id
-        for id, each in known.items():
-            if (each.consumer, each.api, each.version) == (consumer, api, version) and each.state not in ("ended", "rejected"):
-                raise NodeError(
-                    "“{consumer}” is subscribed to “{api}” already: {subscription}.", consumer=consumer, api=api, subscription=id
-                )
+        self._single("", entry)
         id = base = f"{consumer}-{api}"[:58]
         number = 2
         while id in known:
             id, number = f"{base}-{number}", number + 1
-        self._whole("subscription")
-        decided = by if state == "active" else ""
-        write_entry(
-            self._catalogue.root, "subscriptions.yaml", id, entry.model_copy(update={"state": state, "decided_by": decided})
-        )
+        self.whole("subscription", id)
+        made = entry.model_copy(update={"state": state, "decided_by": by if state == "active" else ""})
+        write_entry(self._catalogue.root, "subscriptions.yaml", id, made, lambda: note(id))
         return id
 
-    def decide(self, id: str, state: str, by: str) -> None:
+    def decide(self, id: str, state: str, by: str, note: Callable[[], object]) -> None:
+        self.whole("subscription", id)
         known = self._catalogue.subscriptions().by_id.get(id)
         if known is None:
             raise NodeError("There is no subscription “{id}”.", id=id[:100])
@@ -122,9 +114,10 @@ class Terms:
                 "The subscription “{id}” is {state}: it cannot become {to}.",
                 id=id, state=known.state, to=state[:50], fix="From there: {steps}.", steps=list(DECISIONS[known.state]) or ["–"],
             )  # fmt: skip
-        self._whole("subscription")
+        if known.state == "rejected":
+            self._single(id, known)
         changed = known.model_copy(update={"state": state, "decided_by": by})
-        write_entry(self._catalogue.root, "subscriptions.yaml", id, changed)
+        write_entry(self._catalogue.root, "subscriptions.yaml", id, changed, note)
 
     def _of(self, kind: Kind) -> Entries[Any]:
         of: Mapping[Kind, Callable[[], Entries[Any]]] = {
@@ -132,11 +125,38 @@ class Terms:
         }  # fmt: skip
         return of[kind]()
 
-    def _whole(self, kind: Kind) -> None:
-        """A file that is wrong is not written to: what is wrong could be lost."""
-        broken = [each for each in self._of(kind).problems if each.code.startswith("file.")]
+    def whole(self, kind: Kind, id: str) -> None:
+        """A file that is wrong is not written to, nor is an entry: what is wrong could be lost, the keys of a consumer above all.
+        Raises `Refused`."""
+        broken = [
+            each
+            for each in self._of(kind).problems
+            if each.code.startswith("file.") or (each.place.field or "").split(".")[0] == id
+        ]
         if broken:
             raise Refused(broken)
+
+    def _first(self, entry: Subscription) -> Literal["active", "pending"]:
+        """The state of a subscription that nobody decided on."""
+        return "active" if self._catalogue.plans().by_id[entry.plan].approval == "automatic" else "pending"
+
+    def _decided(self, id: str, entry: Subscription, known: Subscription | None) -> Subscription:
+        """Decisions go their own way: what was decided stays, unless it was decided on something else."""
+        asked = ("api", "version", "plan", "consumer")
+        if known is not None and all(getattr(entry, name) == getattr(known, name) for name in asked):
+            return entry.model_copy(update={"state": known.state, "decided_by": known.decided_by})
+        self._single(id, entry)
+        return entry.model_copy(update={"state": self._first(entry), "decided_by": ""})
+
+    def _single(self, id: str, entry: Subscription) -> None:
+        """A consumer is subscribed to a version once."""
+        for other, each in self._catalogue.subscriptions().by_id.items():
+            same = (each.consumer, each.api, each.version) == (entry.consumer, entry.api, entry.version)
+            if other != id and same and each.state not in ("ended", "rejected"):
+                raise NodeError(
+                    "“{consumer}” is subscribed to “{api}” already: {subscription}.",
+                    consumer=entry.consumer, api=entry.api, subscription=other,
+                )  # fmt: skip
 
     def _named(self, kind: Kind, id: str) -> None:
         if not re.fullmatch(ID, id):
@@ -145,12 +165,6 @@ class Terms:
                 id=id[:100],
                 field="id",
             )
-
-    def _subscription(self, data: Mapping[str, Any]) -> Subscription:
-        try:
-            return Subscription.model_validate(data)
-        except ValidationError as error:
-            raise Refused([_placed(each, "subscriptions.yaml", "") for each in config_problems(error, Subscription)]) from None
 
     def _possible(self, entry: Subscription) -> None:
         apis = [each.api for each in self._catalogue.apis() if each.api is not None and each.api.id == entry.api]
@@ -161,7 +175,7 @@ class Terms:
             found.append(NodeError("“{api}” has no version “{version}”.", api=entry.api, version=entry.version, field="version"))
         if entry.plan not in self._catalogue.plans().by_id:
             found.append(NodeError("There is no plan “{plan}”.", plan=entry.plan, field="plan"))
-        elif apis and not any(not api.plans or entry.plan in api.plans for api in apis):
+        elif apis and not any(not api.plans or entry.plan in api.plans for api in apis if entry.version in ("", api.version)):
             found.append(
                 NodeError("“{api}” is not offered under the plan “{plan}”.", api=entry.api, plan=entry.plan, field="plan")
             )
@@ -176,9 +190,3 @@ def _holds(id: str, data: Any, words: list[str]) -> bool:
         f"{id} {data.get('name', '')} {data.get('summary', '')} {data.get('api', '')} {data.get('consumer', '')} {data.get('plan', '')} {data.get('state', '')}"
     )
     return all(word in text for word in words)
-
-
-def _placed(problem: Problem, file: str, id: str) -> Problem:
-    inner = (problem.place.field or "").removeprefix("config").lstrip(".")
-    field = ".".join(part for part in (id, inner) if part)
-    return Problem(problem.code, problem.message, problem.fix, Place(file=file, field=field or None))
