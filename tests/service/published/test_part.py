@@ -52,6 +52,11 @@ SUBSCRIPTIONS = "".join(
 )
 
 
+# One executor for all of them, in the order of the file: what an earlier one published serves on for the next.
+# Long, and in need of a worker of its own: with the soaks.
+pytestmark = [pytest.mark.soak, pytest.mark.xdist_group("published_part")]
+
+
 class Desk:
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -75,6 +80,10 @@ class Desk:
         return next((each for each in self.executor.published.list() if each.api == flow), None)
 
     def serving(self, flow: str) -> PublishedInfo:
+        """A flow that serves, published now unless an earlier test did."""
+        if not list((self.root / "apis").glob(f"{flow}-*.yaml")):
+            self.api(flow)
+
         def looked() -> PublishedInfo | None:
             info = self.info(flow)
             return info if info is not None and info.state == "serving" else None
