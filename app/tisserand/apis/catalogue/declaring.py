@@ -13,11 +13,10 @@ import yaml
 from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.model import Api, Consumer, Jwt, Operation, Subscription, Target
 from tisserand.apis.neutral import Declared, fingerprint
+from tisserand.apis.openapi.operations import METHODS
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.texts import msg
-
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
 Secrets = Callable[[Iterable[str]], Mapping[str, str]]
 """Names of secrets → the values of those that are there."""

@@ -17,6 +17,7 @@ import yaml
 
 from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.model import Api
+from tisserand.apis.openapi.operations import METHODS
 from tisserand.sdk.errors import NodeError
 
 
@@ -115,9 +116,6 @@ def _entry(file: ApiFile, api: Api, document: Path | None, stamp: tuple[Any, ...
     texts += [f"{each.method} {each.path}" for each in api.route.operations]
     order = (api.id, tuple((-kind, -part if isinstance(part, int) else part) for kind, part in version_order(api.version)))
     return _Entry(stamp, file, document, folded("\n".join(texts)), frozenset(map(folded, schema_names(read))), count, order)
-
-
-METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"})
 
 
 def schema_names(document: Mapping[str, Any]) -> Iterator[str]:

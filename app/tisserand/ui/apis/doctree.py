@@ -9,11 +9,11 @@ from typing import Any
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem
 
+from tisserand.apis.openapi.operations import METHODS
 from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.theme import font
 
-METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 PLACES = {"query": N_("Query"), "path": N_("Path"), "header": N_("Header"), "cookie": N_("Cookie")}
 PATH = Qt.ItemDataRole.UserRole + 1
 NAME, WHERE, TYPE, NEEDED, TEXT = range(5)
