@@ -67,7 +67,7 @@ class Terms:
             self._possible(entry)
             entry = self._decided(id, entry, known)
         self.whole(kind, id)
-        write_entry(self._catalogue.root, file, id, entry, note)
+        write_entry(self._catalogue, file, id, entry, note)
 
     def remove(self, kind: Kind, id: str, note: Callable[[], object]) -> None:
         file, _model = FILES[kind]
@@ -84,7 +84,7 @@ class Terms:
             raise NodeError(
                 "“{id}” has subscriptions: {subscriptions}.", id=id, subscriptions=used[:10], fix="Remove or end them first."
             )
-        write_entry(self._catalogue.root, file, id, None, note)
+        write_entry(self._catalogue, file, id, None, note)
         if isinstance(known, Consumer):
             sweep(self._secrets(), id, [])
 
@@ -101,7 +101,7 @@ class Terms:
             id, number = f"{base}-{number}", number + 1
         self.whole("subscription", id)
         made = entry.model_copy(update={"state": state, "decided_by": by if state == "active" else ""})
-        write_entry(self._catalogue.root, "subscriptions.yaml", id, made, lambda: note(id))
+        write_entry(self._catalogue, "subscriptions.yaml", id, made, lambda: note(id))
         return id
 
     def decide(self, id: str, state: str, by: str, note: Callable[[], object]) -> None:
@@ -117,7 +117,7 @@ class Terms:
         if known.state == "rejected":
             self._single(id, known)
         changed = known.model_copy(update={"state": state, "decided_by": by})
-        write_entry(self._catalogue.root, "subscriptions.yaml", id, changed, note)
+        write_entry(self._catalogue, "subscriptions.yaml", id, changed, note)
 
     def _of(self, kind: Kind) -> Entries[Any]:
         of: Mapping[Kind, Callable[[], Entries[Any]]] = {
