@@ -12,12 +12,24 @@ from tisserand.apis.catalogue.files import Catalogue
 from tisserand.apis.catalogue.writing import write_entry
 from tisserand.apis.model import Consumer
 
-LINES = [
-    "a: 1", "b: {name: B}", "c:", "  name: C", "- x", "  - y", "d: |", "  text", "", "# a word", "  # inside", "e: 'open", "closed'",
-    'f: "open', 'g: x"', "h: {name: [", "], k: 1}", "}", "i: &one {name: I}", "j: *one", "k: {<<: *one}", "---", "...", "%YAML 1.1",
-    "? l", ": 1", "m : 1", "n:x", "yes: 1", "1: one", "~: 2", '"o": 1', "p: >-", "\tname: tab", "q: word", "  more words", "a: 2",
-    "{r: 1}", "[s]", "t: - u", "v: 'it''s'", "w: a: b", "x: # none", "y: \x85", "z: \u2028", "!tag", "A: !tag x", "B: [1,", "2]", "C: ]",
+ENTRY = [
+    "a: 1", "b: {name: B}", "c:\n  name: C", "d:\n- x", "e: |\n  text\n", "f: >-\n  some\n  words", "g: &one {name: G}", "h: 'it\'\'s'",
+    "k:", "l: word\n  more words", "m: x  # why", "n: {name: [\n  1]}", "yes: 1", "1: one", '"o": 1', "p: \"two\n  lines\"",
 ]  # fmt: skip
+"""What may stand in such a file."""
+ODD = [
+    "...", "---", "%YAML 1.1", "? q\n: 1", "- x", "  - y", "# a word", "  # inside", "", "r: 'open", "closed'", 's: "open', 't: x"', "u: {name: [",
+    "], k: 1}", "}", "v: *one", "w: {<<: *one}", "m : 1", "n:x", "~: 2", "\tname: tab", "a: 2", "{x: 1}", "[y]", "z: a: b", "A: \x85", "B: \u2028",
+    "!tag", "C: !tag x", "D: [1,", "2]", "E: ]", "\ufeff", "\r", "F: 'x\ra: 3'",
+]  # fmt: skip
+"""What should not, and what goes wrong now and then."""
+TEXTS = st.lists(st.sampled_from(ENTRY), max_size=5, unique=True).flatmap(
+    lambda good: st.lists(st.tuples(st.integers(0, len(good)), st.sampled_from(ODD)), max_size=3).map(
+        lambda odd: [
+            *(line for place in range(len(good) + 1) for line in (*(o for at, o in odd if at == place), *good[place : place + 1]))
+        ]
+    )
+)
 
 
 def read_by_blocks(text: str) -> dict[object, object] | None:
@@ -35,8 +47,8 @@ def read_by_blocks(text: str) -> dict[object, object] | None:
     return found
 
 
-@settings(max_examples=1500, deadline=None)
-@given(st.lists(st.sampled_from(LINES), max_size=9), st.sampled_from(["\n", "\r\n", "\n\n"]), st.booleans())
+@settings(max_examples=1000, deadline=None)
+@given(TEXTS, st.sampled_from(["\n", "\r\n", "\n\n"]), st.booleans())
 def test_blocks_mean_what_the_file_means(lines: list[str], end: str, last: bool) -> None:
     text = end.join(lines) + (end if last else "")
     found = read_by_blocks(text)

@@ -6,7 +6,7 @@ Every fault becomes a problem with file, line and field; what is right beside it
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -81,7 +81,7 @@ class Catalogue:
         files: list[ApiFile] = []
         first: dict[str, str] = {}
         for path, stamp in sorted(found, key=lambda each: each[0].parts):
-            read = self._cached(path, self._api, stamp)
+            read = self.cached(path, self._api, stamp)
             if read is None:
                 continue
             if read.api is not None and (other := first.setdefault(read.api.key, read.file)) != read.file:
@@ -125,8 +125,8 @@ class Catalogue:
     def gateways(self) -> Entries[GatewayEntry]:
         return self._entries("gateways.yaml", GatewayEntry)
 
-    def _cached(self, path: Path, read: Any, stamp: Stamp | None = None) -> Any:
-        """What was read of a file, read anew when it changed; None where it is gone."""
+    def cached(self, path: Path, read: Callable[[Path], Any], stamp: Stamp | None = None) -> Any:
+        """What `read` made of a file, made anew when it changed; None where it is gone."""
         if stamp is None:
             try:
                 stamp = _stamp(path.stat())
@@ -156,7 +156,7 @@ class Catalogue:
                 Entries(problems=tuple(problems)) if problems else self._of_blocks(text, file, model) or _whole(text, file, model)
             )
 
-        found: Entries[C] | None = self._cached(self.root / file, read)
+        found: Entries[C] | None = self.cached(self.root / file, read)
         return found or Entries()
 
     def _of_blocks(self, text: str, file: str, model: type[C]) -> Entries[C] | None:

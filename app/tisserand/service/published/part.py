@@ -35,7 +35,7 @@ class Publishing(Periodic):
 
     def __init__(self, executor: LocalExecutor) -> None:
         super().__init__(executor)
-        self._wanted = Wanted(executor.root)
+        self._wanted = Wanted(executor.catalogue)
         self._services: dict[str, Service] = {}
         self._ending: list[Service] = []
         self._servings: dict[str, Serving] = {}

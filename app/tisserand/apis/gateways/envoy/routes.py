@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,11 +36,12 @@ PROOFS = (KEYS, PASSWORDS, TOKENS)
 _TEMPLATE = re.compile(r"\{[^/{}]*\}")
 
 
-def configuration(declared: Declared) -> Json:
-    """The one RouteConfiguration. Within a host, the longest base path is found in one look, however many APIs there are."""
+def configuration(declared: Declared, made_of: Callable[[Api], list[Json]] | None = None) -> Json:
+    """The one RouteConfiguration. Within a host, the longest base path is found in one look, however many APIs there are. `made_of`
+    gives the `routes` of an API, where they are known."""
     hosts: dict[str, dict[str, list[Json]]] = {"*": {}}
     for api in sorted(declared.apis, key=lambda each: (each.route.versioning == "none", each.key)):
-        made = list(_routes(api, declared))
+        made = made_of(api) if made_of is not None else [*routes(api, declared)]
         for host in dict.fromkeys(each.lower() for each in api.route.hosts or ["*"]):
             hosts.setdefault(host, {}).setdefault(api.path, []).extend(made)
     everywhere = hosts["*"]
@@ -86,7 +87,7 @@ def _list(routes: list[Json]) -> Json:
     return {"action": {"name": "routes", "typed_config": {"@type": f"{TYPE}envoy.config.route.v3.RouteList", "routes": routes}}}
 
 
-def _routes(api: Api, declared: Declared) -> Iterator[Json]:
+def routes(api: Api, declared: Declared) -> Iterator[Json]:
     """The routes of one version, in the order in which they are tried. The last refuses what is none of its operations."""
     where = _version(api)
     if api.lifecycle == "retired":
