@@ -40,16 +40,21 @@ class Terms:
     def __init__(self, catalogue: Catalogue, secrets: Callable[[], Secrets]) -> None:
         self._catalogue = catalogue
         self._secrets = secrets
+        self._texts: dict[tuple[Kind, str], tuple[Config, str]] = {}
+        """Entries and what is searched in them."""
 
     def entries(self, kind: Kind, text: str, limit: int, offset: int) -> tuple[dict[str, Mapping[str, Any]], int]:
         words = folded(text).split()
-        found = {
-            id: data
-            for id, entry in self._of(kind).by_id.items()
-            for data in (entry.model_dump(mode="json"),)
-            if not words or _holds(id, data, words)
-        }
-        return dict(list(found.items())[offset : offset + limit]), len(found)
+        known = self._of(kind).by_id
+        found = [id for id, entry in known.items() if not words or self._holds(kind, id, entry, words)]
+        return {id: known[id].model_dump(mode="json") for id in found[offset : offset + limit]}, len(found)
+
+    def _holds(self, kind: Kind, id: str, entry: Config, words: list[str]) -> bool:
+        known = self._texts.get((kind, id))
+        if known is None or known[0] is not entry:
+            said = (str(getattr(entry, name, "") or "") for name in ("name", "summary", "api", "consumer", "plan", "state"))
+            known = self._texts[kind, id] = entry, folded(" ".join((id, *said)))
+        return all(word in known[1] for word in words)
 
     def save(self, kind: Kind, id: str, data: Mapping[str, Any], note: Callable[[], object]) -> None:
         """`note` is called before anything is done, and after all that could be refused; so it is in the others."""
@@ -183,10 +188,3 @@ class Terms:
             found.append(NodeError("There is no consumer “{consumer}”.", consumer=entry.consumer, field="consumer"))
         if found:
             raise Refused([Problem("subscription.wrong", each.message, None, Place(field=each.field)) for each in found])
-
-
-def _holds(id: str, data: Any, words: list[str]) -> bool:
-    text = folded(
-        f"{id} {data.get('name', '')} {data.get('summary', '')} {data.get('api', '')} {data.get('consumer', '')} {data.get('plan', '')} {data.get('state', '')}"
-    )
-    return all(word in text for word in words)
