@@ -13,7 +13,7 @@ import yaml
 from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.model import Api, Consumer, Jwt, Operation, Subscription, Target
 from tisserand.apis.neutral import Declared, fingerprint
-from tisserand.apis.openapi.operations import METHODS
+from tisserand.apis.openapi.operations import METHODS, resolve
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.texts import msg
@@ -96,7 +96,6 @@ class _Resolving:
         try:
             document = self._catalogue.document_place(path, name)
             data = yaml.load(document.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-            paths = data["paths"] if isinstance(data, dict) and isinstance(data.get("paths"), dict) else {}
         except NodeError as error:
             self.problems.append(Problem("api.document", error.message, error.fix, Place(file=file, field="openapi")))
             return []
@@ -105,13 +104,29 @@ class _Resolving:
             message = msg("The document “{document}” cannot be read: {reason}", document=document.name, reason=reason)
             self.problems.append(Problem("api.document", message, None, Place(file=file, field="openapi")))
             return []
-        return [
-            Operation(method=method.upper(), path=path, id=str(item[method].get("operationId") or ""))
-            for path, item in paths.items()
-            if isinstance(item, dict)
-            for method in METHODS
-            if isinstance(item.get(method), dict)
-        ]
+        paths = data.get("paths") or {} if isinstance(data, dict) else None
+        named = (
+            {path: item for path, item in paths.items() if not str(path).startswith("x-")} if isinstance(paths, dict) else None
+        )
+        found: list[Operation] = []
+        for path, item in (named or {}).items():
+            if not isinstance(path, str) or not path.startswith("/"):
+                message = msg(
+                    "The document “{document}” has a path that does not begin with “/”: {path}", document=name, path=str(path)
+                )
+                self.problems.append(Problem("api.document", message, None, Place(file=file, field="openapi")))
+            elif isinstance(item := resolve(data, item), dict):
+                methods = [method for method in METHODS if isinstance(item.get(method), dict)]
+                found += [
+                    Operation(method=method.upper(), path=path, id=str(item[method].get("operationId") or ""))
+                    for method in methods
+                ]
+        if named is None or (named and not found):
+            message = msg(
+                "No operation of the document “{document}” can be read: everything would be let through.", document=name
+            )
+            self.problems.append(Problem("api.document", message, None, Place(file=file, field="openapi")))
+        return found
 
     def _values(self, consumers: Mapping[str, Consumer]) -> dict[str, str]:
         """The values of all credentials. One that is missing refuses the push: to leave it out would lock its consumer out."""
