@@ -20,6 +20,7 @@ from tisserand.apis.gateways.envoy.checking import impossible, refused
 from tisserand.apis.gateways.envoy.clusters import clusters, verifies
 from tisserand.apis.gateways.envoy.files import Folder
 from tisserand.apis.gateways.envoy.filters import CHANGING, contents, lookup
+from tisserand.apis.gateways.envoy.harmful import harmful
 from tisserand.apis.gateways.envoy.held import Held, made
 from tisserand.apis.gateways.envoy.listener import inlined
 from tisserand.apis.gateways.envoy.places import CDS, RDS, ecds
@@ -77,7 +78,7 @@ class EnvoyGateway(Gateway):
         return Live(held.live(made(self.folder.path), self.folder.stale()), held.revision)
 
     def validate(self, declared: Declared) -> Sequence[Problem]:
-        found = impossible(declared, self.settings, self.place)
+        found = [*impossible(declared, self.settings, self.place), *harmful(declared, self.settings.host, self.port())]
         if found:
             return found
         everything = inlined(
