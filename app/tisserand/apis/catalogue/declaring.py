@@ -15,10 +15,10 @@ import yaml
 from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.model import Api, Consumer, Jwt, Operation, Subscription, Target
 from tisserand.apis.neutral import Contents, Declared, fingerprint
-from tisserand.apis.openapi.operations import METHODS
+from tisserand.apis.openapi.operations import METHODS, resolve
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.errors import NodeError
-from tisserand.texts import msg
+from tisserand.texts import Message, msg
 
 Secrets = Callable[[Iterable[str]], Mapping[str, str]]
 """Names of secrets → the values of those that are there."""
@@ -128,13 +128,10 @@ class _Resolving:
         except NodeError as error:
             self.problems.append(Problem("api.document", error.message, error.fix, place))
             return ()
-        found: Sequence[Operation] | str | None = self._catalogue.cached(document, _document_operations)
-        if found is None or isinstance(found, str):
-            reason = found or os.strerror(errno.ENOENT)
-            message = msg("The document “{document}” cannot be read: {reason}", document=document.name, reason=reason)
-            self.problems.append(Problem("api.document", message, None, place))
-            return ()
-        return found
+        read: tuple[Sequence[Operation], Sequence[Message]] | None = self._catalogue.cached(document, _document_operations)
+        operations, wrong = read or ((), (_unread(document, os.strerror(errno.ENOENT)),))
+        self.problems += [Problem("api.document", message, None, place) for message in wrong]
+        return operations
 
     def _values(self, consumers: Mapping[str, Consumer]) -> dict[str, str]:
         """The values of all credentials. One that is missing refuses the push: to leave it out would lock its consumer out."""
@@ -167,20 +164,39 @@ class _Resolving:
         return found
 
 
-def _document_operations(document: Path) -> tuple[Operation, ...] | str:
-    """The operations of a document, or why it cannot be read."""
+def _unread(document: Path, reason: str) -> Message:
+    return msg("The document “{document}” cannot be read: {reason}", document=document.name, reason=reason)
+
+
+def _document_operations(document: Path) -> tuple[Sequence[Operation], Sequence[Message]]:
+    """The operations of a document, and what is wrong with them."""
     try:
         data = yaml.load(document.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-        paths = data["paths"] if isinstance(data, dict) and isinstance(data.get("paths"), dict) else {}
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        return str(error).partition("\n")[0] or type(error).__name__
-    return tuple(
-        Operation(method=method.upper(), path=path, id=str(item[method].get("operationId") or ""))
-        for path, item in paths.items()
-        if isinstance(item, dict)
-        for method in METHODS
-        if isinstance(item.get(method), dict)
-    )
+        return (), (_unread(document, str(error).partition("\n")[0] or type(error).__name__),)
+    paths = data.get("paths") or {} if isinstance(data, dict) else None
+    named = {path: item for path, item in paths.items() if not str(path).startswith("x-")} if isinstance(paths, dict) else None
+    found: list[Operation] = []
+    wrong: list[Message] = []
+    for path, item in (named or {}).items():
+        if not isinstance(path, str) or not path.startswith("/"):
+            wrong.append(
+                msg(
+                    "The document “{document}” has a path that does not begin with “/”: {path}",
+                    document=document.name,
+                    path=str(path),
+                )
+            )
+        elif isinstance(item := resolve(data, item), dict):
+            methods = [method for method in METHODS if isinstance(item.get(method), dict)]
+            found += [
+                Operation(method=method.upper(), path=path, id=str(item[method].get("operationId") or "")) for method in methods
+            ]
+    if named is None or (named and not found):
+        wrong.append(
+            msg("No operation of the document “{document}” can be read: everything would be let through.", document=document.name)
+        )
+    return tuple(found), tuple(wrong)
 
 
 def living(id: str, consumer: Consumer, now: datetime) -> Consumer:

@@ -20,6 +20,7 @@ from tisserand.apis.gateways.envoy.checking import impossible, refused
 from tisserand.apis.gateways.envoy.clusters import verifies
 from tisserand.apis.gateways.envoy.files import Folder
 from tisserand.apis.gateways.envoy.filters import CHANGING, lookup
+from tisserand.apis.gateways.envoy.harmful import harmful
 from tisserand.apis.gateways.envoy.held import FILE, Held, made
 from tisserand.apis.gateways.envoy.listener import inlined
 from tisserand.apis.gateways.envoy.making import Made, Making
@@ -83,7 +84,7 @@ class EnvoyGateway(Gateway):
         return Live(held.live(made(self.folder.seen), self.folder.stale()), held.revision)
 
     def validate(self, declared: Declared) -> Sequence[Problem]:
-        found = impossible(declared, self.settings, self.place)
+        found = [*impossible(declared, self.settings, self.place), *harmful(declared, self.settings.host, self.port())]
         if found:
             return found
         wanted = self._made(declared)

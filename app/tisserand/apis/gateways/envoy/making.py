@@ -9,7 +9,7 @@ from typing import Any
 
 from tisserand.apis.gateways.envoy.clusters import cluster, has_cluster
 from tisserand.apis.gateways.envoy.filters import contents
-from tisserand.apis.gateways.envoy.routes import TOKENS, configuration, routes
+from tisserand.apis.gateways.envoy.routes import TOKENS, configuration, routes_of
 from tisserand.apis.model import Api
 from tisserand.apis.neutral import Declared, digest
 
@@ -91,4 +91,4 @@ class Making:
         if known is not None and known.api is api and known.headers == headers and known.authorities == authorities:
             return known
         behind = cluster(api, authorities, headers) if has_cluster(api) else None
-        return OfApi(api, headers, authorities, [*routes(api, declared)], behind)
+        return OfApi(api, headers, authorities, [*routes_of(api, declared)], behind)
