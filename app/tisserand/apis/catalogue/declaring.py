@@ -14,6 +14,7 @@ from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.model import Api, Consumer, Jwt, Operation, Subscription, Target
 from tisserand.apis.neutral import Declared, fingerprint
 from tisserand.apis.openapi.operations import METHODS
+from tisserand.model.lenient_yaml import Loader
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.texts import msg
@@ -95,7 +96,7 @@ class _Resolving:
     def _operations(self, path: Path, name: str, file: str) -> list[Operation]:
         try:
             document = self._catalogue.document_place(path, name)
-            data = yaml.load(document.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+            data = yaml.load(document.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a safe loader
             paths = data["paths"] if isinstance(data, dict) and isinstance(data.get("paths"), dict) else {}
         except NodeError as error:
             self.problems.append(Problem("api.document", error.message, error.fix, Place(file=file, field="openapi")))

@@ -14,12 +14,14 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from tisserand.apis.catalogue.faults import faults
+from tisserand.apis.catalogue.lines import line_of, lines_of
 from tisserand.apis.model import Api, Consumer, GatewayEntry, Plan, Subscription
 from tisserand.apis.neutral import digest
+from tisserand.model.lenient_yaml import Loader
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
 from tisserand.sdk.errors import NodeError
-from tisserand.sdk.problems import config_problems
 from tisserand.texts import msg
 
 C = TypeVar("C", bound=Config)
@@ -130,18 +132,20 @@ class Catalogue:
         file = path.relative_to(self.root).as_posix()
         data, lines, problems, hash = _read(path, file)
         api = None
-        if not problems:
-            api, problems = _valid(data, Api, file, lines, "")
-        return ApiFile(path, file, api, tuple(problems), hash)
+        if all(each.code == "file.twice" for each in problems):
+            api, found = _valid(data, Api, file, lines, "")
+            problems += found
+        return ApiFile(path, file, api if not problems else None, tuple(problems), hash)
 
     def _entries(self, file: str, model: type[C]) -> Entries[C]:
         def read(path: Path) -> Entries[C]:
             data, lines, problems, _hash = _read(path, file)
             entries: dict[str, C] = {}
-            for id, raw in data.items() if not problems else ():
+            twice = {(each.place.field or "").partition(".")[0] for each in problems}
+            for id, raw in data.items():
                 entry, found = _valid(raw, model, file, lines, id)
                 problems += found
-                if entry is not None:
+                if entry is not None and id not in twice:
                     entries[id] = entry
             return Entries(entries, tuple(problems), lines)
 
@@ -172,7 +176,7 @@ def _stamp(stat: os.stat_result) -> Stamp:
 
 
 def _read(path: Path, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem], str]:
-    """The content, the lines of its keys (dotted, as deep as two), what is wrong with the YAML, and the digest of the text."""
+    """The content, the lines of its values (`lines_of`), what is wrong with the YAML, and the digest of the text."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -184,8 +188,8 @@ def _read(path: Path, file: str) -> tuple[dict[str, Any], dict[str, int], list[P
 
 def _parsed(text: str, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem]]:
     try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        data = yaml.load(text, Loader=yaml.CSafeLoader)
+        root = yaml.compose(text, Loader=Loader)
+        data = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
     except (ValueError, RecursionError) as error:
         message = msg("The file is not valid YAML: {reason}", reason=str(error))
         return {}, {}, [Problem("file.yaml", message, None, Place(file=file))]
@@ -198,16 +202,13 @@ def _parsed(text: str, file: str) -> tuple[dict[str, Any], dict[str, int], list[
     if not isinstance(data, dict) or not isinstance(root, yaml.MappingNode) or not all(isinstance(key, str) for key in data):
         message = msg("The file must hold names with values (“name: value”).")
         return {}, {}, [Problem("file.form", message, None, Place(file=file, line=1))]
-    problems: list[Problem] = []
-    lines: dict[str, int] = {}
-    for key, value in root.value:
-        if key.value in lines:
-            message = msg("“{name}” stands here twice.", name=str(key.value))
-            problems.append(Problem("file.twice", message, None, Place(file=file, line=key.start_mark.line + 1)))
-        lines[str(key.value)] = key.start_mark.line + 1
-        if isinstance(value, yaml.MappingNode):
-            lines.update({f"{key.value}.{inner.value}": inner.start_mark.line + 1 for inner, _ in value.value})
-    return data, lines, problems
+    lines, twice = lines_of(root)
+    return data, lines, [_twice(file, field, line) for field, line in twice]
+
+
+def _twice(file: str, field: str, line: int) -> Problem:
+    message = msg("“{name}” stands here twice.", name=field.rpartition(".")[2])
+    return Problem("file.twice", message, None, Place(file=file, line=line, field=field))
 
 
 def _valid(raw: Any, model: type[C], file: str, lines: Mapping[str, int], id: str) -> tuple[C | None, list[Problem]]:
@@ -216,10 +217,8 @@ def _valid(raw: Any, model: type[C], file: str, lines: Mapping[str, int], id: st
         return model.model_validate(raw), []
     except ValidationError as error:
         found = []
-        for problem in config_problems(error, model):
-            inner = (problem.place.field or "").removeprefix("config").lstrip(".")
-            field = ".".join(part for part in (id, inner) if part)
-            steps = field.split(".")
-            line = next((lines[".".join(steps[:n])] for n in range(len(steps), 0, -1) if ".".join(steps[:n]) in lines), None)
-            found.append(Problem(problem.code, problem.message, problem.fix, Place(file=file, line=line, field=field or None)))
+        for problem in faults(error, model):
+            field = ".".join(part for part in (id, problem.place.field) if part)
+            place = Place(file=file, line=line_of(lines, field), field=field or None)
+            found.append(Problem(problem.code, problem.message, problem.fix, place))
         return None, found

@@ -13,6 +13,7 @@ import yaml
 from tisserand import files
 from tisserand.apis.catalogue.files import FOLDER, Catalogue
 from tisserand.apis.model import Api
+from tisserand.model.lenient_yaml import Loader
 from tisserand.sdk.config import Config
 from tisserand.sdk.errors import NodeError
 
@@ -101,11 +102,11 @@ def entry_text(root: Path, file: str, id: str, entry: Config | None) -> str:
 def _only(text: str, changed: str, id: str, data: Mapping[str, Any]) -> bool:
     """Whether a text differs from another in nothing but one entry, as YAML reads them."""
     try:
-        before, after = ({**(yaml.load(each, Loader=yaml.CSafeLoader) or {})} for each in (text, changed))
+        before, after = ({**(yaml.load(each, Loader=Loader) or {})} for each in (text, changed))  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, RecursionError):
         return False
     before.pop(id, None)
-    return bool(after == {**before, **yaml.load(_dump(data), Loader=yaml.CSafeLoader)})
+    return bool(after == {**before, **yaml.load(_dump(data), Loader=Loader)})  # noqa: S506 - a safe loader
 
 
 def _span(text: str, file: str, id: str) -> tuple[int, int] | None:
