@@ -19,6 +19,7 @@ import pytest
 import requests
 from tests.service.published.conftest import KEY, OTHER, alive, digest, until, workspace
 
+from tisserand.apis.catalogue.files import Catalogue
 from tisserand.service.local import LocalExecutor
 from tisserand.service.protocol import Refused
 from tisserand.service.published.calls import CONSUMER_HEADER, CREDENTIAL_HEADER, PublishedInfo
@@ -250,7 +251,7 @@ def test_another_environment_or_connection_takes_over_and_no_request_is_lost(tmp
             second = desk.serving("rated")
             # One that the flow does not name leaves it alone …
             (root / "connections.yaml").write_text(CONNECTIONS.format(shop="one", other="two"))
-            forms, serving = Forms(root), Wanted(root).servings()[0]["rated@1"]
+            forms, serving = Forms(root), Wanted(Catalogue(root)).servings()[0]["rated@1"]
             form = forms.of(serving)
             (root / "connections.yaml").write_text(CONNECTIONS.format(shop="one", other="one"))
             assert forms.of(serving) == form and desk.serving("rated").pid == second.pid
@@ -287,7 +288,7 @@ def test_behind_a_gateway_only_its_credential_counts(desk: Desk) -> None:
     until(lambda: "zoe" in [each["consumer"] for each in desk.executor.published.requests("price", "1", limit=5).requests], SOON)
     # A file that nobody can read lets in no more than before.
     (desk.root / "gateways.yaml").write_text("edge: [\n")
-    assert Wanted(desk.root).servings()[0]["price@1"].gateway == digest(credential)
+    assert Wanted(Catalogue(desk.root)).servings()[0]["price@1"].gateway == digest(credential)
     assert ask(info.address).status_code == 401
     (desk.root / "gateways.yaml").unlink()
     desk.executor.published.refresh()

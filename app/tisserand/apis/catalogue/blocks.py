@@ -13,6 +13,9 @@ from typing import Any
 
 import yaml
 
+from tisserand.apis.catalogue.lines import lines_of
+from tisserand.model.lenient_yaml import Loader
+
 _KEY = re.compile(r"^[A-Za-z0-9_][A-Za-z0-9_-]*:(?=[ \n]|\r\n|$)", re.MULTILINE)
 _UNLIKE = re.compile("\r(?!\n)|[\x85\u2028\u2029\ufeff]|^(?:---|\\.\\.\\.|%|\\? )", re.MULTILINE)
 """Line breaks that are none elsewhere, several documents, directives, and keys of more than a name."""
@@ -41,9 +44,9 @@ class Read:
 
     data: Any
     lines: dict[str, int] = field(default_factory=dict)
-    """Key, and key and inner key with a dot between, → line of the text, from 1."""
+    """As `lines_of` gives them."""
     twice: tuple[tuple[str, int], ...] = ()
-    """Keys that stand there again, and where."""
+    """Paths of keys that stand there again, and where."""
     mapping: bool = True
     """Whether it holds names with values."""
 
@@ -67,21 +70,13 @@ def cut(text: str) -> list[Block] | None:
 
 def read(text: str) -> Read:
     """Raises what PyYAML raises: `yaml.YAMLError`, and `ValueError` or `RecursionError` for values that cannot be."""
-    loader = yaml.CSafeLoader(text)
+    loader = Loader(text)
     try:
         root = loader.get_single_node()
         if root is None:
             return Read(None)
-        lines: dict[str, int] = {}
-        twice: list[tuple[str, int]] = []
         mapping = isinstance(root, yaml.MappingNode)
-        for key, value in root.value if mapping else ():
-            name, line = str(key.value), key.start_mark.line + 1
-            if name in lines:
-                twice.append((name, line))
-            lines[name] = line
-            if isinstance(value, yaml.MappingNode):
-                lines.update({f"{name}.{inner.value}": inner.start_mark.line + 1 for inner, _ in value.value})
+        lines, twice = lines_of(root) if isinstance(root, yaml.MappingNode) else ({}, [])
         data = loader.construct_document(root)
     finally:
         loader.dispose()

@@ -93,6 +93,14 @@ def sweep(store: Secrets, consumer: str, known: Iterable[Credential]) -> list[st
     return left
 
 
+def forget(catalogue: Catalogue, store: Secrets, consumer: str, known: Consumer) -> None:
+    """Take away all values of a consumer that was removed, but those that credentials of others name too."""
+    others = {each.secret.name for other in catalogue.consumers().by_id.values() for each in other.credentials}
+    for name in {each.secret.name for each in known.credentials} - others:
+        store.delete(name)
+    sweep(store, consumer, [])
+
+
 def _consumer(catalogue: Catalogue, id: str) -> Consumer:
     consumers = catalogue.consumers().by_id
     if id not in consumers:

@@ -16,6 +16,7 @@ from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.model import Api, Consumer, Jwt, Operation, Subscription, Target
 from tisserand.apis.neutral import Contents, Declared, fingerprint
 from tisserand.apis.openapi.operations import METHODS, resolve
+from tisserand.model.lenient_yaml import Loader
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.texts import Message, msg
@@ -171,7 +172,7 @@ def _unread(document: Path, reason: str) -> Message:
 def _document_operations(document: Path) -> tuple[Sequence[Operation], Sequence[Message]]:
     """The operations of a document, and what is wrong with them."""
     try:
-        data = yaml.load(document.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        data = yaml.load(document.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a safe loader
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         return (), (_unread(document, str(error).partition("\n")[0] or type(error).__name__),)
     paths = data.get("paths") or {} if isinstance(data, dict) else None

@@ -16,12 +16,13 @@ from pydantic import ValidationError
 
 from tisserand.apis.catalogue.blocks import Block, Read, cut
 from tisserand.apis.catalogue.blocks import read as read_yaml
+from tisserand.apis.catalogue.faults import faults
+from tisserand.apis.catalogue.lines import line_of
 from tisserand.apis.model import Api, Consumer, GatewayEntry, Plan, Subscription
 from tisserand.apis.neutral import digest
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
 from tisserand.sdk.errors import NodeError
-from tisserand.sdk.problems import config_problems
 from tisserand.texts import msg
 
 C = TypeVar("C", bound=Config)
@@ -142,12 +143,12 @@ class Catalogue:
         file = path.relative_to(self.root).as_posix()
         text, problems = _text(path, file)
         api = None
-        if not problems:
-            found, problems = _parsed(text, file)
-            if not problems:
-                api, problems = _valid(found.data, Api, file, found.lines, "")
+        found, problems = (Read({}), problems) if problems else _parsed(text, file)
+        if all(each.code == "file.twice" for each in problems):
+            api, wrong = _valid(found.data, Api, file, found.lines, "")
+            problems += wrong
         # Of the text: what a file holds may hold itself, and then has no end.
-        return ApiFile(path, file, api, tuple(problems), digest(text))
+        return ApiFile(path, file, api if not problems else None, tuple(problems), digest(text))
 
     def _entries(self, file: str, model: type[C]) -> Entries[C]:
         def read(path: Path) -> Entries[C]:
@@ -206,10 +207,9 @@ def _part(text: str, file: str, model: type[C]) -> Part[C] | None:
 
 def _whole(text: str, file: str, model: type[C]) -> Entries[C]:
     found, problems = _parsed(text, file)
-    if problems:
-        return Entries(problems=tuple(problems))
-    entries, problems = _valid_entries(found, model, file)
-    return Entries(entries, tuple(problems))
+    twice = {(each.place.field or "").partition(".")[0] for each in problems}
+    entries, wrong = _valid_entries(found, model, file)
+    return Entries({id: entry for id, entry in entries.items() if id not in twice}, (*problems, *wrong))
 
 
 def _valid_entries(found: Read, model: type[C], file: str) -> tuple[dict[str, C], list[Problem]]:
@@ -276,11 +276,12 @@ def _parsed(text: str, file: str) -> tuple[Read, list[Problem]]:
     if not found.mapping:
         message = msg("The file must hold names with values (“name: value”).")
         return Read({}), [Problem("file.form", message, None, Place(file=file, line=1))]
-    problems = [
-        Problem("file.twice", msg("“{name}” stands here twice.", name=name), None, Place(file=file, line=line))
-        for name, line in found.twice
-    ]
-    return found, problems
+    return found, [_twice(file, field, line) for field, line in found.twice]
+
+
+def _twice(file: str, field: str, line: int) -> Problem:
+    message = msg("“{name}” stands here twice.", name=field.rpartition(".")[2])
+    return Problem("file.twice", message, None, Place(file=file, line=line, field=field))
 
 
 def _valid(raw: Any, model: type[C], file: str, lines: Mapping[str, int], id: str) -> tuple[C | None, list[Problem]]:
@@ -289,10 +290,8 @@ def _valid(raw: Any, model: type[C], file: str, lines: Mapping[str, int], id: st
         return model.model_validate(raw), []
     except ValidationError as error:
         found = []
-        for problem in config_problems(error, model):
-            inner = (problem.place.field or "").removeprefix("config").lstrip(".")
-            field = ".".join(part for part in (id, inner) if part)
-            steps = field.split(".")
-            line = next((lines[".".join(steps[:n])] for n in range(len(steps), 0, -1) if ".".join(steps[:n]) in lines), None)
-            found.append(Problem(problem.code, problem.message, problem.fix, Place(file=file, line=line, field=field or None)))
+        for problem in faults(error, model):
+            field = ".".join(part for part in (id, problem.place.field) if part)
+            place = Place(file=file, line=line_of(lines, field), field=field or None)
+            found.append(Problem(problem.code, problem.message, problem.fix, place))
         return None, found

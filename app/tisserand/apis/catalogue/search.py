@@ -18,6 +18,7 @@ import yaml
 from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.model import Api
 from tisserand.apis.openapi.operations import METHODS
+from tisserand.model.lenient_yaml import Loader
 from tisserand.sdk.errors import NodeError
 
 
@@ -99,10 +100,14 @@ def folded(text: str) -> str:
     return "".join(each for each in plain if not unicodedata.combining(each))
 
 
+_END = (1, 0)
+"""Comes after words (`beta`) and before numbers."""
+
+
 def version_order(version: str) -> tuple[tuple[int, int | str], ...]:
-    """Sorts versions as people count them: 2 before 10, 1.2 before 1.10."""
+    """Sorts versions as people count them: 2 before 10, 1.2 before 1.10, 1 before 1.1, and 1-beta before 1."""
     parts = version.lstrip("v").replace("-", ".").split(".")
-    return tuple((1, int(part)) if part.isdigit() else (0, part) for part in parts)
+    return (*((2, int(part)) if part.isdigit() else (0, part) for part in parts), _END)
 
 
 def _entry(file: ApiFile, api: Api, document: Path | None, stamp: tuple[Any, ...]) -> _Entry:
@@ -142,7 +147,7 @@ def _document(path: Path | None) -> Mapping[str, Any]:
     if path is None:
         return {}
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a safe loader
     except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return {}  # what is wrong with it is told where it is looked at
     return data if isinstance(data, dict) else {}

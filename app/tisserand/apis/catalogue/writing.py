@@ -14,6 +14,7 @@ from tisserand import files
 from tisserand.apis.catalogue.blocks import Read, cut, read
 from tisserand.apis.catalogue.files import FOLDER, Catalogue
 from tisserand.apis.model import Api
+from tisserand.model.lenient_yaml import Loader
 from tisserand.sdk.config import Config
 from tisserand.sdk.errors import NodeError
 
@@ -139,14 +140,14 @@ def _held(text: str, known: Mapping[str, Read]) -> dict[str, Any] | None:
 
 def _loaded(data: Mapping[str, Any]) -> dict[str, Any]:
     """What YAML reads of what is written."""
-    loaded: dict[str, Any] = yaml.load(_dump(data), Loader=yaml.CSafeLoader)
+    loaded: dict[str, Any] = yaml.load(_dump(data), Loader=Loader)  # noqa: S506 - a safe loader
     return loaded
 
 
 def _only(text: str, changed: str, id: str, data: Mapping[str, Any]) -> bool:
     """Whether a text differs from another in nothing but one entry, as YAML reads them."""
     try:
-        before, after = ({**(yaml.load(each, Loader=yaml.CSafeLoader) or {})} for each in (text, changed))
+        before, after = ({**(yaml.load(each, Loader=Loader) or {})} for each in (text, changed))  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, RecursionError):
         return False
     before.pop(id, None)

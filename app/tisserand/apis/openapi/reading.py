@@ -16,6 +16,7 @@ from tisserand.apis.openapi.lift import lift
 from tisserand.apis.openapi.operations import at
 from tisserand.apis.openapi.places import Lines, pointer_of
 from tisserand.apis.openapi.rules import errors
+from tisserand.model.lenient_yaml import Loader
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import Message, msg
 
@@ -78,13 +79,13 @@ def _parsed(text: str) -> tuple[Json | None, Problem | None]:
     return plain, None
 
 
-class _Loader(yaml.CSafeLoader):
+class _Loader(Loader):
     """Dates stay texts, as in JSON, and what JSON does not know (`!!binary`, `!!set`) is refused."""
 
 
 _KNOWN = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")}
 _Loader.yaml_constructors = {
-    tag: construct for tag, construct in yaml.CSafeLoader.yaml_constructors.items() if tag is None or tag in _KNOWN
+    tag: construct for tag, construct in Loader.yaml_constructors.items() if tag is None or tag in _KNOWN
 }
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]

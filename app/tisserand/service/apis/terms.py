@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from tisserand.apis.catalogue.credentials import Secrets, sweep
+from tisserand.apis.catalogue.credentials import Secrets, forget
 from tisserand.apis.catalogue.files import Catalogue, Entries
+from tisserand.apis.catalogue.references import OVER
 from tisserand.apis.catalogue.search import folded
 from tisserand.apis.catalogue.writing import write_entry
-from tisserand.apis.model import ID, Consumer, Plan, Subscription
+from tisserand.apis.model import ID, Api, Consumer, Plan, Subscription
 from tisserand.engine.launch import Refused
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
@@ -83,7 +84,7 @@ class Terms:
         used = [
             name
             for name, each in self._catalogue.subscriptions().by_id.items()
-            if (kind == "plan" and each.plan == id) or (kind == "consumer" and each.consumer == id)
+            if each.state not in OVER and ((kind == "plan" and each.plan == id) or (kind == "consumer" and each.consumer == id))
         ]
         if used:
             raise NodeError(
@@ -91,7 +92,7 @@ class Terms:
             )
         write_entry(self._catalogue, file, id, None, note)
         if isinstance(known, Consumer):
-            sweep(self._secrets(), id, [])
+            forget(self._catalogue, self._secrets(), id, known)
 
     def subscribe(self, api: str, plan: str, consumer: str, version: str, by: str, note: Callable[[str], object]) -> str:
         given = {"api": api, "version": version, "plan": plan, "consumer": consumer}
@@ -123,6 +124,21 @@ class Terms:
             self._single(id, known)
         changed = known.model_copy(update={"state": state, "decided_by": by})
         write_entry(self._catalogue, "subscriptions.yaml", id, changed, note)
+
+    def unsubscribed(self, api: Api) -> None:
+        """Nobody is subscribed to a version that is to be removed: whoever takes its id next would find them there."""
+        last = not any(
+            each.api.id == api.id and each.api.key != api.key for each in self._catalogue.apis() if each.api is not None
+        )
+        used = [
+            name
+            for name, each in self._catalogue.subscriptions().by_id.items()
+            if each.api == api.id and each.state not in OVER and (each.version == api.version or (last and not each.version))
+        ]
+        if used:
+            raise NodeError(
+                "“{id}” has subscriptions: {subscriptions}.", id=api.key, subscriptions=used[:10], fix="End them first."
+            )
 
     def _of(self, kind: Kind) -> Entries[Any]:
         of: Mapping[Kind, Callable[[], Entries[Any]]] = {
@@ -157,7 +173,7 @@ class Terms:
         """A consumer is subscribed to a version once."""
         for other, each in self._catalogue.subscriptions().by_id.items():
             same = (each.consumer, each.api, each.version) == (entry.consumer, entry.api, entry.version)
-            if other != id and same and each.state not in ("ended", "rejected"):
+            if other != id and same and each.state not in OVER:
                 raise NodeError(
                     "“{consumer}” is subscribed to “{api}” already: {subscription}.",
                     consumer=entry.consumer, api=entry.api, subscription=other,
