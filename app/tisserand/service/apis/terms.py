@@ -43,13 +43,9 @@ class Terms:
 
     def entries(self, kind: Kind, text: str, limit: int, offset: int) -> tuple[dict[str, Mapping[str, Any]], int]:
         words = folded(text).split()
-        found = {
-            id: data
-            for id, entry in self._of(kind).by_id.items()
-            for data in (entry.model_dump(mode="json"),)
-            if not words or _holds(id, data, words)
-        }
-        return dict(list(found.items())[offset : offset + limit]), len(found)
+        known = self._of(kind).by_id
+        found = [id for id, entry in known.items() if not words or _holds(id, entry, words)]
+        return {id: known[id].model_dump(mode="json") for id in found[offset : offset + limit]}, len(found)
 
     def save(self, kind: Kind, id: str, data: Mapping[str, Any], note: Callable[[], object]) -> None:
         """`note` is called before anything is done, and after all that could be refused; so it is in the others."""
@@ -185,8 +181,7 @@ class Terms:
             raise Refused([Problem("subscription.wrong", each.message, None, Place(field=each.field)) for each in found])
 
 
-def _holds(id: str, data: Any, words: list[str]) -> bool:
-    text = folded(
-        f"{id} {data.get('name', '')} {data.get('summary', '')} {data.get('api', '')} {data.get('consumer', '')} {data.get('plan', '')} {data.get('state', '')}"
-    )
+def _holds(id: str, entry: Config, words: list[str]) -> bool:
+    told = (getattr(entry, name, "") for name in ("name", "summary", "contact", "api", "consumer", "plan", "state"))
+    text = folded(" ".join((id, *told)))
     return all(word in text for word in words)
