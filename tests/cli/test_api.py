@@ -367,6 +367,28 @@ def test_all_that_a_draft_lacks_is_told_line_by_line(shop: Ask) -> None:
     assert len(french) == 4 and not {*told} & {*french}
 
 
+HOSTILE = {
+    "no truth": "!!bool maybe",
+    "no day": "2026-02-31",
+    "no number": "!!int ''",
+    "too deep": "[" * 50_000 + "]" * 50_000,
+    "itself": "&a [*a]",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_value_that_cannot_be_stops_no_command(shop: Ask, name: str) -> None:
+    """In a flow that has nothing to do with it, in the connections, and in the settings of the workspace: at most a sentence."""
+    value = HOSTILE[name]
+    Path("flows/odd.yaml").write_text(f"tisserand: 1\nid: odd\ntitle: {value}\nnodes: {{}}\n")
+    shop("api", "diff", "orders", "1", "1")
+    Path("connections.yaml").write_text(f"odd: {{type: http, base_url: {value}}}\n")
+    for line in ("api diff orders 1 1", "api key issue acme", "connection list", "gateway list", "check odd"):
+        assert shop(*line.split(), code=None).code in (0, 2), line
+    Path("tisserand.yaml").write_text(f"id: cli-apis\nexecutor: {{warm: {value}}}\n")
+    assert shop("api", "list", code=None).code in (0, 2)
+
+
 def test_the_program_itself_in_french(shop: Ask) -> None:
     """As a process, in the language that the environment asks for."""
     env = {name: value for name, value in os.environ.items() if name != "TISSERAND_LANG"} | {
