@@ -175,6 +175,8 @@ def test_lint_tells_all_and_leaves_with_2_where_something_is_wrong(shop: Ask) ->
         ("apis/broken.yaml", 2, "version"), ("apis/broken.yaml", None, "route"), ("apis/broken.yaml", None, "upstream"),
         ("apis/outside.yaml", 5, "openapi"), ("apis/gone.yaml", 5, "openapi"), ("apis/flow.yaml", None, "upstream.flow"),
     }  # fmt: skip
+    one = {each["place"]["field"] for each in shop("api", "lint", "flow", "--json", code=2).json["problems"]}
+    assert one == {"plans.0", "upstream.flow"}, "of one version the same is told"
     lines = shop("api", "lint", code=2).err.splitlines()
     assert len(lines) == len(set(lines)) == len(told["problems"]), "each is told once"
     assert "apis/flow.yaml:5: plans.0: There is no plan “iron”." in lines
