@@ -6,19 +6,20 @@ Every fault becomes a problem with file, line and field; what is right beside it
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
+from tisserand.apis.catalogue.blocks import Block, Read, cut
+from tisserand.apis.catalogue.blocks import read as read_yaml
 from tisserand.apis.catalogue.faults import faults
-from tisserand.apis.catalogue.lines import line_of, lines_of
+from tisserand.apis.catalogue.lines import line_of
 from tisserand.apis.model import Api, Consumer, GatewayEntry, Plan, Subscription
 from tisserand.apis.neutral import digest
-from tisserand.model.lenient_yaml import Loader
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
 from tisserand.sdk.errors import NodeError
@@ -42,7 +43,15 @@ class Entries(Generic[C]):
 
     by_id: Mapping[str, C] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[C]):
+    """What one block of a file of entries holds; lines count from the beginning of the block."""
+
+    read: Read
+    by_id: Mapping[str, C]
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,8 @@ class Catalogue:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self._known: dict[Path, tuple[Stamp, Any]] = {}
+        self._parts: dict[str, dict[str, Part[Any]]] = {}
+        """File of entries → the blocks that it was read as last."""
 
     def apis(self) -> list[ApiFile]:
         """Every file of an API, sorted by path; one that is broken has no `api`. Of two files for one version the first counts."""
@@ -71,7 +82,7 @@ class Catalogue:
         files: list[ApiFile] = []
         first: dict[str, str] = {}
         for path, stamp in sorted(found, key=lambda each: each[0].parts):
-            read = self._cached(path, self._api, stamp)
+            read = self.cached(path, self._api, stamp)
             if read is None:
                 continue
             if read.api is not None and (other := first.setdefault(read.api.key, read.file)) != read.file:
@@ -115,8 +126,8 @@ class Catalogue:
     def gateways(self) -> Entries[GatewayEntry]:
         return self._entries("gateways.yaml", GatewayEntry)
 
-    def _cached(self, path: Path, read: Any, stamp: Stamp | None = None) -> Any:
-        """What was read of a file, read anew when it changed; None where it is gone."""
+    def cached(self, path: Path, read: Callable[[Path], Any], stamp: Stamp | None = None) -> Any:
+        """What `read` made of a file, made anew when it changed; None where it is gone."""
         if stamp is None:
             try:
                 stamp = _stamp(path.stat())
@@ -130,27 +141,92 @@ class Catalogue:
 
     def _api(self, path: Path) -> ApiFile:
         file = path.relative_to(self.root).as_posix()
-        data, lines, problems, hash = _read(path, file)
+        text, problems = _text(path, file)
         api = None
+        found, problems = (Read({}), problems) if problems else _parsed(text, file)
         if all(each.code == "file.twice" for each in problems):
-            api, found = _valid(data, Api, file, lines, "")
-            problems += found
-        return ApiFile(path, file, api if not problems else None, tuple(problems), hash)
+            api, wrong = _valid(found.data, Api, file, found.lines, "")
+            problems += wrong
+        # Of the text: what a file holds may hold itself, and then has no end.
+        return ApiFile(path, file, api if not problems else None, tuple(problems), digest(text))
 
     def _entries(self, file: str, model: type[C]) -> Entries[C]:
         def read(path: Path) -> Entries[C]:
-            data, lines, problems, _hash = _read(path, file)
-            entries: dict[str, C] = {}
-            twice = {(each.place.field or "").partition(".")[0] for each in problems}
-            for id, raw in data.items():
-                entry, found = _valid(raw, model, file, lines, id)
-                problems += found
-                if entry is not None and id not in twice:
-                    entries[id] = entry
-            return Entries(entries, tuple(problems), lines)
+            text, problems = _text(path, file)
+            return (
+                Entries(problems=tuple(problems)) if problems else self._of_blocks(text, file, model) or _whole(text, file, model)
+            )
 
-        found: Entries[C] | None = self._cached(self.root / file, read)
+        found: Entries[C] | None = self.cached(self.root / file, read)
         return found or Entries()
+
+    def _of_blocks(self, text: str, file: str, model: type[C]) -> Entries[C] | None:
+        """Block by block: those that are known stay as they are. None where the file is to be read as a whole."""
+        blocks = cut(text)
+        if blocks is None:
+            return None
+        known, now = self._parts.get(file, {}), {}
+        entries: dict[str, C] = {}
+        problems: list[Problem] = []
+        count = 0
+        for block in blocks:
+            part = known.get(block.text) or _part(block.text, file, model)
+            if part is None:
+                return None
+            now[block.text] = part
+            entries.update(part.by_id)
+            count += len(part.read.data)
+            if part.problems:
+                problems += [_further(each, block.line) for each in part.problems]
+        if count != len({id for part in now.values() for id in part.read.data}):
+            return None  # something stands there twice
+        self._parts[file] = now
+        return Entries(entries, tuple(problems))
+
+    def blocks(self, file: str, text: str) -> list[tuple[Block, Read]] | None:
+        """The blocks of a file of entries, if it holds this text and was read block by block."""
+        blocks, known = cut(text), self._parts.get(file, {})
+        if blocks is None or any(block.text not in known for block in blocks):
+            return None
+        return [(block, known[block.text].read) for block in blocks]
+
+
+def _part(text: str, file: str, model: type[C]) -> Part[C] | None:
+    """What a block holds; None where it means nothing by itself."""
+    try:
+        found = read_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    if found.data is None:
+        return Part(Read({}), {})
+    if not found.mapping or found.twice:
+        return None
+    entries, problems = _valid_entries(found, model, file)
+    return Part(found, entries, tuple(problems))
+
+
+def _whole(text: str, file: str, model: type[C]) -> Entries[C]:
+    found, problems = _parsed(text, file)
+    twice = {(each.place.field or "").partition(".")[0] for each in problems}
+    entries, wrong = _valid_entries(found, model, file)
+    return Entries({id: entry for id, entry in entries.items() if id not in twice}, (*problems, *wrong))
+
+
+def _valid_entries(found: Read, model: type[C], file: str) -> tuple[dict[str, C], list[Problem]]:
+    entries: dict[str, C] = {}
+    problems: list[Problem] = []
+    for id, raw in found.data.items():
+        entry, wrong = _valid(raw, model, file, found.lines, id)
+        problems += wrong
+        if entry is not None:
+            entries[id] = entry
+    return entries, problems
+
+
+def _further(problem: Problem, lines: int) -> Problem:
+    """A problem of a block where the block stands."""
+    line = problem.place.line
+    return problem if line is None else replace(problem, place=replace(problem.place, line=line + lines))
 
 
 def _yaml_files(folder: Path) -> Iterator[tuple[Path, Stamp]]:
@@ -175,35 +251,32 @@ def _stamp(stat: os.stat_result) -> Stamp:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _read(path: Path, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem], str]:
-    """The content, the lines of its values (`lines_of`), what is wrong with the YAML, and the digest of the text."""
+def _text(path: Path, file: str) -> tuple[str, list[Problem]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8", newline="") as stream:
+            return stream.read(), []
     except (OSError, UnicodeDecodeError) as error:
         message = msg("The file cannot be read: {reason}", reason=str(error))
-        return {}, {}, [Problem("file.unreadable", message, None, Place(file=file))], ""
-    # Of the text: what a file holds may hold itself, and then has no end.
-    return *_parsed(text, file), digest(text)
+        return "", [Problem("file.unreadable", message, None, Place(file=file))]
 
 
-def _parsed(text: str, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem]]:
+def _parsed(text: str, file: str) -> tuple[Read, list[Problem]]:
+    """The content of a file, and what is wrong with the YAML."""
     try:
-        root = yaml.compose(text, Loader=Loader)
-        data = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
+        found = read_yaml(text)
     except (ValueError, RecursionError) as error:
         message = msg("The file is not valid YAML: {reason}", reason=str(error))
-        return {}, {}, [Problem("file.yaml", message, None, Place(file=file))]
+        return Read({}), [Problem("file.yaml", message, None, Place(file=file))]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         message = msg("The file is not valid YAML: {reason}", reason=str(getattr(error, "problem", None) or error))
-        return {}, {}, [Problem("file.yaml", message, None, Place(file=file, line=mark.line + 1 if mark else None))]
-    if data is None:
-        return {}, {}, []
-    if not isinstance(data, dict) or not isinstance(root, yaml.MappingNode) or not all(isinstance(key, str) for key in data):
+        return Read({}), [Problem("file.yaml", message, None, Place(file=file, line=mark.line + 1 if mark else None))]
+    if found.data is None:
+        return Read({}), []
+    if not found.mapping:
         message = msg("The file must hold names with values (“name: value”).")
-        return {}, {}, [Problem("file.form", message, None, Place(file=file, line=1))]
-    lines, twice = lines_of(root)
-    return data, lines, [_twice(file, field, line) for field, line in twice]
+        return Read({}), [Problem("file.form", message, None, Place(file=file, line=1))]
+    return found, [_twice(file, field, line) for field, line in found.twice]
 
 
 def _twice(file: str, field: str, line: int) -> Problem:

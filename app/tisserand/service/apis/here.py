@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from tisserand.apis.catalogue import credentials, lifecycle, writing
-from tisserand.apis.catalogue.files import ApiFile, Catalogue
+from tisserand.apis.catalogue.files import ApiFile
 from tisserand.apis.catalogue.references import references
 from tisserand.apis.catalogue.search import Index, version_order
 from tisserand.apis.model import Api, Open
@@ -54,7 +54,7 @@ class HereApis:
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
         self.changing = threading.RLock()
-        self.catalogue = Catalogue(executor.root)
+        self.catalogue = executor.catalogue
         self.index = Index(self.catalogue)
         self._documents = Documents(executor, self.catalogue)
 

@@ -41,16 +41,21 @@ class Terms:
     def __init__(self, catalogue: Catalogue, secrets: Callable[[], Secrets]) -> None:
         self._catalogue = catalogue
         self._secrets = secrets
+        self._texts: dict[tuple[Kind, str], tuple[Config, str]] = {}
+        """Entries and what is searched in them."""
 
     def entries(self, kind: Kind, text: str, limit: int, offset: int) -> tuple[dict[str, Mapping[str, Any]], int]:
         words = folded(text).split()
-        found = {
-            id: data
-            for id, entry in self._of(kind).by_id.items()
-            for data in (entry.model_dump(mode="json"),)
-            if not words or _holds(id, data, words)
-        }
-        return dict(list(found.items())[offset : offset + limit]), len(found)
+        known = self._of(kind).by_id
+        found = [id for id, entry in known.items() if not words or self._holds(kind, id, entry, words)]
+        return {id: known[id].model_dump(mode="json") for id in found[offset : offset + limit]}, len(found)
+
+    def _holds(self, kind: Kind, id: str, entry: Config, words: list[str]) -> bool:
+        known = self._texts.get((kind, id))
+        if known is None or known[0] is not entry:
+            said = (str(getattr(entry, name, "") or "") for name in ("name", "summary", "api", "consumer", "plan", "state"))
+            known = self._texts[kind, id] = entry, folded(" ".join((id, *said)))
+        return all(word in known[1] for word in words)
 
     def save(self, kind: Kind, id: str, data: Mapping[str, Any], note: Callable[[], object]) -> None:
         """`note` is called before anything is done, and after all that could be refused; so it is in the others."""
@@ -68,7 +73,7 @@ class Terms:
             self._possible(entry)
             entry = self._decided(id, entry, known)
         self.whole(kind, id)
-        write_entry(self._catalogue.root, file, id, entry, note)
+        write_entry(self._catalogue, file, id, entry, note)
 
     def remove(self, kind: Kind, id: str, note: Callable[[], object]) -> None:
         file, _model = FILES[kind]
@@ -85,7 +90,7 @@ class Terms:
             raise NodeError(
                 "“{id}” has subscriptions: {subscriptions}.", id=id, subscriptions=used[:10], fix="Remove or end them first."
             )
-        write_entry(self._catalogue.root, file, id, None, note)
+        write_entry(self._catalogue, file, id, None, note)
         if isinstance(known, Consumer):
             forget(self._catalogue, self._secrets(), id, known)
 
@@ -102,7 +107,7 @@ class Terms:
             id, number = f"{base}-{number}", number + 1
         self.whole("subscription", id)
         made = entry.model_copy(update={"state": state, "decided_by": by if state == "active" else ""})
-        write_entry(self._catalogue.root, "subscriptions.yaml", id, made, lambda: note(id))
+        write_entry(self._catalogue, "subscriptions.yaml", id, made, lambda: note(id))
         return id
 
     def decide(self, id: str, state: str, by: str, note: Callable[[], object]) -> None:
@@ -118,7 +123,7 @@ class Terms:
         if known.state == "rejected":
             self._single(id, known)
         changed = known.model_copy(update={"state": state, "decided_by": by})
-        write_entry(self._catalogue.root, "subscriptions.yaml", id, changed, note)
+        write_entry(self._catalogue, "subscriptions.yaml", id, changed, note)
 
     def unsubscribed(self, api: Api) -> None:
         """Nobody is subscribed to a version that is to be removed: whoever takes its id next would find them there."""
@@ -199,10 +204,3 @@ class Terms:
             found.append(NodeError("There is no consumer “{consumer}”.", consumer=entry.consumer, field="consumer"))
         if found:
             raise Refused([Problem("subscription.wrong", each.message, None, Place(field=each.field)) for each in found])
-
-
-def _holds(id: str, data: Any, words: list[str]) -> bool:
-    text = folded(
-        f"{id} {data.get('name', '')} {data.get('summary', '')} {data.get('api', '')} {data.get('consumer', '')} {data.get('plan', '')} {data.get('state', '')}"
-    )
-    return all(word in text for word in words)

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tisserand.apis.catalogue.declaring import declared
-from tisserand.apis.catalogue.files import Catalogue
+from tisserand.apis.catalogue.declaring import Before, declared
 from tisserand.apis.gateways.adapter import Change, Gateway, Plan
 from tisserand.apis.gateways.kinds import FILE, GatewayError, adapter
 from tisserand.apis.model import ID, Consumer, GatewayEntry
@@ -43,10 +42,11 @@ class HereGateways:
 
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
-        self._catalogue = Catalogue(executor.root)
+        self._catalogue = executor.catalogue
         self._state = executor.root / ".tisserand"
         self.around = Around(executor)
         self._made: dict[str, tuple[GatewayEntry, Gateway]] = {}
+        self._before: dict[str, Before] = {}
 
     @cached_property
     def pushing(self) -> Pushing:
@@ -212,7 +212,8 @@ class HereGateways:
 
     def declared(self, name: str) -> tuple[Declared, Sequence[Problem]]:
         """What a gateway is to hold, and what is wrong with it."""
-        found, problems = declared(self._catalogue, name, self.around.now())
+        before = self._before.setdefault(name, Before())
+        found, problems = declared(self._catalogue, name, self.around.now(), before)
         return replace(found, exhausted=self.blocking.exhausted(found)), problems
 
     def _entry(self, name: str) -> GatewayEntry:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tisserand.apis.catalogue.declaring import Surroundings
-from tisserand.apis.catalogue.files import Catalogue
 from tisserand.apis.gateways.adapter import Place
 from tisserand.apis.model import Operation
 from tisserand.apis.usage_store import UsageSource
@@ -38,7 +37,7 @@ class Around:
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
         self._workspace = Workspace(executor.root)
-        self._catalogue = Catalogue(executor.root)
+        self._catalogue = executor.catalogue
         self._flows = FlowUsages(executor.root)
 
     @cached_property

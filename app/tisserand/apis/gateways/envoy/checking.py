@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import re
 import shutil
@@ -15,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import orjson
 
 from tisserand import files
 from tisserand.apis.gateways.adapter import Place, policies_of
@@ -55,7 +56,7 @@ def refused(configuration: dict[str, Any], folder: Path) -> str:
     """Why Envoy would refuse a static configuration, or nothing. The file with its keys lives as long as the check."""
     with tempfile.TemporaryDirectory(prefix="check-", dir=folder) as place:
         path = Path(place) / "all.json"
-        files.write_text(path, json.dumps(configuration), 0o600)
+        files.write_text(path, orjson.dumps(configuration).decode(), 0o600)
         command = [binary(), "--mode", "validate", "-c", str(path), "--log-level", "critical", "--disable-hot-restart"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
@@ -63,12 +64,21 @@ def refused(configuration: dict[str, Any], folder: Path) -> str:
             raise NodeError("Envoy did not check the definitions within {seconds} s.", seconds=PATIENCE) from None
     if done.returncode == 0:
         return ""
-    said = done.stderr.strip() or done.stdout.strip()
-    line = next((line for line in said.splitlines() if "error initializing" in line), said)
-    text = line.rpartition("': ")[2] or line
+    text = _reason(done.stderr.strip() or done.stdout.strip())
     for key in _secrets(configuration):
         text = text.replace(key, "…")
-    return text[:500]
+    return text if len(text) <= 500 else f"{text[:200]}…{text[-299:]}"
+
+
+def _reason(said: str) -> str:
+    """What Envoy says is wrong. Of a value that may not be it tells all that stands around it first, keys too, and where at last."""
+    causes = (
+        said.rpartition("caused by ")[2] if "caused by " in said else said.rpartition("Proto constraint validation failed (")[2]
+    )
+    if "Proto constraint validation failed" in said and causes:
+        return causes.strip().removesuffix(")")
+    line = next((line for line in said.splitlines() if "error initializing" in line), said)
+    return line.rpartition("': ")[2] or line
 
 
 def _secrets(value: Any) -> Iterator[str]:
@@ -91,7 +101,7 @@ def impossible(declared: Declared, settings: EnvoySettings, place: Place) -> lis
         found += [Problem(code, message, fix, Where(file=item, field=f"{field}.{name}"))
                   for code, name, message, fix in _of_policies(policies)]  # fmt: skip
     found += [*_names(declared), *_twice(declared), *_same_place(declared)]
-    if verifies(declared):
+    if all(address(each.url) for api in declared.apis for each in api.upstream.targets) and verifies(declared):
         try:
             authorities(settings, place)
         except NodeError as error:
@@ -102,13 +112,13 @@ def impossible(declared: Declared, settings: EnvoySettings, place: Place) -> lis
 def _of_api(api: Api, declared: Declared) -> Iterator[Problem]:
     item, targets = f"api/{api.key}", api.upstream.targets
     if api.lifecycle != "retired":
-        parts = {(urlsplit(each.url).scheme, urlsplit(each.url).path.rstrip("/")) for each in targets}
+        parts = {(urlsplit(each.url).scheme, urlsplit(each.url).path.rstrip("/")) for each in targets if address(each.url)}
         if len(parts) > 1:
             message = msg("The targets of “{api}” must share scheme and path.", api=api.key)
             fix = msg("Make one API for each, or let the services agree.")
             yield Problem("envoy.targets", message, fix, Where(file=item, field="upstream.targets"))
         for index, each in enumerate(targets):
-            if not _address(each.url):
+            if not address(each.url):
                 message = msg("“{url}” is no address of a service.", url=each.url)
                 yield Problem("envoy.target", message, None, Where(file=item, field=f"upstream.targets.{index}.url"))
         if not any(each.weight for each in targets):
@@ -129,7 +139,8 @@ def _of_api(api: Api, declared: Declared) -> Iterator[Problem]:
             yield Problem("envoy.jwks", message, None, Where(file=item, field=f"security.{index}.jwks"))
 
 
-def _address(url: str) -> bool:
+def address(url: str) -> bool:
+    """Whether it is one that requests can be sent to."""
     try:
         parts = urlsplit(url)
         return bool(parts.hostname) and (parts.port is None or parts.port > 0)

@@ -97,6 +97,8 @@ def lookup(declared: Declared, blocked: Iterable[tuple[str, str, int]]) -> Json:
     return {
         "@type": f"{TYPE}envoy.extensions.filters.http.lua.v3.Lua",
         "default_source_code": {"inline_string": script(declared, blocked)},
+        # Otherwise the route would be looked for again, now without the credential that it was found by.
+        "clear_route_cache": False,
     }
 
 
@@ -149,6 +151,8 @@ def tokens(declared: Declared) -> Json:
                 "local_jwks": {"inline_string": json.dumps(declared.jwks.get(each.jwks, {"keys": []}), sort_keys=True)},
                 "claim_to_headers": [{"header_name": SUBJECT, "claim_name": each.consumer_claim}],
                 "forward": False,
+                # Envoy would take them from the query too, where they stand in everybody's logs (RFC 6750, 2.3).
+                "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
                 "jwt_cache_config": {"jwt_cache_size": 1000},
                 "require_expiration": True,
             }

@@ -13,6 +13,10 @@ from tisserand.apis.gateways.envoy.told import LOG_FORMAT, mappers
 
 Json = dict[str, Any]
 
+RUNTIME: Json = {"layers": [{"name": "tisserand", "static_layer": {"re2.max_program_size.error_level": 100_000}}]}
+"""Envoy takes regular expressions of paths up to about ninety characters otherwise. RE2 needs time in proportion to the path asked for,
+whatever the expression."""
+
 CONNECTIONS = 20_000
 """Callers that are connected at a time at most."""
 
@@ -31,6 +35,7 @@ def bootstrap(settings: EnvoySettings, folder: Path, port: int, filters: Mapping
     return {
         "node": {"id": "tisserand", "cluster": "tisserand"},
         "admin": {"address": {"pipe": {"path": str(short(folder / ADMIN)), "mode": 0o600}}, "access_log": []},
+        "layered_runtime": RUNTIME,
         "dynamic_resources": {"cds_config": _path(folder / CDS)},
         "static_resources": {
             "listeners": [
@@ -68,6 +73,7 @@ def inlined(settings: EnvoySettings, folder: Path, routes: Json, filters: Mappin
     plain = {name: value for name, value in routes.items() if name != "@type"}
     return {
         "node": {"id": "tisserand", "cluster": "tisserand"},
+        "layered_runtime": RUNTIME,
         "static_resources": {
             "listeners": [listener(settings, folder, 0, chain(source), {"route_config": {**plain, "validate_clusters": True}})],
             "clusters": [{name: value for name, value in each.items() if name != "@type"} for each in clusters],

@@ -3,6 +3,9 @@
 It is looked up once for each request, after the caller is proven and before the rule that lets only subscribed ones on: if the script
 failed, no plan would be set, and that rule refuses. Every name is checked here against `tisserand.apis.model.ID` or quoted as hex, so
 that nothing in it can end the text that it stands in: otherwise a name in a file could be a program.
+
+It also keeps from services what they might take for something else than the gateway did: `/..;` in a path, which Envoy sees as a name and
+servers of Java as a way up; and TRACE, which would send back what the gateway adds for the service alone (RFC 9110, 9.3.8).
 """
 
 from __future__ import annotations
@@ -35,6 +38,14 @@ function envoy_on_request(handle)
   local api, key = route:get("api"), route:get("key")
   if not api then return end
   local headers = handle:headers()
+  if headers:get(":method") == "TRACE" then
+    handle:respond({[":status"] = "405"}, "")
+    return
+  end
+  if headers:get(":path"):match("^[^?]*"):find("/%.%.?;") then
+    handle:respond({[":status"] = "400"}, "")
+    return
+  end
   headers:remove("@PLAN@")
   local subject = headers:get("@SUBJECT@")
   if subject then

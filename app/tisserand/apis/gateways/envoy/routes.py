@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,26 +34,40 @@ PROOFS = (KEYS, PASSWORDS, TOKENS)
 """The filters that prove who calls. All of them are on, unless a route says which one it wants."""
 
 _TEMPLATE = re.compile(r"\{[^/{}]*\}")
+_PLAIN = re.compile(r"%[0-9A-Fa-f]{2}|[A-Za-z0-9._~!$&'()*+,;=:@/-]")
+"""What stands in a path as it is (RFC 3986, 3.3); all else is written as `%` and two hex digits."""
+
+OTHER_PATHS = ("x-original-uri", "x-original-url", "x-rewrite-url")
+OTHER_METHODS = ("x-http-method", "x-http-method-override", "x-method-override")
+"""Headers by which frameworks let themselves be told of another path or method than the one that was let through."""
 
 
-def configuration(declared: Declared) -> Json:
-    """The one RouteConfiguration. Within a host, the longest base path is found in one look, however many APIs there are."""
+def configuration(declared: Declared, made_of: Callable[[Api], list[Json]] | None = None) -> Json:
+    """The one RouteConfiguration. Within a host, the longest base path is found in one look, however many APIs there are. `made_of`
+    gives the `routes_of` an API, where they are known."""
     hosts: dict[str, dict[str, list[Json]]] = {"*": {}}
     for api in sorted(declared.apis, key=lambda each: (each.route.versioning == "none", each.key)):
-        made = list(_routes(api, declared))
+        made = made_of(api) if made_of is not None else [*routes_of(api, declared)]
         for host in dict.fromkeys(each.lower() for each in api.route.hosts or ["*"]):
             hosts.setdefault(host, {}).setdefault(api.path, []).extend(made)
-    everywhere = hosts["*"]
+    wide = sorted((host for host in hosts if "*" in host), key=len, reverse=True)
+    own = {host: {path: [*routes] for path, routes in hosts[host].items()} for host in wide}
     for host, paths in hosts.items():
-        if host != "*":  # what is found under every name is found under this one too
-            for path, made in everywhere.items():
-                paths.setdefault(path, []).extend(made)
+        # Envoy looks at the nearest name only: what is found under a wider one is found under this one too.
+        for each in (each for each in wide if each != host and covers(each, host)):
+            for path, routes in own[each].items():
+                paths.setdefault(path, []).extend(routes)
     return {
         "@type": f"{TYPE}envoy.config.route.v3.RouteConfiguration",
         "name": ROUTES,
         "virtual_hosts": [_host(host, paths) for host, paths in sorted(hosts.items())],
         "ignore_port_in_host_matching": True,
     }
+
+
+def covers(wide: str, host: str) -> bool:
+    """Whether every name that `host` stands for is one of `wide`: `*`, `*.example.org` or `example.*`."""
+    return host.endswith(wide[1:]) if wide.startswith("*") else wide.endswith("*") and host.startswith(wide[:-1])
 
 
 def _host(host: str, paths: Mapping[str, list[Json]]) -> Json:
@@ -86,7 +100,7 @@ def _list(routes: list[Json]) -> Json:
     return {"action": {"name": "routes", "typed_config": {"@type": f"{TYPE}envoy.config.route.v3.RouteList", "routes": routes}}}
 
 
-def _routes(api: Api, declared: Declared) -> Iterator[Json]:
+def routes_of(api: Api, declared: Declared) -> Iterator[Json]:
     """The routes of one version, in the order in which they are tried. The last refuses what is none of its operations."""
     where = _version(api)
     if api.lifecycle == "retired":
@@ -141,6 +155,8 @@ def _proven(api: Api, operation: Operation | None, policies: Policies, declared:
         yield _forward(api, operation, policies, declared, match, {})
         return
     passwords = any(isinstance(each, Basic) for each in api.security)
+    # Keys that are sent beside another proof, though nobody looks at them, are not for the service either.
+    beside = [each.name.lower() for each in keys if each.place == "header"]
     if tokens:
         only = _with_scheme(match, "Bearer") if keys or passwords else match
         guard: Json = {
@@ -149,10 +165,10 @@ def _proven(api: Api, operation: Operation | None, policies: Policies, declared:
                 "requirement_name": requirement(tokens),
             }
         }
-        yield _forward(api, operation, policies, declared, only, guard)
+        yield _forward(api, operation, policies, declared, only, guard, beside)
     if passwords:
         guard = {PASSWORDS: _asking([{"header": "authorization"}])}
-        yield _forward(api, operation, policies, declared, _with_scheme(match, "Basic") if keys else match, guard)
+        yield _forward(api, operation, policies, declared, _with_scheme(match, "Basic") if keys else match, guard, beside)
     if keys:
         sources: list[Json] = [{each.place: each.name} for each in keys]
         yield _forward(api, operation, policies, declared, match, {KEYS: _asking(sources)})
@@ -180,7 +196,9 @@ def requirement(tokens: list[Jwt]) -> str:
     return f"jwt-{digest([each.model_dump(mode='json') for each in tokens])}"
 
 
-def _forward(api: Api, operation: Operation | None, policies: Policies, declared: Declared, match: Json, guard: Json) -> Json:
+def _forward(
+    api: Api, operation: Operation | None, policies: Policies, declared: Declared, match: Json, guard: Json, hidden: Sequence[str] = ()
+) -> Json:  # fmt: skip
     filters: Json = dict(guard)
     for name in PROOFS:
         if name not in guard:
@@ -220,10 +238,14 @@ def _forward(api: Api, operation: Operation | None, policies: Policies, declared
     made: Json = {"match": match, "route": action, "metadata": _metadata(api, operation), "typed_per_filter_config": filters}
     set_request = {**policies.request_headers.set, **declared.upstream_headers.get(api.key, {})}
     made["request_headers_to_add"] = [added(name, value) for name, value in sorted(set_request.items())]
-    made["request_headers_to_remove"] = sorted({*policies.request_headers.remove, SUBJECT})
+    others = OTHER_PATHS + (OTHER_METHODS if api.route.operations else ())
+    made["request_headers_to_remove"] = sorted({*policies.request_headers.remove, SUBJECT, *others, *hidden})
     made["response_headers_to_add"] = [
         added(name, value) for name, value in sorted({**policies.response_headers.set, **_sunset(api)}.items())
     ]
+    if policies.cors is not None:  # what is answered to one page is not for the next (Fetch, “CORS protocol and HTTP caches”)
+        vary = {"header": {"key": "vary", "value": "Origin"}, "append_action": "APPEND_IF_EXISTS_OR_ADD"}
+        made["response_headers_to_add"].append(vary)
     made["response_headers_to_remove"] = sorted(policies.response_headers.remove)
     return {name: value for name, value in made.items() if value}
 
@@ -289,8 +311,20 @@ def _path(api: Api, operation: Operation | None) -> str:
     if operation is None:
         return _below(api)
     parts = _TEMPLATE.split(operation.path)
-    inner = "[^/]+".join(re.escape(part) for part in parts)
+    inner = "[^/]+".join(_literal(part) for part in parts)
     return f"{re.escape(api.path)}{'/?' if operation.path == '/' else inner}"
+
+
+def _literal(text: str) -> str:
+    """A part of a path as a regular expression, as it stands in a request: there is nothing but ASCII."""
+    found = []
+    at = 0
+    while at < len(text):
+        plain = _PLAIN.match(text, at)
+        piece = plain[0] if plain else "".join(f"%{byte:02X}" for byte in text[at].encode())
+        found += [f"(?i:{piece})" if "%" in piece else re.escape(piece)]
+        at += len(plain[0]) if plain else 1
+    return "".join(found)
 
 
 def _regex(pattern: str) -> Json:
