@@ -244,9 +244,13 @@ def remove(key: str, workspace: str | None, as_json: bool) -> int:
 def lint(key: str, workspace: str | None, as_json: bool) -> int:
     id, version = split(key)
     with session.executor(session.workspace(workspace)) as executor:
-        found = [*executor.apis.get(id, version).problems] if key else [*executor.apis.problems()]
-        for each in () if key else executor.apis.search(limit=10_000).apis:
-            found += executor.apis.get(each.id, each.version).problems
+        found = [*executor.apis.problems()]
+        if key:
+            one = executor.apis.get(id, version)
+            found = [*(each for each in found if each.place.file == one.brief.file), *one.problems]
+        else:
+            for each in executor.apis.search(limit=10_000).apis:
+                found += executor.apis.get(each.id, each.version).problems
     # A file and its document are looked at by more than one.
     found = [*{(each.place.file, each.place.field, each.message.text()): each for each in reversed(found)}.values()][::-1]
     errors = sum(each.severity == "error" for each in found)

@@ -217,6 +217,10 @@ def test_only_what_was_done_is_audited(shop: Shop) -> None:
     ):
         refused(ask)
     assert shop.audited() == done
+    (shop.root / "plans.yaml").write_text("{iron: {}, lead: {}}\n")  # in one line: no entry can be taken out
+    refused(lambda: shop.apis.remove_entry("plan", "iron"))
+    assert shop.audited() == done
+    (shop.root / "plans.yaml").unlink()
     assert shop.subscribed() == "acme-orders"
     shop.apis.save(shop.data(id="draft"))
     shop.apis.subscribe("draft", "gold", "acme")

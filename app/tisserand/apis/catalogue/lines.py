@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -20,16 +20,23 @@ def lines_of(root: yaml.MappingNode) -> tuple[dict[str, int], list[tuple[str, in
     seen = {id(root)}
     while waiting:
         path, node = waiting.popleft()
-        names: set[str] = set()
-        for name, line, value in _inner(node):
-            inner = f"{path}.{name}" if path else name
-            if name in names:
-                twice.append((inner, line))
-            names.add(name)
-            lines[inner] = line
-            if isinstance(value, yaml.CollectionNode) and id(value) not in seen and value.start_mark.line + 1 >= line:
+        prefix = f"{path}." if path else ""
+        here = node.start_mark.line
+        if isinstance(node, yaml.MappingNode):
+            names: set[str] = set()
+            inner = [(str(key.value), key.start_mark.line, value) for key, value in node.value]
+            for name, line, _value in inner:
+                if name in names:
+                    twice.append((prefix + name, line + 1))
+                names.add(name)
+        else:
+            # An alias stands behind what it names, and has no line of its own here.
+            inner = [(str(index), max(value.start_mark.line, here), value) for index, value in enumerate(node.value)]
+        for name, line, value in inner:
+            lines[prefix + name] = line + 1
+            if isinstance(value, yaml.CollectionNode) and id(value) not in seen and value.start_mark.line >= line:
                 seen.add(id(value))
-                waiting.append((inner, value))
+                waiting.append((prefix + name, value))
     return lines, sorted(twice, key=lambda each: each[1])
 
 
@@ -47,13 +54,3 @@ def lines_in(path: Path) -> dict[str, int]:
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return {}
     return lines_of(root)[0] if isinstance(root, yaml.MappingNode) else {}
-
-
-def _inner(node: yaml.Node) -> Iterator[tuple[str, int, yaml.Node]]:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            yield str(key.value), key.start_mark.line + 1, value
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            # An alias stands behind what it names, and has no line of its own here.
-            yield str(index), max(value.start_mark.line, node.start_mark.line) + 1, value
