@@ -111,6 +111,19 @@ HARMFUL: dict[str, tuple[Declared, str]] = {
         declared(api(GOOD, security=[{"kind": "jwt", "issuer": " ", "jwks": "k"}]), jwks={"k": {"keys": []}}),
         "security.0.issuer",
     ),
+    "claim": (
+        declared(
+            api(GOOD, security=[{"kind": "jwt", "issuer": "i", "jwks": "k", "consumer_claim": ""}]), jwks={"k": {"keys": []}}
+        ),
+        "security.0.consumer_claim",
+    ),
+    "subscribed version": (
+        declared(
+            api(GOOD),
+            subscriptions={"s": Subscription(api="orders", version="] ]", plan="gold", consumer="other", state="active")},
+        ),
+        "version",
+    ),
     "rate at once": (rate(count=10, per="0s"), "rate.0"),
     "rate too often": (rate(count=10, per="10ms"), "rate.0"),
     "rate of ages": (rate(count=10, per="99999999999d"), "rate.0"),

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tisserand.apis.gateways.adapter import policies_of
 from tisserand.apis.gateways.envoy.checking import address
 from tisserand.apis.gateways.envoy.settings import OURS
-from tisserand.apis.model import Api, ApiKey, Jwt, Policies
+from tisserand.apis.model import VERSION, Api, ApiKey, Jwt, Policies
 from tisserand.apis.neutral import Declared
 from tisserand.model.problem import Place as Where
 from tisserand.model.problem import Problem
@@ -53,6 +53,10 @@ def harmful(declared: Declared, host: str, port: int) -> list[Problem]:
     for item, place, policies in policies_of(declared):
         for code, field, message, fix in _of_policies(policies):
             found.append(Problem(code, message, fix, Where(file=item, field=f"{place}.{field}")))
+    for id, subscription in declared.subscriptions.items():
+        if subscription.version and not re.fullmatch(VERSION, subscription.version):
+            message = msg("“{name}” cannot be the name of a version.", name=subscription.version)
+            found.append(Problem("envoy.version", message, None, Where(file=f"subscription/{id}", field="version")))
     return [*found, *_of_plans(declared), *_of_values(declared)]
 
 
@@ -170,6 +174,9 @@ def _of_security(api: Api) -> Found:
         if isinstance(way, Jwt) and not way.issuer.strip():
             message = msg("“{api}” names no issuer: tokens of every one would be believed.", api=api.key)
             yield "envoy.issuer", f"security.{index}.issuer", message, msg("Write what tokens hold as “iss”.")
+        if isinstance(way, Jwt) and not way.consumer_claim.strip():
+            message = msg("“{api}” names no claim that says who the consumer is.", api=api.key)
+            yield "envoy.claim", f"security.{index}.consumer_claim", message, msg("For example “sub”.")
 
 
 def _of_policies(policies: Policies) -> Found:
