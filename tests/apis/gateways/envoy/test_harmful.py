@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -143,6 +144,18 @@ def test_it_is_refused_with_a_sentence_at_its_place(name: str) -> None:
     assert (problem.place.field or "") == field and problem.place.file
     text = problem.message.text("en")
     assert text.endswith(".") and text[0] in "“ATMC" and "secret-4711" not in text
+
+
+def test_who_is_subscribed_under_two_plans_is_told_which_one_holds(site: Site) -> None:
+    """By the last name: as many calls as that one allows, whatever the other says, and whatever they are called."""
+    for names in (("b-small", "a-large"), ("a-small", "b-large")):
+        rates = {names[0]: Plan.model_validate({"rate": [{"count": 1, "per": "1h"}]}), names[1]: Plan()}
+        both = {plan: Subscription(api="orders", plan=plan, consumer="acme", state="active") for plan in names}
+        told = replace(declared(api(site.one.url)), plans=rates, subscriptions=both)
+        (problem,) = site.gateway.validate(told)
+        assert problem.severity == "warning" and f"what “{max(names)}” allows" in problem.message.text("en")
+        site.push(told)
+        assert [site.call("/orders/v1/x").status_code for _ in range(3)] == [200, *[429 if max(names) == "b-small" else 200] * 2]
 
 
 RIGHT: dict[str, Declared] = {

@@ -79,7 +79,7 @@ class EnvoyGateway(Gateway):
 
     def validate(self, declared: Declared) -> Sequence[Problem]:
         found = [*impossible(declared, self.settings, self.place), *harmful(declared, self.settings.host, self.port())]
-        if found:
+        if any(each.severity == "error" for each in found):
             return found
         everything = inlined(
             self.settings, self.folder.path, configuration(declared), contents(declared), self._clusters(declared)
@@ -87,8 +87,8 @@ class EnvoyGateway(Gateway):
         error = refused(everything, self.folder.path)
         if error:
             message = msg("Envoy would refuse this: {reason}", reason=error)
-            return [Problem("envoy.refused", message, msg("Nothing was changed; mend what it names."))]
-        return []
+            found.append(Problem("envoy.refused", message, msg("Nothing was changed; mend what it names.")))
+        return found
 
     def apply(self, declared: Declared, changes: Sequence[Change], progress: Progress = lambda done, all: None) -> str:
         stops = until(declared, declared.exhausted)

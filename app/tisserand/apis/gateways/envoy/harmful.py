@@ -57,7 +57,7 @@ def harmful(declared: Declared, host: str, port: int) -> list[Problem]:
         if subscription.version and not re.fullmatch(VERSION, subscription.version):
             message = msg("“{name}” cannot be the name of a version.", name=subscription.version)
             found.append(Problem("envoy.version", message, None, Where(file=f"subscription/{id}", field="version")))
-    return [*found, *_of_plans(declared), *_of_values(declared)]
+    return [*found, *_of_plans(declared), *_of_values(declared), *_twice_subscribed(declared)]
 
 
 def _of_route(api: Api) -> Found:
@@ -230,3 +230,18 @@ def _of_values(declared: Declared) -> Iterator[Problem]:
                 credential=credential, consumer=consumer,
             )  # fmt: skip
             yield Problem("envoy.value", message, msg("Issue a new one."), Where(file=f"consumer/{consumer}"))
+
+
+def _twice_subscribed(declared: Declared) -> Iterator[Problem]:
+    """One consumer under several plans of the same: the script that looks plans up takes the last by name."""
+    plans: dict[tuple[str, str, str], set[str]] = {}
+    for each in declared.subscriptions.values():
+        plans.setdefault((each.consumer, each.api, each.version), set()).add(each.plan)
+    for (consumer, api, version), names in plans.items():
+        if len(names) > 1:
+            message = msg(
+                "“{consumer}” is subscribed to “{api}” under several plans, {plans}: what “{last}” allows holds.",
+                consumer=consumer, api=f"{api}@{version}" if version else api, plans=sorted(names), last=max(names),
+            )  # fmt: skip
+            fix = msg("End all but one of these subscriptions.")
+            yield Problem("envoy.plans", message, fix, Where(file=f"consumer/{consumer}"), severity="warning")
