@@ -6,6 +6,7 @@ Every fault becomes a problem with file, line and field; what is right beside it
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from tisserand.apis.model import Api, Consumer, GatewayEntry, Plan, Subscription
+from tisserand.apis.model import ID, Api, Consumer, GatewayEntry, Plan, Subscription
 from tisserand.apis.neutral import digest
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
@@ -139,6 +140,10 @@ class Catalogue:
             data, lines, problems, _hash = _read(path, file)
             entries: dict[str, C] = {}
             for id, raw in data.items() if not problems else ():
+                if model is not GatewayEntry and not re.fullmatch(ID, id):  # names of gateways are told where they are used
+                    message = msg("“{name}” cannot be a name here: small letters, digits, “_” and “-” only.", name=id[:100])
+                    problems.append(Problem("entry.name", message, None, Place(file=file, line=lines.get(id), field=id[:100])))
+                    continue
                 entry, found = _valid(raw, model, file, lines, id)
                 problems += found
                 if entry is not None:
