@@ -25,7 +25,7 @@ from tisserand.service.gateways.calls import GatewayInfo, Pushed
 from tisserand.service.gateways.collecting import Collecting
 from tisserand.service.gateways.entries import Entries
 from tisserand.service.gateways.following import Blocking, Following
-from tisserand.service.gateways.holding import Holdings, credential_values, credentials, ended, gone
+from tisserand.service.gateways.holding import Holdings, credential_values, credentials, ended, gone, run_out
 from tisserand.service.gateways.pushing import Pushing
 from tisserand.service.gateways.store import GOOD, PushStore
 from tisserand.service.gateways.surroundings import Around
@@ -138,6 +138,9 @@ class HereGateways:
             left_out = ended(held, consumers, datetime.now(UTC)) | gone(held, consumers)
             left_out |= {each for each in credentials(held) if each not in values}
             declared = held.declared(values, self.around.credential(), left_out)
+            ended_ones = self._ended_subscriptions(declared)
+            running = {id: each for id, each in declared.subscriptions.items() if id not in ended_ones}
+            declared = replace(declared, subscriptions=running)
             return self.pushing.push(
                 gateway,
                 replace(declared, exhausted=self.blocking.exhausted(declared)),
@@ -145,7 +148,7 @@ class HereGateways:
                 audit=self._audit(name, by, to=target.number),
                 carried=target.dropped,
                 rollback=True,
-                note=_left_out(left_out),
+                note=_left_out(left_out | {f"subscription/{id}" for id in ended_ones}),
             )
 
     def history(self, name: str, limit: int = 50) -> Sequence[Pushed]:
@@ -270,6 +273,13 @@ class HereGateways:
             message = msg("Nothing was pushed to “{gateway}” before what is live now.", gateway=name)
             raise refusal("gateway.no_push", message, missing=True)
         return before
+
+    def _ended_subscriptions(self, declared: Declared) -> frozenset[str]:
+        """Of an earlier push: those whose last day is over, and those that somebody has suspended or ended since. One that is in no
+        file any more comes back: that may be the mistake that is rolled back."""
+        today = datetime.now(UTC).date()
+        current = {id: each for id, each in self._catalogue.subscriptions().by_id.items() if id in declared.subscriptions}
+        return run_out(declared.subscriptions, today) | run_out(current, today)
 
     def _audit(self, name: str, by: str, **more: object) -> Audit:
         def note(what: str, data: Mapping[str, object]) -> None:
