@@ -145,3 +145,18 @@ def test_what_the_document_does_not_say_is_seen(gate: Gate) -> None:
     assert answer.status_code == 422
     with pytest.raises(FailureGroup, match="Undocumented status code"):
         case.validate_response(answer, checks=CHECKS)
+
+
+def test_only_the_gateway_may_call(gate: Gate) -> None:
+    """The same request at the address of the flow itself is refused, whatever it shows; through the gateway it is answered."""
+    direct = next(each.address for each in gate.executor.published.list() if each.api == "lookup")
+    assert direct and direct != gate.url
+    shown = [
+        {}, {"x-api-key": gate.key}, {"x-api-key": gate.key, "x-consumer-id": "ada", "x-consumer-plan": "free"},
+        {"x-tisserand-gateway": gate.key}, {"X-Tisserand-Gateway": "", "x_tisserand_gateway": "x"},
+    ]  # fmt: skip
+    for path in ("/stock/nut", "/lookup/v1/stock/nut"):
+        found = [requests.get(direct + path, headers=each, timeout=PATIENCE).status_code for each in shown]
+        assert found == [401] * len(shown)
+    through = [requests.get(f"{gate.url}/lookup/v1/stock/nut", headers=each, timeout=PATIENCE).status_code for each in shown]
+    assert through == [401, 200, 200, 401, 401]

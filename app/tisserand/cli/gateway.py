@@ -198,18 +198,24 @@ def _print_changes(changes: Any, everything: bool) -> None:
 
 
 def _change(change: Change) -> list[str]:
-    head = f"{_SIGNS[change.action]} {translate(_ACTIONS[change.action])} {change.item}"
+    head = f"{_SIGNS[change.action]} {translate(_ACTIONS[change.action])} {_one_line(change.item)}"
     if change.drift:
         head += f"  ({translate(N_('was changed in the gateway'))})"
     lines = [click.style(head, fg=_COLOURS[change.action]) if sys.stdout.isatty() else head]
-    lines += [f"    {field}: {_value(live)} → {_value(declared)}" for field, live, declared in change.fields]
+    lines += [f"    {_one_line(field)}: {_value(live)} → {_value(declared)}" for field, live, declared in change.fields]
     return lines
+
+
+def _one_line(text: str) -> str:
+    """As it is, or escaped where it holds what moves the cursor, turns the direction or begins a line: nobody is to read another change
+    than the one that is made."""
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _value(value: Any) -> str:
     import json
 
-    text = "–" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = "–" if value is None else _one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
     return text if len(text) <= 120 else text[:119] + "…"
 
 

@@ -131,3 +131,19 @@ def test_usage_on_the_command_line(desk, capsys, monkeypatch):
     assert "+100" in said(capsys, "usage", "--from", str(int((time.time() - HOUR) // 3600) + 25) + "h", "--trend")
     assert tisserand(["gateway", "usage", "--from", "soon"]) == 2
     assert "2026-12-01" in capsys.readouterr().err
+
+
+def test_nobody_reads_another_change_than_the_one_that_is_made(desk, capsys, monkeypatch):
+    """Texts of files may move the cursor, turn the direction or begin a line: a plan shows what they are."""
+    monkeypatch.chdir(desk.root)
+    tisserand(["gateway", "push", "main", "--yes"])
+    evil = "x\x1b[2K\x1b[1A\n+ create api/harmless@1 \u202egpj"
+    headers = {"set": {evil: evil}}
+    desk.api(name=evil, upstream={"targets": [{"url": "http://evil"}]}, policies={"request_headers": headers})
+    capsys.readouterr()
+    out = said(capsys, "plan", "main")
+    assert all(line.isprintable() for line in out.splitlines()) and "\n+ create api/harmless" not in out
+    assert "\\x1b[2K" in out and "orders.example.org → http://evil" in out
+    desk.write("subscriptions.yaml", {evil: {"api": "orders", "plan": "gold", "consumer": "acme", "state": "active"}})
+    assert tisserand(["gateway", "plan", "main", "--exit-code"]) != 0
+    assert "\x1b" not in capsys.readouterr().out

@@ -6,6 +6,7 @@ Every fault becomes a problem with file, line and field; what is right beside it
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from tisserand.apis.catalogue.blocks import Block, Read, cut
 from tisserand.apis.catalogue.blocks import read as read_yaml
 from tisserand.apis.catalogue.faults import faults
 from tisserand.apis.catalogue.lines import line_of
-from tisserand.apis.model import Api, Consumer, GatewayEntry, Plan, Subscription
+from tisserand.apis.model import ID, Api, Consumer, GatewayEntry, Plan, Subscription
 from tisserand.apis.neutral import digest
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
@@ -216,9 +217,14 @@ def _valid_entries(found: Read, model: type[C], file: str) -> tuple[dict[str, C]
     entries: dict[str, C] = {}
     problems: list[Problem] = []
     for id, raw in found.data.items():
+        # Names of gateways are told where they are used.
+        named = model is GatewayEntry or re.fullmatch(ID, id)
+        if not named:
+            message = msg("“{name}” cannot be a name here: small letters, digits, “_” and “-” only.", name=id[:100])
+            problems.append(Problem("entry.name", message, None, Place(file=file, line=line_of(found.lines, id), field=id[:100])))
         entry, wrong = _valid(raw, model, file, found.lines, id)
         problems += wrong
-        if entry is not None:
+        if entry is not None and named:
             entries[id] = entry
     return entries, problems
 

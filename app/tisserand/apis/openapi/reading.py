@@ -32,7 +32,7 @@ SHOWN = 50
 
 def load(text: str) -> tuple[Json | None, list[Problem]]:
     """The document in 3.1, or None where it is none, and all that is wrong with it; what was lost on the way is a warning."""
-    document, problem = _parsed(text)
+    document, problem = parsed(text)
     if document is None:
         return None, [problem] if problem is not None else []
     lifted, problems = _checked(document)
@@ -56,7 +56,8 @@ def _checked(document: Json) -> tuple[Json | None, list[Problem]]:
     return (lifted if not after else None), [*after, *lost]
 
 
-def _parsed(text: str) -> tuple[Json | None, Problem | None]:
+def parsed(text: str) -> tuple[Json | None, Problem | None]:
+    """A text as plain values, as it stands there, or why it cannot be read."""
     if len(text) > LARGEST:
         return None, _problem("openapi.large", msg("The document is larger than {most} characters.", most=LARGEST), "")
     try:
@@ -73,7 +74,7 @@ def _parsed(text: str) -> tuple[Json | None, Problem | None]:
         return None, _problem("openapi.form", msg("It cannot be read."), "")
     if not isinstance(data, dict):
         return None, _problem("openapi.form", msg("It is no OpenAPI document: it holds no names with values."), "")
-    if not _bounded(data):
+    if not bounded(data):
         return None, _problem("openapi.large", msg("It holds more than {most} values.", most=MOST), "")
     plain: Json = _plain(data)
     return plain, None
@@ -93,7 +94,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _bounded(data: Any) -> bool:
+def bounded(data: Any) -> bool:
     """Aliases of YAML make a few lines as large as one likes: values are counted as often as they would be written."""
     sizes: dict[int, int] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,8 @@ WRITTEN = "site.json"
 """What a reference site is known by."""
 LARGEST = 8_000_000
 """Characters of a document."""
+KEPT = 16
+"""Documents of versions that were looked at last."""
 
 
 class Documents:
@@ -45,6 +48,8 @@ class Documents:
     def __init__(self, executor: LocalExecutor, catalogue: Catalogue) -> None:
         self._executor = executor
         self._catalogue = catalogue
+        self._looked: dict[Path, tuple[tuple[str, str], tuple[Mapping[str, Any] | None, bool, list[Problem]]]] = {}
+        """File of a version → what its document was found to be, by the content of both."""
 
     # -- telling
 
@@ -63,7 +68,7 @@ class Documents:
         upstream = f"flow:{api.upstream.flow}" if api.upstream.flow else next((each.url for each in api.upstream.targets), "")
         return ApiBrief(
             api.id, api.version, api.name, api.summary, api.lifecycle, api.owner, tuple(api.tags), api.path, upstream, found.file.file,
-            found.operations, counted[api.id] + counted[api.key], len(found.file.problems),
+            found.operations, counted[api.id] + counted[api.key], len(found.file.problems) + found.told,
         )  # fmt: skip
 
     def detail(self, file: ApiFile) -> ApiDetail:
@@ -72,13 +77,34 @@ class Documents:
 
         api = file.api
         assert api is not None
-        document, generated, problems = self.document(file)
-        if document is not None:
-            problems = [*problems, *lint(document, api)]
+        text = self._raw(file)
+        key = (file.hash, text)
+        known = self._looked.get(file.path) if text else None
+        if known is not None and known[0] == key:
+            document, generated, problems = known[1]
+        else:
+            document, generated, problems = self.document(file)
+            if document is not None:
+                problems = [*problems, *lint(document, api)]
+        self._looked.pop(file.path, None)
+        if text:
+            # Whoever looks at a version asks every other second: only what changed is read and checked anew.
+            self._looked[file.path] = key, (document, generated, problems)
+            for oldest in [*self._looked][:-KEPT]:
+                self._looked.pop(oldest, None)
         count = sum(1 for _each in operations(document)) if document is not None else 0
-        brief = self.brief(Found(file, count), self.subscribers())
+        brief = self.brief(Found(file, count, len(problems)), self.subscribers())
         data = {**api.model_dump(mode="json"), "hash": file.hash}
-        return ApiDetail(brief, data, document, generated, (*file.problems, *(each.at(file=file.file) for each in problems)))
+        told = (*file.problems, *(each.at(file=file.file) for each in problems))
+        return ApiDetail(brief, data, document, generated, told, text, _hash(text))
+
+    def _raw(self, file: ApiFile) -> str:
+        """The text of its document; empty where there is none that can be read."""
+        place = self._place(file)
+        try:
+            return place.read_text(encoding="utf-8") if place is not None and place.stat().st_size <= 4 * LARGEST else ""
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def document(self, file: ApiFile) -> tuple[Mapping[str, Any] | None, bool, list[Problem]]:
         """The document of a version, whether it was generated, and what is wrong with it."""
@@ -223,10 +249,13 @@ class Documents:
 
     # -- keeping
 
-    def set(self, file: ApiFile, text: str, note: Callable[[], None]) -> None:
+    def set(self, file: ApiFile, text: str, hash: str, note: Callable[[], None]) -> None:
         """Keep a document beside the file of a version. Raises `Refused` with all that is wrong; `note` is called before it is done."""
         api = file.api
         assert api is not None
+        if hash and hash != _hash(self._raw(file)):
+            message = msg("“{file}” was changed meanwhile.", file=api.openapi or file.file)
+            raise refusal("api.changed", message, msg("Look at it anew, then save."))
         document = self._read(text)
         name = api.openapi or document_name(api)
         place = self._beside(file.path, name) if api.openapi else self.new(file.path, name, document)
@@ -237,7 +266,10 @@ class Documents:
             if broken:
                 raise Refused(broken)
         note()
-        self.write(place, document)
+        if _written(place, text, document):
+            files.write_text(place, text if text.endswith("\n") else f"{text}\n")
+        else:
+            self.write(place, document)
         if not api.openapi:
             write_api(self._catalogue, api.model_copy(update={"openapi": name}), file.path)
 
@@ -375,6 +407,18 @@ def _text(path: Path, document: Mapping[str, Any]) -> str:
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     text: str = yaml.dump(dict(document), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
     return text
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest() if text else ""
+
+
+def _written(path: Path, text: str, document: Mapping[str, Any]) -> bool:
+    """Whether a text can be kept as it was written, comments and all: it says in the words of 3.1 what is to be kept, in the form that
+    the name of the file promises."""
+    from tisserand.apis.openapi.reading import parsed
+
+    return (path.suffix != ".json" or text.lstrip().startswith("{")) and parsed(text)[0] == document
 
 
 def _major(version: str) -> str:

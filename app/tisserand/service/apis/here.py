@@ -144,10 +144,10 @@ class HereApis:
         self._changed()
 
     @_alone
-    def set_document(self, id: str, version: str, text: str, by: str = "") -> ApiDetail:
+    def set_document(self, id: str, version: str, text: str, by: str = "", hash: str = "") -> ApiDetail:
         file = self._find(id, version)
         with _sentences():
-            self._documents.set(file, text, lambda: self._note("api.document", f"{id}@{version}", by))
+            self._documents.set(file, text, hash, lambda: self._note("api.document", f"{id}@{version}", by))
         return self.get(id, version)
 
     @_alone

@@ -53,7 +53,9 @@ class Terms:
     def _holds(self, kind: Kind, id: str, entry: Config, words: list[str]) -> bool:
         known = self._texts.get((kind, id))
         if known is None or known[0] is not entry:
-            said = (str(getattr(entry, name, "") or "") for name in ("name", "summary", "api", "consumer", "plan", "state"))
+            said = (
+                str(getattr(entry, name, "") or "") for name in ("name", "summary", "contact", "api", "consumer", "plan", "state")
+            )
             known = self._texts[kind, id] = entry, folded(" ".join((id, *said)))
         return all(word in known[1] for word in words)
 

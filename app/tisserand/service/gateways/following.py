@@ -1,22 +1,22 @@
 """What changes in a gateway without a push that somebody asked for: blocks of used up quotas, addresses of published flows, and
-credentials that have ended."""
+credentials and subscriptions that have ended."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from tisserand.apis import periods
 from tisserand.apis.gateways.adapter import Gateway
 from tisserand.apis.gateways.quotas import Blocks, exhausted
 from tisserand.apis.model import Consumer, Target
-from tisserand.apis.neutral import Declared
+from tisserand.apis.neutral import Declared, now
 from tisserand.apis.usage_store import UsageStore
 from tisserand.model.problem import Problem
 from tisserand.service.gateways.calls import Pushed
-from tisserand.service.gateways.holding import Holding, ended
+from tisserand.service.gateways.holding import Holding, ended, run_out
 from tisserand.service.gateways.pushing import Audit, Pushing
 from tisserand.service.gateways.store import CREDENTIAL, header_digest
 from tisserand.texts import msg
@@ -51,8 +51,9 @@ class Blocking:
 class Following:
     """Keeps what was pushed true to what cannot wait for a push. Everything else that was declared since then stays undone."""
 
-    def __init__(self, pushing: Pushing) -> None:
+    def __init__(self, pushing: Pushing, clock: Callable[[], datetime] = now) -> None:
         self._pushing = pushing
+        self._clock = clock
         self.problems: dict[str, Problem] = {}
         """Gateway → why it could not be kept true."""
 
@@ -66,10 +67,13 @@ class Following:
         audit: Audit,
     ) -> Pushed | None:
         """Push what was pushed last with the flows' addresses of today and without the credentials that were revoked or have
-        expired; None where that is what is live already. Raises `Refused` and `NodeError` as a push does."""
-        over = ended(holding.held, consumers, datetime.now(UTC))
+        expired, and the subscriptions whose last day is over; None where that is what is live already. Raises `Refused` and
+        `NodeError` as a push does."""
+        moment = self._clock()
+        over = ended(holding.held, consumers, moment)
+        past = run_out(holding.declared.subscriptions, moment.date())
         moved = _moved(holding.declared, addresses)
-        if not over and moved is None and not _other_credential(holding):
+        if not over and not past and moved is None and not _other_credential(holding):
             self.problems.pop(gateway.name, None)
             return None
         if lost := sorted(holding.lost - over):
@@ -78,11 +82,11 @@ class Following:
             )
             self.problems[gateway.name] = Problem("gateway.credentials", message, msg("Push again."), severity="warning")
             return None
-        declared = _without(moved or holding.declared, over)
+        declared = _without(moved or holding.declared, over, past)
         if gateway.capabilities().reads_back and (drifted := self._pushing.drift(gateway)):
             # Somebody changed it there, perhaps in an emergency: that is not overwritten unasked.
             message = msg(
-                "Addresses or credentials have changed, but {items} were changed in the gateway itself.",
+                "Addresses, credentials or subscriptions have changed, but {items} were changed in the gateway itself.",
                 items=[change.item for change in drifted[:5]],
             )
             fix = msg("See “tisserand gateway drift {name}”, then push.", name=gateway.name)
@@ -115,11 +119,12 @@ def _moved(declared: Declared, addresses: Mapping[str, str]) -> Declared | None:
     return replace(declared, apis=apis) if changed else None
 
 
-def _without(declared: Declared, over: frozenset[str]) -> Declared:
-    """Without some credentials, `consumer/credential`."""
+def _without(declared: Declared, over: frozenset[str], past: frozenset[str]) -> Declared:
+    """Without some credentials, `consumer/credential`, and some subscriptions."""
     consumers = {
         id: consumer.model_copy(update={"credentials": [each for each in consumer.credentials if f"{id}/{each.id}" not in over]})
         for id, consumer in declared.consumers.items()
     }
     values = {name: value for name, value in declared.values.items() if name not in over}
-    return replace(declared, consumers=consumers, values=values)
+    subscriptions = {id: each for id, each in declared.subscriptions.items() if id not in past}
+    return replace(declared, consumers=consumers, values=values, subscriptions=subscriptions)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tisserand.apis.catalogue.declaring import Before, declared
 from tisserand.apis.gateways.adapter import Change, Gateway, Plan
@@ -23,8 +23,9 @@ from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.service.gateways.calls import GatewayInfo, Pushed
 from tisserand.service.gateways.collecting import Collecting
+from tisserand.service.gateways.entries import Entries
 from tisserand.service.gateways.following import Blocking, Following
-from tisserand.service.gateways.holding import Holdings, credential_values, credentials, ended, gone
+from tisserand.service.gateways.holding import Holdings, credential_values, credentials, ended, gone, run_out
 from tisserand.service.gateways.pushing import Pushing
 from tisserand.service.gateways.store import GOOD, PushStore
 from tisserand.service.gateways.surroundings import Around
@@ -69,6 +70,10 @@ class HereGateways:
         return Following(self.pushing)
 
     @cached_property
+    def _entries(self) -> Entries:
+        return Entries(self._catalogue, lambda: self.around.secret_store, self.around.place)
+
+    @cached_property
     def _holdings(self) -> Holdings:
         return Holdings(self.pushing.store, self.around.values)
 
@@ -88,6 +93,17 @@ class HereGateways:
         broken = {(each.place.field or "").partition(".")[0]: each for each in reversed(found.problems)}
         wrong = [GatewayInfo(name, "", "", problem=problem) for name, problem in broken.items() if name not in found.by_id]
         return [*(self._info(name, entry) for name, entry in found.by_id.items()), *wrong]
+
+    def entry(self, name: str) -> Mapping[str, Any]:
+        return self._entries.read(name)
+
+    def save_entry(self, name: str, data: Mapping[str, Any], secrets: Mapping[str, str] = {}, by: str = "") -> None:
+        self._entries.save(name, data, secrets, lambda: self._audit(name, by)("gateway.saved", {"type": data.get("type")}))
+        self._made.pop(name, None)
+
+    def remove_entry(self, name: str, by: str = "") -> None:
+        self._entries.remove(name, lambda: self._audit(name, by)("gateway.removed", {}))
+        self._made.pop(name, None)
 
     def plan(self, name: str) -> Plan:
         gateway = self.gateway(name)
@@ -122,6 +138,9 @@ class HereGateways:
             left_out = ended(held, consumers, datetime.now(UTC)) | gone(held, consumers)
             left_out |= {each for each in credentials(held) if each not in values}
             declared = held.declared(values, self.around.credential(), left_out)
+            ended_ones = self._ended_subscriptions(declared)
+            running = {id: each for id, each in declared.subscriptions.items() if id not in ended_ones}
+            declared = replace(declared, subscriptions=running)
             return self.pushing.push(
                 gateway,
                 replace(declared, exhausted=self.blocking.exhausted(declared)),
@@ -129,7 +148,7 @@ class HereGateways:
                 audit=self._audit(name, by, to=target.number),
                 carried=target.dropped,
                 rollback=True,
-                note=_left_out(left_out),
+                note=_left_out(left_out | {f"subscription/{id}" for id in ended_ones}),
             )
 
     def history(self, name: str, limit: int = 50) -> Sequence[Pushed]:
@@ -254,6 +273,13 @@ class HereGateways:
             message = msg("Nothing was pushed to “{gateway}” before what is live now.", gateway=name)
             raise refusal("gateway.no_push", message, missing=True)
         return before
+
+    def _ended_subscriptions(self, declared: Declared) -> frozenset[str]:
+        """Of an earlier push: those whose last day is over, and those that somebody has suspended or ended since. One that is in no
+        file any more comes back: that may be the mistake that is rolled back."""
+        today = datetime.now(UTC).date()
+        current = {id: each for id, each in self._catalogue.subscriptions().by_id.items() if id in declared.subscriptions}
+        return run_out(declared.subscriptions, today) | run_out(current, today)
 
     def _audit(self, name: str, by: str, **more: object) -> Audit:
         def note(what: str, data: Mapping[str, object]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
-from tisserand.apis.catalogue.declaring import valid
-from tisserand.apis.model import Consumer
+from tisserand.apis.catalogue.declaring import runs, valid
+from tisserand.apis.model import Consumer, Subscription
 from tisserand.apis.neutral import Declared, fingerprint
 from tisserand.service.gateways.calls import Pushed
 from tisserand.service.gateways.store import Held, PushStore
@@ -79,6 +79,11 @@ def ended(held: Held, consumers: Mapping[str, Consumer], now: datetime) -> froze
             if not valid(state, expires, now):
                 found.add(f"{id}/{each['id']}")
     return frozenset(found)
+
+
+def run_out(subscriptions: Mapping[str, Subscription], today: date) -> frozenset[str]:
+    """The subscriptions that do not run on a day (UTC): who pushed them said when they end."""
+    return frozenset(id for id, each in subscriptions.items() if not runs(each, today))
 
 
 def gone(held: Held, consumers: Mapping[str, Consumer]) -> frozenset[str]:

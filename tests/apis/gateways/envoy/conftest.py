@@ -97,7 +97,7 @@ class Site:
 
     def push(self, declared: Declared) -> Plan:
         """As the executor does: compared, validated, applied, read back."""
-        problems = self.gateway.validate(declared)
+        problems = [each for each in self.gateway.validate(declared) if each.severity == "error"]
         assert not problems, [each.message.text("en") for each in problems]
         wanted = without(declared.items, self.gateway.dropped(declared))
         todo = changes(wanted, None, self.gateway.read().items)

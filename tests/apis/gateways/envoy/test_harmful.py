@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -111,6 +112,19 @@ HARMFUL: dict[str, tuple[Declared, str]] = {
         declared(api(GOOD, security=[{"kind": "jwt", "issuer": " ", "jwks": "k"}]), jwks={"k": {"keys": []}}),
         "security.0.issuer",
     ),
+    "claim": (
+        declared(
+            api(GOOD, security=[{"kind": "jwt", "issuer": "i", "jwks": "k", "consumer_claim": ""}]), jwks={"k": {"keys": []}}
+        ),
+        "security.0.consumer_claim",
+    ),
+    "subscribed version": (
+        declared(
+            api(GOOD),
+            subscriptions={"s": Subscription(api="orders", version="] ]", plan="gold", consumer="other", state="active")},
+        ),
+        "version",
+    ),
     "rate at once": (rate(count=10, per="0s"), "rate.0"),
     "rate too often": (rate(count=10, per="10ms"), "rate.0"),
     "rate of ages": (rate(count=10, per="99999999999d"), "rate.0"),
@@ -130,6 +144,18 @@ def test_it_is_refused_with_a_sentence_at_its_place(name: str) -> None:
     assert (problem.place.field or "") == field and problem.place.file
     text = problem.message.text("en")
     assert text.endswith(".") and text[0] in "“ATMC" and "secret-4711" not in text
+
+
+def test_who_is_subscribed_under_two_plans_is_told_which_one_holds(site: Site) -> None:
+    """By the last name: as many calls as that one allows, whatever the other says, and whatever they are called."""
+    for names in (("b-small", "a-large"), ("a-small", "b-large")):
+        rates = {names[0]: Plan.model_validate({"rate": [{"count": 1, "per": "1h"}]}), names[1]: Plan()}
+        both = {plan: Subscription(api="orders", plan=plan, consumer="acme", state="active") for plan in names}
+        told = replace(declared(api(site.one.url)), plans=rates, subscriptions=both)
+        (problem,) = site.gateway.validate(told)
+        assert problem.severity == "warning" and f"what “{max(names)}” allows" in problem.message.text("en")
+        site.push(told)
+        assert [site.call("/orders/v1/x").status_code for _ in range(3)] == [200, *[429 if max(names) == "b-small" else 200] * 2]
 
 
 RIGHT: dict[str, Declared] = {

@@ -132,6 +132,21 @@ def test_http2_from_the_first_byte(site):
     assert status == "200 2" and "evil" not in told["headers"].values() and told["headers"]["x-consumer-id"] == "acme"
 
 
+def test_one_connection_of_http2_cannot_hold_much(site):
+    """What the gateway allows in its first frame (RFC 9113, 6.5): streams at a time, and how much of each comes unasked."""
+    import socket
+    import struct
+
+    host, _, port = site.url.removeprefix("http://").partition(":")
+    with socket.create_connection((host, int(port)), 30) as link, link.makefile("rb") as answer:
+        link.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0]))
+        head = answer.read(9)
+        assert head[3] == 4, "SETTINGS"
+        body = answer.read(int.from_bytes(head[:3], "big"))
+    told = dict(struct.unpack_from("!HI", body, at) for at in range(0, len(body), 6))
+    assert told[3] <= 100 and told.get(4, 65_535) <= 65_536
+
+
 FRAMING = {
     "length twice": "content-length: 4\ncontent-length: 5", "both": "transfer-encoding:\tchunked\ncontent-length: 5",
     "a space": "transfer-encoding : chunked\ncontent-length: 5", "unknown": "transfer-encoding: xchunked",

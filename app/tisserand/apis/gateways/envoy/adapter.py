@@ -85,15 +85,16 @@ class EnvoyGateway(Gateway):
 
     def validate(self, declared: Declared) -> Sequence[Problem]:
         found = [*impossible(declared, self.settings, self.place), *harmful(declared, self.settings.host, self.port())]
-        if found:
+        if any(each.severity == "error" for each in found):
             return found
         wanted = self._made(declared)
         error = refused(inlined(self.settings, self.folder.path, *wanted.without(self._checked)), self.folder.path)
         if error:
             message = msg("Envoy would refuse this: {reason}", reason=error)
-            return [Problem("envoy.refused", message, msg("Nothing was changed; mend what it names."))]
-        self._checked = frozenset(wanted.digests.values())
-        return []
+            found.append(Problem("envoy.refused", message, msg("Nothing was changed; mend what it names.")))
+        else:
+            self._checked = frozenset(wanted.digests.values())
+        return found
 
     def apply(self, declared: Declared, changes: Sequence[Change], progress: Progress = lambda done, all: None) -> str:
         stops = until(declared, declared.exhausted)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from tisserand.apis.gateways.adapter import policies_of
 from tisserand.apis.gateways.envoy.checking import address
 from tisserand.apis.gateways.envoy.settings import OURS
-from tisserand.apis.model import Api, ApiKey, Jwt, Policies
+from tisserand.apis.model import VERSION, Api, ApiKey, Jwt, Policies
 from tisserand.apis.neutral import Declared
 from tisserand.model.problem import Place as Where
 from tisserand.model.problem import Problem
@@ -53,7 +53,11 @@ def harmful(declared: Declared, host: str, port: int) -> list[Problem]:
     for item, place, policies in policies_of(declared):
         for code, field, message, fix in _of_policies(policies):
             found.append(Problem(code, message, fix, Where(file=item, field=f"{place}.{field}")))
-    return [*found, *_of_plans(declared), *_of_values(declared)]
+    for id, subscription in declared.subscriptions.items():
+        if subscription.version and not re.fullmatch(VERSION, subscription.version):
+            message = msg("“{name}” cannot be the name of a version.", name=subscription.version)
+            found.append(Problem("envoy.version", message, None, Where(file=f"subscription/{id}", field="version")))
+    return [*found, *_of_plans(declared), *_of_values(declared), *_twice_subscribed(declared)]
 
 
 def _of_route(api: Api) -> Found:
@@ -170,6 +174,9 @@ def _of_security(api: Api) -> Found:
         if isinstance(way, Jwt) and not way.issuer.strip():
             message = msg("“{api}” names no issuer: tokens of every one would be believed.", api=api.key)
             yield "envoy.issuer", f"security.{index}.issuer", message, msg("Write what tokens hold as “iss”.")
+        if isinstance(way, Jwt) and not way.consumer_claim.strip():
+            message = msg("“{api}” names no claim that says who the consumer is.", api=api.key)
+            yield "envoy.claim", f"security.{index}.consumer_claim", message, msg("For example “sub”.")
 
 
 def _of_policies(policies: Policies) -> Found:
@@ -223,3 +230,18 @@ def _of_values(declared: Declared) -> Iterator[Problem]:
                 credential=credential, consumer=consumer,
             )  # fmt: skip
             yield Problem("envoy.value", message, msg("Issue a new one."), Where(file=f"consumer/{consumer}"))
+
+
+def _twice_subscribed(declared: Declared) -> Iterator[Problem]:
+    """One consumer under several plans of the same: the script that looks plans up takes the last by name."""
+    plans: dict[tuple[str, str, str], set[str]] = {}
+    for each in declared.subscriptions.values():
+        plans.setdefault((each.consumer, each.api, each.version), set()).add(each.plan)
+    for (consumer, api, version), names in plans.items():
+        if len(names) > 1:
+            message = msg(
+                "“{consumer}” is subscribed to “{api}” under several plans, {plans}: what “{last}” allows holds.",
+                consumer=consumer, api=f"{api}@{version}" if version else api, plans=sorted(names), last=max(names),
+            )  # fmt: skip
+            fix = msg("End all but one of these subscriptions.")
+            yield Problem("envoy.plans", message, fix, Where(file=f"consumer/{consumer}"), severity="warning")

@@ -17,6 +17,13 @@ RUNTIME: Json = {"layers": [{"name": "tisserand", "static_layer": {"re2.max_prog
 """Envoy takes regular expressions of paths up to about ninety characters otherwise. RE2 needs time in proportion to the path asked for,
 whatever the expression."""
 
+STREAMS: Json = {
+    "max_concurrent_streams": 100,
+    "initial_stream_window_size": 65_536,
+    "initial_connection_window_size": 1_048_576,
+}
+"""Of one connection in HTTP/2: what its caller can make the gateway hold is their product at most (as Envoy advises for edges)."""
+
 CONNECTIONS = 20_000
 """Callers that are connected at a time at most."""
 
@@ -95,6 +102,7 @@ def listener(settings: EnvoySettings, folder: Path, port: int, filters: list[Jso
         "request_headers_timeout": f"{settings.header_timeout.seconds:.3f}s",
         "request_timeout": f"{settings.request_timeout.seconds:.3f}s",
         "stream_idle_timeout": f"{settings.idle_timeout.seconds:.3f}s",
+        "http2_protocol_options": STREAMS,
         "common_http_protocol_options": {
             "idle_timeout": f"{settings.idle_timeout.seconds:.3f}s",
         },
