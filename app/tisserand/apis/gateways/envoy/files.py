@@ -99,19 +99,26 @@ class Folder:
         return found
 
     def put(self, clusters: Sequence[Json], filters: Mapping[str, Json], routes: Json, revision: str) -> None:
-        """Make all of it live: first what is new among the clusters, then filters and routes, at last the clusters that are no longer
-        used go. Raises `NodeError` as soon as Envoy refuses something; who calls puts the last good files back."""
+        """Make all of it live: first what is new among the clusters, then filters and routes, at last the clusters and the demands on
+        tokens that are no longer used go. Raises `NodeError` as soon as Envoy refuses something; who calls puts the last good files back."""
         old, _revision = read(self.path / CDS)
         named = {each["name"]: each for each in old} | {each["name"]: each for each in clusters}
         stale = self.stale()
         if old != [*named.values()] or CDS in stale:
             self._swap(CDS, discovery([*named.values()], f"{revision}+"), f"{revision}+")
+        routed = read(self.path / RDS)[0] == [routes] and RDS not in stale
+        late = {}
         for name, content in filters.items():
             known, _ = read(self.path / ecds(name))
             if known != [extension(name, content)] or ecds(name) in stale:
-                self.put_filter(name, content, revision)
-        if read(self.path / RDS)[0] != [routes] or RDS in stale:
+                first = content if routed or ecds(name) in stale else _both(known, content)
+                if first != content:
+                    late[name] = content
+                self.put_filter(name, first, f"{revision}+" if name in late else revision)
+        if not routed:
             self._swap(RDS, discovery([routes], revision), revision)
+        for name, content in late.items():
+            self.put_filter(name, content, revision)
         if [*named.values()] != clusters:
             self._swap(CDS, discovery(clusters, revision), revision)
 
@@ -143,3 +150,12 @@ class Folder:
             "refused": int(by.get("update_rejected", 0)) + int(by.get("config_fail", 0)),
             "taken": int(by.get("update_success", 0)),
         }
+
+
+def _both(known: Sequence[Json], content: Json) -> Json:
+    """What a filter is to hold as long as the old routes are live: what these ask of tokens too."""
+    old = known[0].get("typed_config") if len(known) == 1 and isinstance(known[0], dict) else None
+    names = [name for name in ("providers", "requirement_map") if name in content]
+    if not isinstance(old, dict) or not all(isinstance(old.get(name), dict) for name in names):
+        return content
+    return {**content, **{name: {**old[name], **content[name]} for name in names}}
