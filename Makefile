@@ -51,7 +51,7 @@ check: setup ## ruff, mypy, import-linter
 	$(VENV)/bin/lint-imports
 
 test: check ## all checks, then all tests; says at the end what was skipped for want of a server
-	QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-offscreen} $(PY) -m pytest -q -n $(JOBS) --dist loadgroup -m "not bench and not soak" $(PYTEST_ARGS)
+	QT_QPA_PLATFORM=$${QT_QPA_PLATFORM:-offscreen} $(PY) -m pytest -q -n $(JOBS) --dist loadfile -m "not bench and not soak" $(PYTEST_ARGS)
 
 servers: ## install the servers that tests start privately (autostart blocked), and a virtual screen
 	@packaging/system-packages.sh packaging/system-packages-servers.txt "the tests' servers"

@@ -1,10 +1,12 @@
-"""Where shipped files stand, and how files are replaced without ever being half-written."""
+"""Where shipped files stand, and how files are replaced without ever being half-written or lost to who writes at the same time."""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -67,3 +69,52 @@ def sync_folder(path: Path) -> None:
     """Force a folder's entries (a rename) to the disk; Windows has no such call and needs none."""
     if os.name != "nt":
         sync(path)
+
+
+_UNKNOWN = frozenset({errno.ENOLCK, errno.ENOSYS, getattr(errno, "EOPNOTSUPP", errno.ENOSYS)})
+"""What systems say whose disks know no locks, as some shared ones."""
+_mine = threading.local()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold `path`, an empty file that is made and stays, alone among all threads and processes; waits for whoever holds it.
+
+    Who holds it already may take it again. The system lets go of it when the process dies. Where the disk knows no locks, nothing is
+    held.
+    """
+    held: set[Path] = _mine.__dict__.setdefault("held", set())
+    path = path.absolute()
+    if path in held:
+        yield
+        return
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _hold(handle)
+        held.add(path)
+        yield
+    finally:
+        held.discard(path)
+        os.close(handle)
+
+
+def _hold(handle: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        while True:
+            try:
+                msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
+            except OSError as error:
+                if error.errno != errno.EDEADLK:  # what it says after ten seconds
+                    raise
+            else:
+                return
+    else:
+        import fcntl
+
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _UNKNOWN:
+                raise

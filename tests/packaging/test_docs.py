@@ -57,6 +57,14 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert (ROOT / name).exists() or "late-orders" in name, name
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.stem)
+def test_a_page_is_whole(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    fences = [line for line in lines if line.startswith("```")]
+    assert len(fences) % 2 == 0 and fences[1::2] == ["```"] * (len(fences) // 2), "a block of code has no end"
+    assert lines[0].startswith("# ") and lines[-1].strip()
+
+
 def test_the_flow_of_the_page_is_right_and_runs(tmp_path: Path) -> None:
     from tisserand.engine.check import check_text
     from tisserand.service.local import LocalExecutor

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLineEdit
+from PySide6.QtWidgets import QApplication, QDialog, QFileDialog, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
 from tisserand.ui.apis.catalogue import SHOWN, CatalogueView
@@ -45,6 +45,10 @@ def open_page(window: Window, root: Path) -> CatalogueView:
 
 def keys(page: CatalogueView) -> list[str]:
     return [line.item.key for line in page.model.lines]
+
+
+def steps(page: CatalogueView) -> list[QPushButton]:
+    return [button for button in page.steps.values() if button.isVisible()]
 
 
 def opened(window: Window, root: Path, qtbot: QtBot, key: str = "") -> CatalogueView:
@@ -111,22 +115,22 @@ def test_an_empty_catalogue_has_two_ways_out(
 
 def test_guards_stand_in_the_way_in_sentences(window: Window, qtbot: QtBot, shop: Path) -> None:
     page = opened(window, shop, qtbot, "stock@1")
-    [publish] = page._buttons
+    [publish] = steps(page)
     QTest.mouseClick(publish, LEFT)
     qtbot.waitUntil(page.told.isVisible, timeout=LONG)
     assert "no OpenAPI document" in page.told.text() and written(shop, "stock-1.yaml").get("lifecycle", "draft") == "draft"
     page.choose("orders@2")
     qtbot.waitUntil(lambda: page.detail is not None and page.detail.brief.key == "orders@2", timeout=LONG)
     assert not page.told.isVisible(), "what was said of another API goes with it"
-    qtbot.waitUntil(lambda: [each.accessibleName() for each in page._buttons] == ["Deprecate…", "Back to draft"], timeout=LONG)
-    QTest.mouseClick(page._buttons[0], LEFT)
+    qtbot.waitUntil(lambda: [each.accessibleName() for each in steps(page)] == ["Deprecate…", "Back to draft"], timeout=LONG)
+    QTest.mouseClick(steps(page)[0], LEFT)
     dialog: Any = page.window().findChild(QDialog, "asking")
     QTest.keyClick(dialog.fields["sunset"], Qt.Key.Key_Return)
     qtbot.waitUntil(dialog.wrong.isVisible, timeout=LONG)
     QTest.keyClicks(dialog.fields["sunset"], "2999-01-31")
     QTest.keyClick(dialog.fields["sunset"], Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: written(shop, "orders-2.yaml")["lifecycle"] == "deprecated", timeout=LONG)
-    qtbot.waitUntil(lambda: [each.accessibleName() for each in page._buttons] == ["Retire", "Publish again"], timeout=LONG)
+    qtbot.waitUntil(lambda: [each.accessibleName() for each in steps(page)] == ["Retire", "Publish again"], timeout=LONG)
     assert str(written(shop, "orders-2.yaml")["sunset"]) == "2999-01-31"
 
 

@@ -14,7 +14,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QDialog, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
 
-from tisserand.ui.apis.terms import TermsView
+from tisserand.ui.apis.terms import SHOWN, TermsView
 from tisserand.ui.window import Window
 
 _spec = importlib.util.spec_from_file_location("made_apis", Path(__file__).with_name("made_apis.py"))
@@ -168,3 +168,51 @@ def test_waiting_subscriptions_are_decided(window: Window, qtbot: QtBot, shop: P
     choices = [dialog.fields["api"].itemText(at) for at in range(dialog.fields["api"].count())]
     assert choices == ["orders"], "only what is published"
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
+
+
+def test_thousands_are_scrolled_through_and_filtered_by_the_executor(window: Window, qtbot: QtBot, tmp_path: Path) -> None:
+    root = tmp_path / "many"
+    (root / "apis").mkdir(parents=True)
+    (root / "tisserand.yaml").write_text("")
+    (root / "apis" / "orders-1.yaml").write_text(yaml.safe_dump({**made.api("orders"), "lifecycle": "published"}))
+    (root / "plans.yaml").write_text("gold: {name: Gold}\n")
+    (root / "consumers.yaml").write_text("".join(f"consumer-{at:04}: {{name: Number {at}}}\n" for at in range(1300)))
+    page = opened(window, root, qtbot, 1)
+    part = page.consumers
+    assert len(part.model.lines) == SHOWN and part.count.text() == "1 to 500 of 1,300"
+    part.table.setFocus()
+    for wanted in (1000, 1300):
+        QTest.keyClick(part.table, Qt.Key.Key_End)
+        qtbot.waitUntil(lambda wanted=wanted: len(part.model.lines) == wanted, timeout=LONG)
+    assert [line.key for line in part.model.lines] == [f"consumer-{at:04}" for at in range(1300)] and part.count.text() == "1,300"
+    QTest.keyClick(part.table, Qt.Key.Key_End)
+    assert part.chosen() is not None and part.chosen()[0] == "consumer-1299"  # type: ignore[index]
+    (root / "consumers.yaml").write_text((root / "consumers.yaml").read_text().replace("Number 1298", "Renamed"))
+    page.refresh()
+    qtbot.waitUntil(lambda: part.model.lines[1298].cells[1].text == "Renamed", timeout=LONG)
+    assert len(part.model.lines) == 1300 and part.table.currentIndex().row() == 1299, "what is looked at is renewed in its place"
+    (root / "consumers.yaml").write_text("first: {name: New}\n" + (root / "consumers.yaml").read_text())
+    page.refresh()
+    qtbot.waitUntil(lambda: part.count.text() == "1 to 1,300 of 1,301", timeout=LONG)
+    assert part.model.lines[0].key == "first" and len({line.key for line in part.model.lines}) == 1300
+    QTest.keyClicks(page.search, "number 1277")
+    qtbot.waitUntil(lambda: [line.key for line in part.model.lines] == ["consumer-1277"], timeout=LONG)
+    QTest.keyClicks(page.search, " nowhere")
+    qtbot.waitUntil(part.none.isVisible, timeout=LONG)
+    assert part.none.text() == "Nothing fits what is searched for." and not part.table.isVisible()
+    page.search.clear()
+    qtbot.waitUntil(lambda: len(part.model.lines) == SHOWN, timeout=LONG)
+    # A subscription of one who is far down in the list: what is typed is looked for.
+    page.tabs.setCurrentIndex(2)
+    QTest.mouseClick(page.subscriptions.buttons["new"], LEFT)
+    qtbot.waitUntil(lambda: any(dialog.isVisible() for dialog in page.findChildren(QDialog, "asking")), timeout=LONG)
+    dialog = asking(page)
+    consumer = dialog.fields["consumer"]
+    consumer.lineEdit().selectAll()
+    QTest.keyClicks(consumer.lineEdit(), "1277")
+    qtbot.waitUntil(lambda: [consumer.itemText(at) for at in range(consumer.count())] == ["consumer-1277"], timeout=LONG)
+    QTest.keyClick(consumer.lineEdit(), Qt.Key.Key_Down)
+    assert consumer.currentText() == "consumer-1277"
+    QTest.mouseClick(dialog.yes, LEFT)
+    qtbot.waitUntil(lambda: (root / "subscriptions.yaml").is_file(), timeout=LONG)
+    assert [each["consumer"] for each in file(root, "subscriptions").values()] == ["consumer-1277"]

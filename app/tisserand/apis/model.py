@@ -19,6 +19,8 @@ Method = Literal["GET", "PUT", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH"]
 
 ID = r"[a-z0-9][a-z0-9_-]{0,62}"
 """Ids of APIs, plans, consumers, credentials, subscriptions and gateways: they become names in every gateway."""
+LARGEST = 2**53
+"""Up to here, every whole number means the same to all who read JSON (RFC 8259, 6)."""
 VERSION = r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}"
 
 Id = Annotated[str, Field(pattern=f"^{ID}$")]
@@ -230,13 +232,13 @@ class Api(Config):
 
 
 class Rate(Config):
-    count: int = Field(ge=1)
+    count: int = Field(ge=1, le=LARGEST)
     per: Duration
     """For example `1s` or `1min`."""
 
 
 class Quota(Config):
-    count: int = Field(ge=1)
+    count: int = Field(ge=1, le=LARGEST)
     period: Period
     """Calendar periods in UTC; weeks begin on Monday."""
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
+
+import orjson
 
 from tisserand.apis.model import Api, Consumer, Plan, Subscription
 
@@ -27,6 +29,40 @@ UNENFORCED: Mapping[str, frozenset[str]] = {
     "subscription": frozenset({"decided_by", "start", "end", "state"}),
 }
 """Fields that concern people only: no gateway is told."""
+
+
+Kind = Literal["api", "plan", "consumer", "subscription"]
+
+
+class Contents:
+    """What items are made of entries, as long as the entries are the same objects: where one of many changed, one is made anew."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[Api | Plan | Consumer | Subscription, dict[str, Any], Mapping[str, Any]]] = {}
+
+    def dumped(self, kind: Kind, entries: Mapping[str, Any]) -> Mapping[str, dict[str, Any]]:
+        """Id → what the model dumps: to be read only."""
+        return {id: self._of(kind, id, entry)[1] for id, entry in entries.items()}
+
+    def items(self, kind: Kind, entries: Mapping[str, Any]) -> Items:
+        return {f"{kind}/{id}": self._of(kind, id, entry)[2] for id, entry in entries.items()}
+
+    def keep(self, names: Collection[str]) -> None:
+        """Forget all others."""
+        if len(self._known) > len(names):
+            self._known = {name: known for name, known in self._known.items() if name in names}
+
+    def _of(self, kind: Kind, id: str, entry: Any) -> tuple[Any, dict[str, Any], Mapping[str, Any]]:
+        name = f"{kind}/{id}"
+        known = self._known.get(name)
+        if known is None or known[0] is not entry:
+            data = entry.model_dump(mode="json")
+            told = data
+            if kind == "consumer":
+                kept = ("id", "kind", "fingerprint", "expires")
+                told = {**data, "credentials": [{name: each[name] for name in kept} for each in data["credentials"]]}
+            known = self._known[name] = entry, data, content(kind, told)
+        return known
 
 
 @dataclass(frozen=True)
@@ -48,20 +84,18 @@ class Declared:
     """API key → headers that the upstream wants to see from the gateway: the credential of published flows."""
     exhausted: frozenset[tuple[str, str]] = frozenset()
     """`(consumer, api id)` pairs whose quota is used up at the moment. Not part of the items: it changes by the minute."""
+    contents: Contents = field(default_factory=Contents, repr=False, compare=False)
+    """What is known of entries that were declared before."""
 
     @cached_property
     def items(self) -> Items:
-        found: dict[str, Mapping[str, Any]] = {}
-        for api in self.apis:
-            found[f"api/{api.key}"] = content("api", api.model_dump(mode="json"))
-        for kind, entries in (("plan", self.plans), ("consumer", self.consumers), ("subscription", self.subscriptions)):
-            for id, entry in entries.items():
-                data = entry.model_dump(mode="json")
-                if kind == "consumer":
-                    data["credentials"] = [
-                        {name: each[name] for name in ("id", "kind", "fingerprint", "expires")} for each in data["credentials"]
-                    ]
-                found[f"{kind}/{id}"] = content(kind, data)
+        """To be read only."""
+        kinds: tuple[tuple[Kind, Mapping[str, Any]], ...] = (
+            ("api", {api.key: api for api in self.apis}), ("plan", self.plans), ("consumer", self.consumers),
+            ("subscription", self.subscriptions),
+        )  # fmt: skip
+        found = {name: each for kind, entries in kinds for name, each in self.contents.items(kind, entries).items()}
+        self.contents.keep(found)
         return found
 
 
@@ -83,8 +117,11 @@ def _without_empty(value: Any) -> Any:
 
 def digest(value: Any) -> str:
     """Equal for equal contents: SHA-256 over canonical JSON, 16 hex digits."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    try:
+        text = orjson.dumps(value, str, orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    except TypeError:  # numbers of more than 64 bits, and half characters
+        text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str).encode()
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def fingerprint(secret: str) -> str:

@@ -13,6 +13,11 @@ BOUNDS_MS: tuple[float, ...] = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000
 NOBODY = ""
 """The consumer of calls that named none that is known."""
 
+LATEST = 2**37
+"""Seconds since 1970: no call is later (it is the year 6325)."""
+LARGEST = 2**50
+"""Bytes: no call is larger."""
+
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
@@ -78,6 +83,11 @@ class UsageSum:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> UsageSum:
         return cls(**data)
+
+
+def plausible(moment: int, status: int, *sizes: int) -> bool:
+    """Whether a call can have been so. What a damaged line of a log says must not stop the counting of all others for good."""
+    return 0 <= moment < LATEST and 0 < status < 1000 and all(0 <= size < LARGEST for size in sizes)
 
 
 def latency_class(ms: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar, Protocol
@@ -31,6 +31,8 @@ GROUPS = ("hour", "day", "gateway", "api", "version", "operation", "consumer", "
 """What usage can be summed by."""
 LARGEST = 1_000_000
 """Of sums, and of rows, that one question gets."""
+HOURS = 24
+"""Hours whose rows are removed in one transaction."""
 
 _SCHEMA = f"""
 CREATE TABLE usage (
@@ -49,6 +51,11 @@ CREATE TABLE marks (source TEXT PRIMARY KEY, mark TEXT NOT NULL, at REAL NOT NUL
 
 _SUMMED = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)
 _ADD = f"INSERT INTO usage VALUES ({', '.join('?' * len(_ALL))}) ON CONFLICT DO UPDATE SET {_SUMMED}"  # noqa: S608 - our own words
+_LET_THROUGH = f"consumer <> '' AND status NOT IN ({', '.join(map(str, REJECTED))})"
+_RECOUNT = f"""
+INSERT INTO calls SELECT ?, ?, consumer, api, version, SUM(requests) FROM usage WHERE hour >= ? AND hour < ? AND {_LET_THROUGH}
+GROUP BY consumer, api, version
+"""  # noqa: S608 - our own words
 
 
 class UsageSource(Protocol):
@@ -81,12 +88,38 @@ class UsageStore(Store):
             if (known[0] if known else "") != before:
                 return False
             db.executemany(_ADD, values)
-            _count(db, rows, time.time())
+            now = time.time()
+            (last,) = db.execute("SELECT MAX(at) FROM marks").fetchone()
+            if last is not None and last >= now + HOUR:
+                _recount(db, now)  # the clock was ahead: the counts of today were taken for old ones
+            else:
+                _count(db, rows, now)
             db.execute(
                 "INSERT INTO marks VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET mark = excluded.mark, at = excluded.at",
-                (source, mark, time.time()),
+                (source, mark, now),
             )
         return True
+
+    def old(self, before: float) -> int:
+        """How many rows are of days (UTC) that were over before a moment."""
+        ((count,),) = self.rows("SELECT COUNT(*) FROM usage WHERE hour < ?", (_day(before),))
+        return int(count)
+
+    def forget(self, before: float, stopped: Callable[[], bool] = lambda: False) -> int:
+        """Remove those rows, whole days, some at a time: who counts must not wait long. Gives how many."""
+        removed = 0
+        while not stopped():
+            with self.writing("usage.forgotten") as db:
+                found = db.execute(
+                    "SELECT DISTINCT hour FROM usage WHERE hour < ? ORDER BY hour LIMIT ?", (_day(before), HOURS)
+                ).fetchall()
+                if not found:
+                    break
+                removed += db.execute("DELETE FROM usage WHERE hour <= ?", found[-1]).rowcount
+        if removed:
+            with self._lock:
+                self._quick.execute("PRAGMA incremental_vacuum").fetchall()
+        return removed
 
     def usage(self, query: UsageQuery) -> list[UsageSum]:
         """The sums that a query asks for: the largest first, or by time where they are grouped by time."""
@@ -163,6 +196,21 @@ def _count(db: sqlite3.Connection, rows: Sequence[UsageRow], now: float) -> None
             "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET requests = requests + excluded.requests",
             [(period, *key, requests) for key, requests in sums.items() if key[0] >= oldest],
         )
+
+
+def _recount(db: sqlite3.Connection, now: float) -> None:
+    """Count all anew for the quotas, from the usage itself."""
+    db.execute("DELETE FROM calls")
+    db.execute("UPDATE marks SET at = ? WHERE at > ?", (now, now))
+    for period in periods.PERIODS:
+        current = periods.begin(period, now)
+        for start in (periods.begin(period, current - 1), current):
+            db.execute(_RECOUNT, (period, start, start, periods.end(period, start)))
+
+
+def _day(moment: float) -> int:
+    """When the day of a moment began, in UTC."""
+    return int(moment // DAY) * DAY
 
 
 def _select(query: UsageQuery) -> tuple[str, list[Any]]:

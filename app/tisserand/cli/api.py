@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -22,9 +23,9 @@ api = Group(
     commands_at={
         "plan": ("tisserand.cli.api_terms:plan", N_("List, set and remove plans.")),
         "consumer": ("tisserand.cli.api_terms:consumer", N_("List, add and remove consumers.")),
-        "subscription": ("tisserand.cli.api_terms:subscription", N_("List subscriptions, and decide on them.")),
+        "subscription": ("tisserand.cli.api_terms:subscription", N_("List and remove subscriptions, and decide on them.")),
         "subscribe": ("tisserand.cli.api_terms:subscribe", N_("Let a consumer call an API under a plan.")),
-        "key": ("tisserand.cli.api_terms:key", N_("Issue, replace and revoke keys of consumers.")),
+        "key": ("tisserand.cli.api_terms:key", N_("Issue, list, replace and revoke keys of consumers.")),
         "call": ("tisserand.cli.api_call:call", N_("Send a test call to an API.")),
         "publish-flow": ("tisserand.cli.api_call:publish_flow", N_("Publish a flow as an API.")),
     },
@@ -94,28 +95,84 @@ def show(key: str, document: bool, workspace: str | None, as_json: bool) -> int:
     return print_detail(found)
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _fields(command: F) -> F:
+    """What `new` and `set` take."""
+    for each in reversed(
+        [
+            option("--name", metavar="NAME", help=N_("What people call it.")),
+            option("--summary", metavar="TEXT", help=N_("What it is for, in a sentence.")),
+            option("--owner", metavar="OWNER", help=N_("Who answers for it.")),
+            option("--url", metavar="URL", multiple=True, help=N_("Where requests go; may be given several times.")),
+            option("--flow", metavar="FLOW", help=N_("The flow that answers.")),
+            option("--base-path", metavar="PATH", help=N_("What addresses begin with; “/” and the id by default.")),
+            option("--tag", metavar="TAG", multiple=True, help=N_("A tag; may be given several times.")),
+            option(
+                "--plan", metavar="PLAN", multiple=True, help=N_("A plan that it is offered under; may be given several times.")
+            ),
+            option(
+                "--gateway", metavar="NAME", multiple=True, help=N_("A gateway that it is pushed to; may be given several times.")
+            ),
+        ]
+    ):
+        command = each(command)
+    return command
+
+
+def _given(
+    name: str | None, summary: str | None, owner: str | None, url: tuple[str, ...], flow: str | None, base_path: str | None,
+    tag: tuple[str, ...], plan: tuple[str, ...], gateway: tuple[str, ...],
+) -> dict[str, Any]:  # fmt: skip
+    """The fields of an API that were given."""
+    if url and flow:
+        raise click.UsageError(msg("Either --url or --flow: one of them answers.").text())
+    texts = {"name": name, "summary": summary, "owner": owner}
+    lists = {"tags": [*tag], "plans": [*plan], "gateways": [*gateway]}
+    found: dict[str, Any] = {key: value for key, value in texts.items() if value is not None}
+    found |= {key: value for key, value in lists.items() if value}
+    if url:
+        found["upstream"] = {"flow": "", "targets": [{"url": each} for each in url]}
+    if flow:
+        found["upstream"] = {"flow": flow, "targets": []}
+    if base_path:
+        found["route"] = {"base_path": base_path}
+    return found
+
+
 @api.command("new", help=N_("Make a draft in front of an address, or of a flow of this workspace."))
 @click.argument("key", metavar="API")
-@option("--name", metavar="NAME", default="", help=N_("What people call it."))
-@option("--owner", metavar="OWNER", default="", help=N_("Who answers for it."))
-@option("--url", metavar="URL", multiple=True, help=N_("Where requests go; may be given several times."))
-@option("--flow", metavar="FLOW", default="", help=N_("The flow that answers."))
-@option("--base-path", metavar="PATH", default="", help=N_("What addresses begin with; “/” and the id by default."))
-@option("--tag", metavar="TAG", multiple=True, help=N_("A tag; may be given several times."))
+@_fields
 @workspace_option
 @json_option
-def new(
-    key: str, name: str, owner: str, url: tuple[str, ...], flow: str, base_path: str, tag: tuple[str, ...], workspace: str | None,
-    as_json: bool,
-) -> int:  # fmt: skip
+def new(key: str, workspace: str | None, as_json: bool, **fields: Any) -> int:
     id, version = split(key)
-    upstream = {"flow": flow} if flow else {"targets": [{"url": each} for each in url]}
-    data = {
-        "id": id, "version": version or "1", "name": name, "owner": owner or session.user(), "tags": [*tag],
-        "route": {"base_path": base_path or f"/{id}"}, "upstream": upstream,
-    }  # fmt: skip
+    version = version or "1"
+    given = {"owner": session.user(), "upstream": {}, "route": {"base_path": f"/{id}"}} | _given(**fields)
     with session.executor(session.workspace(workspace)) as executor:
-        found = executor.apis.save(data, session.user())
+        if any((each.id, each.version) == (id, version) for each in executor.apis.search(id, limit=10_000).apis):
+            from tisserand.engine.launch import refusal
+
+            message = msg("“{api}” is there already.", api=f"{id}@{version}")
+            raise refusal("api.there", message, msg("Choose another id or version."))
+        found = executor.apis.save({"id": id, "version": version, **given}, session.user())
+    return _done(found, as_json)
+
+
+@api.command("set", help=N_("Change what is said of a version; what is not given stays as it is."))
+@click.argument("key", metavar="API")
+@_fields
+@workspace_option
+@json_option
+def change(key: str, workspace: str | None, as_json: bool, **fields: Any) -> int:
+    id, version = split(key)
+    given = _given(**fields)
+    with session.executor(session.workspace(workspace)) as executor:
+        known = executor.apis.get(id, version).data
+        for name in ("upstream", "route"):
+            given[name] = {**known[name], **given.get(name, {})}
+        found = executor.apis.save({**known, **given}, session.user())
     return _done(found, as_json)
 
 
@@ -187,9 +244,15 @@ def remove(key: str, workspace: str | None, as_json: bool) -> int:
 def lint(key: str, workspace: str | None, as_json: bool) -> int:
     id, version = split(key)
     with session.executor(session.workspace(workspace)) as executor:
-        found = [*executor.apis.get(id, version).problems] if key else [*executor.apis.problems()]
-        for each in () if key else executor.apis.search(limit=10_000).apis:
-            found += [problem for problem in executor.apis.get(each.id, each.version).problems if problem not in found]
+        found = [*executor.apis.problems()]
+        if key:
+            one = executor.apis.get(id, version)
+            found = [*(each for each in found if each.place.file == one.brief.file), *one.problems]
+        else:
+            for each in executor.apis.search(limit=10_000).apis:
+                found += executor.apis.get(each.id, each.version).problems
+    # A file and its document are looked at by more than one.
+    found = [*{(each.place.file, each.place.field, each.message.text()): each for each in reversed(found)}.values()][::-1]
     errors = sum(each.severity == "error" for each in found)
     if as_json:
         session.print_json({"ok": not errors, "problems": [session.problem_json(each) for each in found]})
@@ -234,9 +297,14 @@ def redundancy(workspace: str | None, as_json: bool) -> int:
     return 0
 
 
-@api.command("docs", help=N_("Write the reference site into FOLDER of the workspace: static pages, in English and French."))
-@click.argument("folder")
-@click.option("--language", type=click.Choice(["en", "fr"]), default="en", help=N_("The language of its first page."))
+@api.command(
+    "docs",
+    help=N_("Write the reference site into FOLDER of the workspace (“api-docs” by default): static pages, English and French."),
+)
+@click.argument("folder", metavar="[FOLDER]", default="api-docs")
+@option(
+    "--language", type=click.Choice(["en", "fr"]), default="en", show_default=True, help=N_("The language of its first page.")
+)
 @workspace_option
 @json_option
 def docs(folder: str, language: str, workspace: str | None, as_json: bool) -> int:

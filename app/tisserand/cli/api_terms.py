@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import click
@@ -15,8 +17,8 @@ from tisserand.texts import N_, msg, number, translate
 
 plan = Group("plan", help=N_("List, set and remove plans."))
 consumer = Group("consumer", help=N_("List, add and remove consumers."))
-subscription = Group("subscription", help=N_("List subscriptions, and decide on them."))
-key = Group("key", help=N_("Issue, replace and revoke keys of consumers."))
+subscription = Group("subscription", help=N_("List and remove subscriptions, and decide on them."))
+key = Group("key", help=N_("Issue, list, replace and revoke keys of consumers."))
 
 STATES: dict[str, str] = {
     "pending": N_("pending"),
@@ -26,13 +28,21 @@ STATES: dict[str, str] = {
     "ended": N_("ended"),
 }
 
+APPROVAL: dict[str, str] = {"automatic": N_("at once"), "manual": N_("by somebody")}
 
-def _entries(workspace: str | None, kind: Any, text: str, as_json: bool) -> Mapping[str, Mapping[str, Any]] | None:
+MOST = 100_000
+"""Entries that are asked for at once."""
+
+
+def _entries(
+    workspace: str | None, kind: Any, text: str, as_json: bool, wanted: Callable[[Mapping[str, Any]], bool] = lambda _entry: True
+) -> Mapping[str, Mapping[str, Any]] | None:  # fmt: skip
     """The entries, or None where they were printed as JSON."""
     with session.executor(session.workspace(workspace)) as executor:
-        found, total = executor.apis.entries(kind, text, 10_000)
+        found, _total = executor.apis.entries(kind, text, MOST)
+    found = {id: each for id, each in found.items() if wanted(each)}
     if as_json:
-        session.print_json({"entries": dict(found), "total": total})
+        session.print_json({"entries": found, "total": len(found)})
         return None
     return found
 
@@ -46,7 +56,10 @@ def list_plans(workspace: str | None, as_json: bool) -> int:
         titles = [translate(title) for title in (N_("plan"), N_("name"), N_("rate"), N_("quota"), N_("price"), N_("approval"))]
         session.print_table(
             titles,
-            [[id, each["name"], _rates(each), _quota(each), each["price"], each["approval"]] for id, each in found.items()],
+            [
+                [id, each["name"], _rates(each), _quota(each), each["price"], translate(APPROVAL[each["approval"]])]
+                for id, each in found.items()
+            ],
         )
     return 0
 
@@ -62,6 +75,7 @@ def _quota(data: Mapping[str, Any]) -> str:
 @plan.command("set", help=N_("Add a plan, or replace it."))
 @click.argument("id", metavar="ID")
 @option("--name", metavar="NAME", default="", help=N_("What people call it."))
+@option("--summary", metavar="TEXT", default="", help=N_("What it is for, in a sentence."))
 @option(
     "--rate", metavar="COUNT/TIME", multiple=True, help=N_("Calls within a time, for example 10/1s; may be given several times.")
 )
@@ -73,9 +87,10 @@ def _quota(data: Mapping[str, Any]) -> str:
 @workspace_option
 @json_option
 def set_plan(
-    id: str, name: str, rate: tuple[str, ...], quota: str, price: str, manual: bool, workspace: str | None, as_json: bool
+    id: str, name: str, summary: str, rate: tuple[str, ...], quota: str, price: str, manual: bool, workspace: str | None, as_json: bool
 ) -> int:  # fmt: skip
-    data: dict[str, Any] = {"name": name, "price": price, "approval": "manual" if manual else "automatic"}
+    approval = "manual" if manual else "automatic"
+    data: dict[str, Any] = {"name": name, "summary": summary, "price": price, "approval": approval}
     data["rate"] = [dict(zip(("count", "per"), _pair(each), strict=True)) for each in rate]
     if quota:
         data["quota"] = dict(zip(("count", "period"), _pair(quota), strict=True))
@@ -84,7 +99,7 @@ def set_plan(
 
 def _pair(text: str) -> tuple[int, str]:
     count, slash, rest = text.partition("/")
-    if not slash or not count.strip().isdigit():
+    if not slash or not re.fullmatch(r"[0-9]{1,18}", count.strip()):
         raise NodeError("“{text}” is no limit: write a number, “/” and a time, for example 10/1s.", text=text)
     return int(count), rest.strip()
 
@@ -122,10 +137,14 @@ def _keys(data: Mapping[str, Any]) -> str:
 @option("--name", metavar="NAME", default="", help=N_("What people call it."))
 @option("--contact", metavar="CONTACT", default="", help=N_("Whom to write to."))
 @option("--subject", metavar="SUBJECT", default="", help=N_("What a JWT names it by; its id by default."))
+@option("--tag", metavar="TAG", multiple=True, help=N_("A tag; may be given several times."))
 @workspace_option
 @json_option
-def add_consumer(id: str, name: str, contact: str, subject: str, workspace: str | None, as_json: bool) -> int:
-    return _saved(workspace, "consumer", id, {"name": name or id, "contact": contact, "subject": subject}, as_json)
+def add_consumer(
+    id: str, name: str, contact: str, subject: str, tag: tuple[str, ...], workspace: str | None, as_json: bool
+) -> int:  # fmt: skip
+    data = {"name": name or id, "contact": contact, "subject": subject, "tags": [*tag]}
+    return _saved(workspace, "consumer", id, data, as_json)
 
 
 @consumer.command("remove", help=N_("Remove a consumer without subscriptions, and its keys."))
@@ -138,10 +157,11 @@ def remove_consumer(id: str, workspace: str | None, as_json: bool) -> int:
 
 @subscription.command("list", help=N_("List the subscriptions, or those that TEXT names."))
 @click.argument("text", metavar="[TEXT]", default="")
+@option("--state", type=click.Choice(list(STATES)), help=N_("Only those in this state."))
 @workspace_option
 @json_option
-def list_subscriptions(text: str, workspace: str | None, as_json: bool) -> int:
-    found = _entries(workspace, "subscription", text, as_json)
+def list_subscriptions(text: str, state: str | None, workspace: str | None, as_json: bool) -> int:
+    found = _entries(workspace, "subscription", text, as_json, lambda each: state in (None, each["state"]))
     if found is not None:
         titles = [translate(title) for title in (N_("subscription"), N_("API"), N_("plan"), N_("consumer"), N_("state"))]
         rows = [
@@ -175,8 +195,17 @@ def _decision(name: str, state: str, help: str) -> None:
 
 _decision("approve", "active", N_("Approve a pending subscription, or let a suspended one go on."))
 _decision("reject", "rejected", N_("Reject a pending subscription."))
+_decision("reopen", "pending", N_("Let a rejected subscription wait for a decision again."))
 _decision("suspend", "suspended", N_("Let an active subscription rest."))
 _decision("end", "ended", N_("End a subscription for ever."))
+
+
+@subscription.command("remove", help=N_("Remove a subscription; one that is ended stays as a record."))
+@click.argument("id", metavar="SUBSCRIPTION")
+@workspace_option
+@json_option
+def remove_subscription(id: str, workspace: str | None, as_json: bool) -> int:
+    return _removed(workspace, "subscription", id, as_json)
 
 
 @click.command(cls=Command, help=N_("Let a consumer call an API (ID or ID@VERSION) under a plan."))
@@ -189,7 +218,7 @@ def subscribe(consumer_id: str, key_: str, plan_id: str, workspace: str | None, 
     id, version = split(key_)
     with session.executor(session.workspace(workspace)) as executor:
         made = executor.apis.subscribe(id, plan_id, consumer_id, version, session.user())
-        state = executor.apis.entries("subscription")[0][made]["state"]
+        state = executor.apis.entries("subscription", made, MOST)[0][made]["state"]
     if as_json:
         session.print_json({"subscription": made, "state": state})
     else:
@@ -231,6 +260,70 @@ def revoke(consumer_id: str, credential: str, workspace: str | None, as_json: bo
     else:
         click.echo(msg("The key “{key}” of “{consumer}” is revoked.", key=credential, consumer=consumer_id).text())
     return 0
+
+
+@key.command("list", help=N_("List the keys of all consumers, or of one: when they end, and what they are recognised by."))
+@click.argument("consumer_id", metavar="[CONSUMER]", default="")
+@option(
+    "--expires-within", metavar="TIME", default="", help=N_("Only those that open now and end within this time, for example 30d.")
+)
+@option("--all", "everything", is_flag=True, help=N_("Those that open nothing any more, too."))
+@workspace_option
+@json_option
+def list_keys(consumer_id: str, expires_within: str, everything: bool, workspace: str | None, as_json: bool) -> int:
+    now = datetime.now(UTC)
+    last = _after(now, expires_within) if expires_within else None
+    with session.executor(session.workspace(workspace)) as executor:
+        consumers, _total = executor.apis.entries("consumer", "", MOST)
+    if consumer_id and consumer_id not in consumers:
+        raise NodeError("There is no consumer “{consumer}”.", consumer=consumer_id)
+    found = [
+        {"consumer": id, **{name: each[name] for name in ("id", "fingerprint", "created", "expires")}, "state": _opens(each, now)}
+        for id, data in consumers.items()
+        if consumer_id in ("", id)
+        for each in data["credentials"]
+    ]
+    found = [each for each in found if everything or each["state"] == "active"]
+    if last is not None:
+        ending = [each for each in found if each["expires"] and each["state"] == "active"]
+        found = sorted((each for each in ending if _moment(each["expires"]) <= last), key=lambda each: _moment(each["expires"]))
+    if as_json:
+        session.print_json({"keys": found})
+        return 0
+    titles = [
+        translate(title) for title in (N_("consumer"), N_("key"), N_("fingerprint"), N_("made on"), N_("ends on"), N_("state"))
+    ]
+    rows = [
+        [each["consumer"], each["id"], each["fingerprint"].removeprefix("sha256:"), each["created"][:10], (each["expires"] or "")[:10],
+         translate(KEYS[each["state"]])]
+        for each in found
+    ]  # fmt: skip
+    session.print_table(titles, rows)
+    return 0
+
+
+KEYS: dict[str, str] = {"active": N_("opens"), "expired": N_("expired"), "revoked": N_("revoked")}
+
+
+def _opens(credential: Mapping[str, Any], now: datetime) -> str:
+    over = credential["expires"] and _moment(credential["expires"]) <= now
+    return "expired" if over and credential["state"] == "active" else str(credential["state"])
+
+
+def _moment(text: str) -> datetime:
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _after(now: datetime, text: str) -> datetime:
+    from tisserand.model.units import UnitError, seconds
+
+    try:
+        return now + timedelta(seconds=seconds(text))
+    except UnitError as error:
+        raise NodeError(error.message) from None
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _saved(workspace: str | None, kind: Any, id: str, data: Mapping[str, Any], as_json: bool) -> int:

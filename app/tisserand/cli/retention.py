@@ -14,7 +14,8 @@ SHOWN = 20
 @click.command(
     cls=Command,
     help=N_(
-        "Let go of data and runs that “executor: retention:” of tisserand.yaml does not keep. The executor does so by itself."
+        "Let go of data, runs and usage of APIs that “executor: retention:” of tisserand.yaml does not keep. The executor does so "
+        "by itself."
     ),
 )
 @option("--dry-run", is_flag=True, help=N_("Only say what would go."))
@@ -43,6 +44,9 @@ def retention(dry_run: bool, workspace: str | None, as_json: bool) -> int:
     )
     runs = ngettext("{count} run is removed", "{count} runs are removed", len(found.runs)).format(count=number(len(found.runs)))
     click.echo(msg("{data}; {runs}; {bytes} bytes.", data=data, runs=runs, bytes=number(found.bytes)).text())
+    if found.usage:
+        usage = ngettext("{count} row of usage of APIs goes.", "{count} rows of usage of APIs go.", found.usage)
+        click.echo(usage.format(count=number(found.usage)))
     if found.over:
         over = msg(
             "{bytes} bytes more than is allowed stay: runs under way, and failed ones that can be resumed.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 from typing import TYPE_CHECKING, Any
 
 from tisserand.model.problem import Place, Problem
@@ -77,8 +78,12 @@ def _names(model: type[BaseModel]) -> list[str]:
     return [info.alias or name for name, info in model.model_fields.items()]
 
 
+_BOUNDED = reprlib.Repr()
+"""Aliases of YAML make a value as large as one likes in a few lines."""
+
+
 def _short(value: Any) -> str:
-    text = str(value)
+    text = value if isinstance(value, str) else _BOUNDED.repr(value) if isinstance(value, list | dict) else str(value)
     return text if len(text) <= 60 else text[:57] + "…"
 
 
@@ -112,6 +117,7 @@ _SENTENCES: dict[str, Message] = {
     "tuple_type": _LIST,
     "dict_type": msg("A mapping of names to values is expected here."),
     "model_type": msg("A mapping of names to values is expected here."),
+    "invalid_key": msg("Names must be texts."),
     "greater_than": msg("“{value}” is too small: it must be greater than {gt}."),
     "greater_than_equal": msg("“{value}” is too small: the least is {ge}."),
     "less_than": msg("“{value}” is too large: it must be less than {lt}."),

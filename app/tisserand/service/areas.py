@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tisserand.apis.catalogue.files import Catalogue
     from tisserand.service.alerts.here import HereAlerts
     from tisserand.service.apis.here import HereApis
     from tisserand.service.figures.here import HereFigures
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
 class HereAreas:
     """What `LocalExecutor` has besides runs, flows, data and connections."""
+
+    @cached_property
+    def catalogue(self: LocalExecutor) -> Catalogue:  # type: ignore[misc]
+        """The files of APIs, read once for all who look at them."""
+        from tisserand.apis.catalogue.files import Catalogue
+
+        return Catalogue(self.root)
 
     @cached_property
     def alerts(self: LocalExecutor) -> HereAlerts:  # type: ignore[misc]

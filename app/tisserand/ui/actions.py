@@ -38,8 +38,8 @@ class Entry:
 
 
 FILE, EDIT, ARRANGE, VIEW, RUN, HELP = N_("File"), N_("Edit"), N_("Arrange"), N_("View"), N_("Run menu"), N_("Help")
-DATA, SUPERVISION = N_("Data"), N_("Supervision")
-MENUS = (FILE, EDIT, ARRANGE, VIEW, RUN, DATA, SUPERVISION, HELP)
+DATA, SUPERVISION, APIS = N_("Data"), N_("Supervision"), N_("APIs")
+MENUS = (FILE, EDIT, ARRANGE, VIEW, RUN, DATA, SUPERVISION, APIS, HELP)
 
 # fmt: off
 ENTRIES: tuple[Entry, ...] = (
@@ -135,20 +135,6 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("alerts_page", N_("Alerts"), "Alt+8", "bell", SUPERVISION, N_("unusual warnings errors silence acknowledge")),
     Entry("search_page", N_("Search for a value"), "Alt+9", "fingerprint-pattern", SUPERVISION, N_("business key trail erase personal")),
     Entry("approvals_page", N_("Approvals"), "Alt+0", "badge-check", SUPERVISION, N_("questions decisions approve reject wait")),
-    Entry("apis_page", N_("APIs"), "Alt+4", "globe", SUPERVISION, N_("catalogue openapi publish lifecycle versions")),
-    Entry("terms_page", N_("Consumers, plans and keys"), "Alt+5", "key-round", SUPERVISION, N_("subscriptions credentials approve rate quota")),
-    Entry("gateways_page", N_("Gateways"), "Alt+6", "shield-check", SUPERVISION, N_("push plan drift roll back envoy kong")),
-    Entry("usage_page", N_("Usage of the APIs"), "Alt+Shift+L", "chart-column", SUPERVISION, N_("calls consumers latency errors statistics")),
-    Entry("publish_api", N_("Publish as API…"), "Ctrl+Shift+P", "upload", FILE, N_("expose http request reply rest service")),
-    Entry("api_import", N_("Import an OpenAPI document…"), "Alt+Shift+I", "import", FILE, N_("swagger api draft catalogue bring in")),
-    Entry(
-        "gateway_plan", N_("What would a push change?"), "Alt+Shift+X", "diff", SUPERVISION, N_("gateway plan compare difference drift"),
-        overseen=True,
-    ),
-    Entry(
-        "gateway_push", N_("Push to the gateway what was shown"), "Ctrl+Alt+P", "upload", SUPERVISION, N_("gateway apply make live deploy"),
-        overseen=True,
-    ),
     Entry("history", N_("Runs of this flow"), "Ctrl+H", "history", SUPERVISION, N_("history past earlier executions")),
     Entry("refresh", N_("Look anew"), "Ctrl+R", "rotate-cw", SUPERVISION, N_("refresh reload update"), overseen=True),
     Entry("search_runs", N_("Search the runs"), "Alt+Shift+F", "search", SUPERVISION, N_("filter find text"), overseen=True),
@@ -220,6 +206,54 @@ ENTRIES: tuple[Entry, ...] = (
     ),
     Entry("ask_approve", N_("Approve"), "Alt+Shift+G", "check", SUPERVISION, N_("yes decide question grant"), overseen=True),
     Entry("ask_reject", N_("Reject"), "Alt+Shift+J", "x", SUPERVISION, N_("no decide question refuse"), overseen=True),
+    Entry("apis_page", N_("APIs"), "Alt+4", "globe", APIS, N_("catalogue openapi publish lifecycle versions")),
+    Entry("terms_page", N_("Consumers, plans and keys"), "Alt+5", "key-round", APIS, N_("subscriptions credentials approve rate quota")),
+    Entry("gateways_page", N_("Gateways"), "Alt+6", "shield-check", APIS, N_("push plan drift roll back envoy kong")),
+    Entry("usage_page", N_("Usage of the APIs"), "Alt+Shift+L", "chart-column", APIS, N_("calls consumers latency errors statistics")),
+    Entry("publish_api", N_("Publish as API…"), "Ctrl+Shift+P", "upload", FILE, N_("expose http request reply rest service")),
+    Entry("api_import", N_("Import an OpenAPI document…"), "Alt+Shift+I", "import", FILE, N_("swagger api draft catalogue bring in")),
+    Entry("api_published", N_("Publish the chosen API"), "Ctrl+Alt+U", "upload", APIS, N_("lifecycle stage release again"), overseen=True),
+    Entry(
+        "api_deprecated", N_("Deprecate the chosen API…"), "Ctrl+Alt+O", "hourglass", APIS, N_("lifecycle stage sunset end old"),
+        overseen=True,
+    ),
+    Entry("api_retired", N_("Retire the chosen API"), "Ctrl+Alt+X", "circle-slash", APIS, N_("lifecycle stage gone switch off"), overseen=True),
+    Entry("api_draft", N_("Make the chosen API a draft again"), "Ctrl+Alt+B", "undo-2", APIS, N_("lifecycle stage back"), overseen=True),
+    Entry("api_keep", N_("Keep what was written about the API"), "Ctrl+Alt+S", "save", APIS, N_("save document settings"), overseen=True),
+    Entry(
+        "api_undo", N_("Undo what was written about the API"), "Ctrl+Alt+Z", "undo-2", APIS, N_("back revert document settings"),
+        overseen=True,
+    ),
+    Entry(
+        "entry_new", N_("New plan, consumer, subscription or gateway…"), "Ctrl+Alt+N", "plus", APIS, N_("add create entry"), overseen=True
+    ),
+    Entry("entry_edit", N_("Change the chosen plan, consumer or gateway…"), "Ctrl+Alt+C", "pencil", APIS, N_("edit entry"), overseen=True),
+    Entry(
+        "entry_remove", N_("Remove the chosen plan, consumer or gateway…"), "Ctrl+Alt+R", "trash-2", APIS, N_("delete entry"),
+        overseen=True,
+    ),
+    Entry("key_issue", N_("Issue a key to the chosen consumer…"), "Ctrl+Alt+I", "key-round", APIS, N_("credential new give"), overseen=True),
+    Entry(
+        "key_rotate", N_("Replace a key of the chosen consumer…"), "Ctrl+Alt+W", "repeat", APIS, N_("credential rotate overlap"),
+        overseen=True,
+    ),
+    Entry("key_revoke", N_("Revoke a key of the chosen consumer…"), "Ctrl+Alt+V", "ban", APIS, N_("credential take back"), overseen=True),
+    Entry(
+        "subscription_active", N_("Approve the chosen subscription"), "Ctrl+Alt+Y", "check", APIS, N_("yes decide grant resume"),
+        overseen=True,
+    ),
+    Entry("subscription_rejected", N_("Reject the chosen subscription"), "Ctrl+Alt+J", "x", APIS, N_("no decide refuse"), overseen=True),
+    Entry("subscription_suspended", N_("Suspend the chosen subscription"), "Ctrl+Alt+H", "pause", APIS, N_("hold stop"), overseen=True),
+    Entry("subscription_ended", N_("End the chosen subscription"), "Ctrl+Alt+F", "circle-slash", APIS, N_("finish cancel"), overseen=True),
+    Entry(
+        "gateway_plan", N_("What would a push change?"), "Alt+Shift+X", "diff", APIS, N_("gateway plan compare difference drift"),
+        overseen=True,
+    ),
+    Entry(
+        "gateway_push", N_("Push to the gateway what was shown"), "Ctrl+Alt+P", "upload", APIS, N_("gateway apply make live deploy"),
+        overseen=True,
+    ),
+    Entry("gateway_back", N_("Roll the gateway back"), "Ctrl+Alt+G", "undo-2", APIS, N_("rollback revision earlier push"), overseen=True),
     Entry("menu", N_("All actions"), "Alt+F", "ellipsis", HELP, N_("menu open list")),
     Entry("commands", N_("Find an action…"), "Ctrl+K", "command", HELP, N_("command palette search")),
     Entry("about", N_("About Tisserand"), "Shift+F1", "info", HELP, N_("version licence libraries")),

@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from tisserand.model.problem import Problem
-from tisserand.sdk.connection import ConnectionType
+from tisserand.sdk.config import Config
 from tisserand.sdk.form import FormField, effective, form_of
 from tisserand.texts import N_
 from tisserand.texts import translate as _
@@ -18,13 +18,16 @@ from tisserand.ui.panels.composite import make_editor, with_error
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext
 from tisserand.ui.panels.secret import SecretEditor
 
-Types = Mapping[str, type[ConnectionType]]
+Types = Mapping[str, type[Config]]
 
 
 class ConnectionForm(QWidget):
     """Name, type, and the fields of the type. `edited` says that something differs from what was shown."""
 
     edited = Signal()
+    NAMED = (N_("Flows name it so."), N_("Flows name it so: it stays as it is."))
+    """What is said of the name of a new one, and of one that is known."""
+    NAMELESS = N_("Give the connection a name first.")
 
     def __init__(self, types: Types, workspace: Path) -> None:
         super().__init__()
@@ -55,9 +58,9 @@ class ConnectionForm(QWidget):
             holder.setParent(None)
             holder.deleteLater()
         self.fields = {}
-        help = N_("Flows name it so.") if self.is_new else N_("Flows name it so: it stays as it is.")
+        help = self.NAMED[0 if self.is_new else 1]
         self._add("@name", FormField("@name", N_("Name"), help, required=True), self.name, self._named)
-        words = tuple((each, self._types[each].title) for each in fitting if each in self._types)
+        words = tuple((each, self._title(each)) for each in fitting if each in self._types)
         kinds = tuple(each for each, _title in words)
         asked = FormField("@type", N_("Type"), "", "choice", True, choices=kinds, words=words)
         self._add("@type", asked, self.type, lambda value: self._retype(str(value), fitting))
@@ -67,6 +70,10 @@ class ConnectionForm(QWidget):
             for field in form_of(self._types[self.type]):
                 self._add(field.name, field, self.draft.get(field.name, UNSET), lambda value, at=field.name: self._set(at, value))
         self._fit()
+
+    def _title(self, type: str) -> str:
+        """What people call a type: a gettext id."""
+        return str(getattr(self._types[type], "title", type))
 
     def _add(self, key: str, asked: FormField, value: Any, take: Any) -> None:
         editor = make_editor(asked, self._context)
@@ -116,7 +123,7 @@ class ConnectionForm(QWidget):
     def _hold(self, name: str, value: str) -> str:
         """Keep a secret until the connection is saved: the keyring is asked beside the window."""
         if not self.name:
-            return _("Give the connection a name first.")
+            return _(self.NAMELESS)
         self.secrets[name] = value
         return ""
 

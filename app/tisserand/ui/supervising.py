@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt
 
 from tisserand.texts import translate as _
-from tisserand.ui.actions import FILE, HELP, SUPERVISION
+from tisserand.ui.actions import APIS, FILE, HELP, SUPERVISION
 from tisserand.ui.lookout import Lookout
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tisserand.ui.window import Window
 
 ANYWHERE = frozenset({"theme", "language", "connections", "quit", "api_import"})
-"""What leaves the view as it is, beside what is in the menus of the supervision and of help, and what acts on rows."""
+"""What leaves the view as it is, beside what is in the menus of the supervision, of APIs and of help, and what acts on rows."""
 
 
 PAGE_ACTIONS = (
@@ -39,7 +39,7 @@ class Supervising(QObject):
         self.view: Supervision | None = None
         """Made when it is first shown."""
         for entry, action in window.actions_:
-            if entry.menu in (SUPERVISION, HELP) or entry.data or entry.grid or entry.id in ANYWHERE:
+            if entry.menu in (SUPERVISION, APIS, HELP) or entry.data or entry.grid or entry.id in ANYWHERE:
                 continue
             if entry.menu != FILE or entry.id != "save":
                 action.triggered.connect(lambda _checked=False: self.leave())

@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from tisserand import files
+from tisserand.model.lenient_yaml import Loader
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
 from tisserand.sdk.connection import ConnectionType
@@ -261,7 +262,7 @@ class Connections:
         entries: dict[str, Entry] = {}
         try:
             root = yaml.compose(text, Loader=yaml.CSafeLoader)
-            data = yaml.load(text, Loader=yaml.CSafeLoader)
+            data = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
         except yaml.YAMLError as error:
             reason = str(getattr(error, "problem", None) or error)
             return {}, [

@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from tisserand import files
+from tisserand.model.lenient_yaml import Loader
 from tisserand.sdk.errors import OUTSIDE, NodeError
 from tisserand.texts import N_
 
@@ -225,7 +226,7 @@ def _new_id(root: Path) -> str:
 def _mapping(path: Path, known: tuple[str, ...] = ()) -> Mapping[str, Any]:
     """A YAML file that must hold a mapping, or nothing; every fault is a sentence."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a safe loader
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
@@ -263,8 +264,8 @@ def raw_flows(workspace: Workspace) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     """Every flow file that is YAML at all, as plain data; files that are broken are the flow check's business."""
     for path in workspace.flow_files():
         try:
-            data = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-        except (yaml.YAMLError, UnicodeDecodeError):
+            data = yaml.load(path.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a safe loader
+        except (yaml.YAMLError, ValueError, RecursionError):
             continue
         if isinstance(data, dict):
             yield path, data

@@ -15,6 +15,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, quote_plus
@@ -57,6 +58,13 @@ def secret_store(workspace_id: str) -> SecretStore:
     return FileStore(workspace_id)
 
 
+def changing(workspace_id: str, folder: Path | None = None) -> AbstractContextManager[None]:
+    """Nobody else changes the secrets of this workspace meanwhile, in whatever process: what is there can be looked at before."""
+    folder = folder or config_folder() / "secrets"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return files.locked(folder / f"{workspace_id}.lock")
+
+
 def values(store: SecretStore, names: Iterable[str]) -> dict[str, str]:
     """The values of many secrets at once; those that are not there are left out."""
     if isinstance(store, FileStore):
@@ -88,6 +96,7 @@ class KeyringStore:
     """Secrets in the desktop's keyring, under the service `tisserand:<workspace id>`."""
 
     def __init__(self, workspace_id: str, backend: Any) -> None:
+        self._id = workspace_id
         self._service = f"tisserand:{workspace_id}"
         self._backend = backend
 
@@ -101,16 +110,18 @@ class KeyringStore:
 
     def set(self, name: str, value: str) -> None:
         name = check_name(name)
-        self._ask("set_password", self._service, name, value)
-        self._keep_names({*self.names(), name})
+        with changing(self._id):
+            self._ask("set_password", self._service, name, value)
+            self._keep_names({*self.names(), name})
 
     def delete(self, name: str) -> bool:
         name = check_name(name)
-        if self.get(name) is None:
-            return False
-        self._ask("delete_password", self._service, name)
-        self._keep_names({*self.names()} - {name})
-        return True
+        with changing(self._id):
+            if self.get(name) is None:
+                return False
+            self._ask("delete_password", self._service, name)
+            self._keep_names({*self.names()} - {name})
+            return True
 
     def names(self) -> list[str]:
         listed = self._ask("get_password", f"{self._service}:names", "names")
@@ -174,18 +185,20 @@ class FileStore:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         name = check_name(name)
-        data = self._read()
-        nonce = secrets.token_bytes(12)
-        sealed = nonce + AESGCM(self._key(data)).encrypt(nonce, value.encode(), self._bound_to(name))
-        data["secrets"][name] = base64.b64encode(sealed).decode()
-        self._write(data)
+        with changing(self._id, self._folder):
+            data = self._read()
+            nonce = secrets.token_bytes(12)
+            sealed = nonce + AESGCM(self._key(data)).encrypt(nonce, value.encode(), self._bound_to(name))
+            data["secrets"][name] = base64.b64encode(sealed).decode()
+            self._write(data)
 
     def delete(self, name: str) -> bool:
-        data = self._read()
-        if data["secrets"].pop(check_name(name), None) is None:
-            return False
-        self._write(data)
-        return True
+        with changing(self._id, self._folder):
+            data = self._read()
+            if data["secrets"].pop(check_name(name), None) is None:
+                return False
+            self._write(data)
+            return True
 
     def names(self) -> list[str]:
         return sorted(self._read()["secrets"])

@@ -18,7 +18,7 @@ BAD = "id: bad\nversion: '1'\nroute: {base_path: /bad}\nupstream: {targets: [{ur
         ("x: {1: a, b: c}\n", "config.unknown"),
         ("x0: &a0 [1]\n" + "".join(f"x{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)), "config.unknown"),
         ("x: " + "[" * 50_000 + "]" * 50_000 + "\n", "file.yaml"),
-        ("x: 99999-99-99T00:00:00Z\nsince: 2026-02-31\n", "file.yaml"),
+        ("x: 99999-99-99T00:00:00Z\nsince: 2026-02-31\n", "config.datetime_from_date_parsing"),
         ("x: \0\n", "file.yaml"),
         ("id: twice\n", "file.twice"),
     ],

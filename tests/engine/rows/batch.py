@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
 import ibis
+import ibis.expr.operations as ops
 import pyarrow as pa
 
 from tisserand.engine import types
@@ -18,6 +19,9 @@ from tisserand.sdk.formulas import compile_formula
 
 FAILED = "failed"
 """What stands for an error in a comparison."""
+
+LAZY = (ops.SearchedCase, ops.SimpleCase, ops.Coalesce, ops.And, ops.Or)
+"""Operations that compute only what decides."""
 
 BEYOND = "The result is a date or a number that a single event cannot hold"
 
@@ -95,11 +99,40 @@ def compared(
             expected, found = sorted(expected, key=repr), sorted(found, key=repr)
         if isinstance(found, tuple) and found[1].startswith(BEYOND):
             continue  # the database's dates go further than Python's; never is such a value given as another
+        if isinstance(found, tuple) and not isinstance(expected, tuple) and overlooked(batch, table, row, expression):
+            continue
         shown = f"{expression!r}\nrow {row}\nbatch {expected}\nrow by row {found}"
         if isinstance(expected, tuple):
             assert isinstance(found, tuple), shown
         else:
             assert not isinstance(found, tuple) and same(found, expected), shown
+
+
+def overlooked(batch: Batch, table: ibis.Table, row: tuple[Any, ...], expression: Any) -> bool:
+    """Whether the database passed over an error because of the company the row is in: where a whole batch has NULL on one side of an
+    operation, it does not compute the other side; beside a row that has a value there, the same row fails."""
+
+    def computed(value: Any) -> Any:
+        return _by_batch(batch, table, [row], table.select(x=value.to_expr()))
+
+    for operation in expression.op().find(ops.Value):
+        if isinstance(operation, LAZY):
+            continue
+        null = False
+        for arg in _flat(operation.args):
+            found = computed(arg)
+            if null and isinstance(found, tuple):
+                return True
+            null = null or found == [(None,)]
+    return False
+
+
+def _flat(args: Sequence[Any]) -> Iterator[ops.Value]:
+    for arg in args:
+        if isinstance(arg, ops.Value):
+            yield arg
+        elif isinstance(arg, tuple):
+            yield from _flat(arg)
 
 
 def _by_row(function: RowFunction, row: tuple[Any, ...]) -> Any:

@@ -7,11 +7,12 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import ibis
 import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from tests.engine.rows.batch import Batch, compared
+from tests.engine.rows.batch import Batch, compared, overlooked
 
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.formulas import compile_formula
@@ -132,6 +133,18 @@ SLOW = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.d
 @given(st.lists(st.one_of(*KINDS), min_size=6, max_size=6), KINDS[4], ROWS)
 def test_random_formulas(batch: Batch, formulas: list[str], condition: str, rows: list[tuple[Any, ...]]) -> None:
     tried(batch, formulas, condition, rows)
+
+
+def test_an_error_that_only_the_company_of_a_row_hides(batch: Batch) -> None:
+    """DuckDB does not compute the right side where a whole batch has NULL on the left; beside another row, the same row fails."""
+    schema = {"i": "int64", "s": "string"}
+    table = ibis.table(schema, name="event.rows")
+    expression = table.select(x=compile_formula("if(i = 1, i, NULL) + CAST(s AS integer)", table, {}))
+    assert batch.rows(table, [(0, "")], expression) == [(None,)]
+    with pytest.raises(duckdb.ConversionException):
+        batch.rows(table, [(0, ""), (1, "2")], expression)
+    compared(batch, schema, [(0, ""), (1, "2")], expression, table)
+    assert overlooked(batch, table, (0, ""), expression) and not overlooked(batch, table, (0, "3"), expression)
 
 
 @pytest.mark.soak

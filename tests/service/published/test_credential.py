@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from tisserand.service.published.credential import gateway_credential
+import pytest
+
+from tisserand.service.published.credential import NAME, gateway_credential
+from tisserand.workspace.secrets import secret_store
 
 ASKING = 8
 
@@ -41,3 +46,51 @@ def test_all_who_ask_at_once_get_the_one_that_is_kept() -> None:
     with ThreadPoolExecutor(ASKING) as pool:
         got = list(pool.map(lambda _number: gateway_credential("any", store), range(ASKING)))  # type: ignore[arg-type]
     assert set(got) == set(store.held.values()) and len(store.held) == 1
+
+
+def at_once(work: Callable[[int], str]) -> list[str]:
+    """What each of several processes gives, all of them begun at one moment."""
+    gate, go = os.pipe()
+    children = []
+    for number in range(ASKING):
+        read, write = os.pipe()
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                os.close(go)
+                os.read(gate, 1)  # until the one who made them lets go
+                os.write(write, work(number).encode())
+                code = 0
+            finally:
+                os._exit(code)
+        os.close(write)
+        children.append((child, read))
+    os.close(gate)
+    os.close(go)
+    found = []
+    for child, read in children:
+        with os.fdopen(read) as told:
+            found.append(told.read())
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    return found
+
+
+@pytest.mark.skipif(os.name == "nt", reason="forks are POSIX")
+def test_of_several_processes_all_get_the_one_that_is_kept() -> None:
+    got = at_once(lambda _number: gateway_credential("many"))
+    assert set(got) == {secret_store("many").get(NAME)} and len(got[0]) > 30
+
+
+@pytest.mark.skipif(os.name == "nt", reason="forks are POSIX")
+def test_no_secret_is_lost_to_another_process_that_sets_one_at_the_same_time() -> None:
+    def put(number: int) -> str:
+        store = secret_store("several")
+        store.set(f"one-{number}", str(number))
+        store.set("gone", "x")
+        store.delete("gone")
+        return ""
+
+    at_once(put)
+    store = secret_store("several")
+    assert {name: store.get(name) for name in store.names()} == {f"one-{number}": str(number) for number in range(ASKING)}

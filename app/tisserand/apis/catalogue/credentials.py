@@ -60,11 +60,11 @@ def issue(
         for each in known.credentials
     ]
     changed = known.model_copy(update={"credentials": [*others, made]})
-    entry_text(catalogue.root, FILE, consumer, changed)  # what the file refuses is refused before the value is kept
+    entry_text(catalogue, FILE, consumer, changed)  # what the file refuses is refused before the value is kept
     before(id)
     sweep(store, consumer, known.credentials)
     store.set(name, value)
-    write_entry(catalogue.root, FILE, consumer, changed)
+    write_entry(catalogue, FILE, consumer, changed)
     return made, value
 
 
@@ -77,7 +77,7 @@ def revoke(
         raise NodeError("“{consumer}” has no credential “{credential}”.", consumer=consumer, credential=credential)
     others = [each.model_copy(update={"state": "revoked"}) if each.id == credential else each for each in known.credentials]
     changed = known.model_copy(update={"credentials": others})
-    write_entry(catalogue.root, FILE, consumer, changed, lambda: before(credential))
+    write_entry(catalogue, FILE, consumer, changed, lambda: before(credential))
     kept = {each.secret.name for each in others if each.state != "revoked"}
     for each in known.credentials:
         if each.id == credential and each.secret.name not in kept:
@@ -91,6 +91,14 @@ def sweep(store: Secrets, consumer: str, known: Iterable[Credential]) -> list[st
     for name in left:
         store.delete(name)
     return left
+
+
+def forget(catalogue: Catalogue, store: Secrets, consumer: str, known: Consumer) -> None:
+    """Take away all values of a consumer that was removed, but those that credentials of others name too."""
+    others = {each.secret.name for other in catalogue.consumers().by_id.values() for each in other.credentials}
+    for name in {each.secret.name for each in known.credentials} - others:
+        store.delete(name)
+    sweep(store, consumer, [])
 
 
 def _consumer(catalogue: Catalogue, id: str) -> Consumer:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,11 +14,12 @@ import yaml
 
 from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.model import Api, Consumer, Jwt, Operation, Subscription, Target
-from tisserand.apis.neutral import Declared, fingerprint
+from tisserand.apis.neutral import Contents, Declared, fingerprint
 from tisserand.apis.openapi.operations import METHODS, resolve
+from tisserand.model.lenient_yaml import Loader
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.errors import NodeError
-from tisserand.texts import msg
+from tisserand.texts import Message, msg
 
 Secrets = Callable[[Iterable[str]], Mapping[str, str]]
 """Names of secrets → the values of those that are there."""
@@ -38,17 +41,29 @@ class Surroundings:
     """API key → the operations of the flow behind it, for those without a document of their own."""
 
 
-def declared(catalogue: Catalogue, gateway: str, around: Surroundings) -> tuple[Declared, list[Problem]]:
+@dataclass(frozen=True)
+class Before:
+    """What was resolved for one gateway before: what has not changed stays the same objects."""
+
+    contents: Contents = field(default_factory=Contents)
+    apis: dict[str, tuple[Api, str | None, Sequence[Operation] | None, Api]] = field(default_factory=dict)
+    """File → the API in it, where its flow answers, its operations, and what became of it."""
+
+
+def declared(
+    catalogue: Catalogue, gateway: str, around: Surroundings, before: Before | None = None
+) -> tuple[Declared, list[Problem]]:
     """What one gateway is to hold, and all that is wrong: errors refuse a push."""
-    resolving = _Resolving(catalogue, gateway, around)
+    resolving = _Resolving(catalogue, gateway, around, before or Before())
     return resolving.declared(), resolving.problems
 
 
 class _Resolving:
     """Resolves a catalogue for one gateway, and finds all that is wrong on the way."""
 
-    def __init__(self, catalogue: Catalogue, gateway: str, around: Surroundings) -> None:
+    def __init__(self, catalogue: Catalogue, gateway: str, around: Surroundings, before: Before) -> None:
         self._catalogue = catalogue
+        self._before = before
         self._gateway = gateway
         self._around = around
         self.problems: list[Problem] = []
@@ -69,64 +84,55 @@ class _Resolving:
                 message = msg("“{subscription}” names the plan “{plan}”, which is not there.", subscription=id, plan=each.plan)
                 self.problems.append(Problem("subscription.plan", message, None, Place(file="subscriptions.yaml", field=id)))
         headers = {api.key: self._around.credential for api in apis if api.upstream.flow and self._around.credential}
-        return Declared(apis, plans.by_id, alive, subscriptions, self._values(alive), self._jwks(apis), headers)
+        return Declared(
+            apis,
+            plans.by_id,
+            alive,
+            subscriptions,
+            self._values(alive),
+            self._jwks(apis),
+            headers,
+            contents=self._before.contents,
+        )
 
     def _api(self, file: ApiFile) -> Api | None:
         self.problems += [each for each in file.problems if each.severity == "error"]
         api = file.api
         if api is None or api.lifecycle == "draft" or (api.gateways and self._gateway not in api.gateways):
             return None
-        upstream = api.upstream
+        upstream, address = api.upstream, None
         if upstream.flow and api.lifecycle != "retired":
             address = self._around.addresses.get(api.key)
             if address is None:
                 message = msg("The flow “{flow}” behind “{api}” does not answer yet.", flow=upstream.flow, api=api.key)
                 fix = msg("Published flows are served by the executor: tisserand serve")
                 self.problems.append(Problem("api.upstream", message, fix, Place(file=file.file, field="upstream.flow")))
+        operations: Sequence[Operation] | None = None
+        if not api.route.operations:
+            if api.openapi:
+                operations = self._operations(file.path, api.openapi, file.file)
             else:
+                operations = self._around.operations.get(api.key)
+        known = self._before.apis.get(file.file)
+        if known is None or known[0] is not api or known[1:3] != (address, operations):
+            if address is not None:
                 upstream = upstream.model_copy(update={"targets": [Target(url=address)]})
-        route = api.route
-        if not route.operations and not api.openapi and api.key in self._around.operations:
-            route = route.model_copy(update={"operations": [*self._around.operations[api.key]]})
-        if not route.operations and api.openapi:
-            route = route.model_copy(update={"operations": self._operations(file.path, api.openapi, file.file)})
-        return api.model_copy(update={"upstream": upstream, "route": route})
+            route = api.route if operations is None else api.route.model_copy(update={"operations": [*operations]})
+            resolved = api.model_copy(update={"upstream": upstream, "route": route})
+            known = self._before.apis[file.file] = api, address, operations, resolved
+        return known[3]
 
-    def _operations(self, path: Path, name: str, file: str) -> list[Operation]:
+    def _operations(self, path: Path, name: str, file: str) -> Sequence[Operation]:
+        place = Place(file=file, field="openapi")
         try:
             document = self._catalogue.document_place(path, name)
-            data = yaml.load(document.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
         except NodeError as error:
-            self.problems.append(Problem("api.document", error.message, error.fix, Place(file=file, field="openapi")))
-            return []
-        except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-            reason = str(error).partition("\n")[0]
-            message = msg("The document “{document}” cannot be read: {reason}", document=document.name, reason=reason)
-            self.problems.append(Problem("api.document", message, None, Place(file=file, field="openapi")))
-            return []
-        paths = data.get("paths") or {} if isinstance(data, dict) else None
-        named = (
-            {path: item for path, item in paths.items() if not str(path).startswith("x-")} if isinstance(paths, dict) else None
-        )
-        found: list[Operation] = []
-        for path, item in (named or {}).items():
-            if not isinstance(path, str) or not path.startswith("/"):
-                message = msg(
-                    "The document “{document}” has a path that does not begin with “/”: {path}", document=name, path=str(path)
-                )
-                self.problems.append(Problem("api.document", message, None, Place(file=file, field="openapi")))
-            elif isinstance(item := resolve(data, item), dict):
-                methods = [method for method in METHODS if isinstance(item.get(method), dict)]
-                found += [
-                    Operation(method=method.upper(), path=path, id=str(item[method].get("operationId") or ""))
-                    for method in methods
-                ]
-        if named is None or (named and not found):
-            message = msg(
-                "No operation of the document “{document}” can be read: everything would be let through.", document=name
-            )
-            self.problems.append(Problem("api.document", message, None, Place(file=file, field="openapi")))
-        return found
+            self.problems.append(Problem("api.document", error.message, error.fix, place))
+            return ()
+        read: tuple[Sequence[Operation], Sequence[Message]] | None = self._catalogue.cached(document, _document_operations)
+        operations, wrong = read or ((), (_unread(document, os.strerror(errno.ENOENT)),))
+        self.problems += [Problem("api.document", message, None, place) for message in wrong]
+        return operations
 
     def _values(self, consumers: Mapping[str, Consumer]) -> dict[str, str]:
         """The values of all credentials. One that is missing refuses the push: to leave it out would lock its consumer out."""
@@ -157,6 +163,41 @@ class _Resolving:
                     except NodeError as error:
                         self.problems.append(Problem("api.jwks", error.message, error.fix, Place(field=f"{api.key}: security")))
         return found
+
+
+def _unread(document: Path, reason: str) -> Message:
+    return msg("The document “{document}” cannot be read: {reason}", document=document.name, reason=reason)
+
+
+def _document_operations(document: Path) -> tuple[Sequence[Operation], Sequence[Message]]:
+    """The operations of a document, and what is wrong with them."""
+    try:
+        data = yaml.load(document.read_text(encoding="utf-8"), Loader=Loader)  # noqa: S506 - a safe loader
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        return (), (_unread(document, str(error).partition("\n")[0] or type(error).__name__),)
+    paths = data.get("paths") or {} if isinstance(data, dict) else None
+    named = {path: item for path, item in paths.items() if not str(path).startswith("x-")} if isinstance(paths, dict) else None
+    found: list[Operation] = []
+    wrong: list[Message] = []
+    for path, item in (named or {}).items():
+        if not isinstance(path, str) or not path.startswith("/"):
+            wrong.append(
+                msg(
+                    "The document “{document}” has a path that does not begin with “/”: {path}",
+                    document=document.name,
+                    path=str(path),
+                )
+            )
+        elif isinstance(item := resolve(data, item), dict):
+            methods = [method for method in METHODS if isinstance(item.get(method), dict)]
+            found += [
+                Operation(method=method.upper(), path=path, id=str(item[method].get("operationId") or "")) for method in methods
+            ]
+    if named is None or (named and not found):
+        wrong.append(
+            msg("No operation of the document “{document}” can be read: everything would be let through.", document=document.name)
+        )
+    return tuple(found), tuple(wrong)
 
 
 def living(id: str, consumer: Consumer, now: datetime) -> Consumer:

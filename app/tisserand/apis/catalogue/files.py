@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
+from tisserand.apis.catalogue.blocks import Block, Read, cut
+from tisserand.apis.catalogue.blocks import read as read_yaml
+from tisserand.apis.catalogue.faults import faults
+from tisserand.apis.catalogue.lines import line_of
 from tisserand.apis.model import ID, Api, Consumer, GatewayEntry, Plan, Subscription
 from tisserand.apis.neutral import digest
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
 from tisserand.sdk.errors import NodeError
-from tisserand.sdk.problems import config_problems
 from tisserand.texts import msg
 
 C = TypeVar("C", bound=Config)
@@ -41,7 +44,15 @@ class Entries(Generic[C]):
 
     by_id: Mapping[str, C] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
-    lines: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[C]):
+    """What one block of a file of entries holds; lines count from the beginning of the block."""
+
+    read: Read
+    by_id: Mapping[str, C]
+    problems: tuple[Problem, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,8 @@ class Catalogue:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self._known: dict[Path, tuple[Stamp, Any]] = {}
+        self._parts: dict[str, dict[str, Part[Any]]] = {}
+        """File of entries → the blocks that it was read as last."""
 
     def apis(self) -> list[ApiFile]:
         """Every file of an API, sorted by path; one that is broken has no `api`. Of two files for one version the first counts."""
@@ -70,7 +83,7 @@ class Catalogue:
         files: list[ApiFile] = []
         first: dict[str, str] = {}
         for path, stamp in sorted(found, key=lambda each: each[0].parts):
-            read = self._cached(path, self._api, stamp)
+            read = self.cached(path, self._api, stamp)
             if read is None:
                 continue
             if read.api is not None and (other := first.setdefault(read.api.key, read.file)) != read.file:
@@ -114,8 +127,8 @@ class Catalogue:
     def gateways(self) -> Entries[GatewayEntry]:
         return self._entries("gateways.yaml", GatewayEntry)
 
-    def _cached(self, path: Path, read: Any, stamp: Stamp | None = None) -> Any:
-        """What was read of a file, read anew when it changed; None where it is gone."""
+    def cached(self, path: Path, read: Callable[[Path], Any], stamp: Stamp | None = None) -> Any:
+        """What `read` made of a file, made anew when it changed; None where it is gone."""
         if stamp is None:
             try:
                 stamp = _stamp(path.stat())
@@ -129,29 +142,96 @@ class Catalogue:
 
     def _api(self, path: Path) -> ApiFile:
         file = path.relative_to(self.root).as_posix()
-        data, lines, problems, hash = _read(path, file)
+        text, problems = _text(path, file)
         api = None
-        if not problems:
-            api, problems = _valid(data, Api, file, lines, "")
-        return ApiFile(path, file, api, tuple(problems), hash)
+        found, problems = (Read({}), problems) if problems else _parsed(text, file)
+        if all(each.code == "file.twice" for each in problems):
+            api, wrong = _valid(found.data, Api, file, found.lines, "")
+            problems += wrong
+        # Of the text: what a file holds may hold itself, and then has no end.
+        return ApiFile(path, file, api if not problems else None, tuple(problems), digest(text))
 
     def _entries(self, file: str, model: type[C]) -> Entries[C]:
         def read(path: Path) -> Entries[C]:
-            data, lines, problems, _hash = _read(path, file)
-            entries: dict[str, C] = {}
-            for id, raw in data.items() if not problems else ():
-                if model is not GatewayEntry and not re.fullmatch(ID, id):  # names of gateways are told where they are used
-                    message = msg("“{name}” cannot be a name here: small letters, digits, “_” and “-” only.", name=id[:100])
-                    problems.append(Problem("entry.name", message, None, Place(file=file, line=lines.get(id), field=id[:100])))
-                    continue
-                entry, found = _valid(raw, model, file, lines, id)
-                problems += found
-                if entry is not None:
-                    entries[id] = entry
-            return Entries(entries, tuple(problems), lines)
+            text, problems = _text(path, file)
+            return (
+                Entries(problems=tuple(problems)) if problems else self._of_blocks(text, file, model) or _whole(text, file, model)
+            )
 
-        found: Entries[C] | None = self._cached(self.root / file, read)
+        found: Entries[C] | None = self.cached(self.root / file, read)
         return found or Entries()
+
+    def _of_blocks(self, text: str, file: str, model: type[C]) -> Entries[C] | None:
+        """Block by block: those that are known stay as they are. None where the file is to be read as a whole."""
+        blocks = cut(text)
+        if blocks is None:
+            return None
+        known, now = self._parts.get(file, {}), {}
+        entries: dict[str, C] = {}
+        problems: list[Problem] = []
+        count = 0
+        for block in blocks:
+            part = known.get(block.text) or _part(block.text, file, model)
+            if part is None:
+                return None
+            now[block.text] = part
+            entries.update(part.by_id)
+            count += len(part.read.data)
+            if part.problems:
+                problems += [_further(each, block.line) for each in part.problems]
+        if count != len({id for part in now.values() for id in part.read.data}):
+            return None  # something stands there twice
+        self._parts[file] = now
+        return Entries(entries, tuple(problems))
+
+    def blocks(self, file: str, text: str) -> list[tuple[Block, Read]] | None:
+        """The blocks of a file of entries, if it holds this text and was read block by block."""
+        blocks, known = cut(text), self._parts.get(file, {})
+        if blocks is None or any(block.text not in known for block in blocks):
+            return None
+        return [(block, known[block.text].read) for block in blocks]
+
+
+def _part(text: str, file: str, model: type[C]) -> Part[C] | None:
+    """What a block holds; None where it means nothing by itself."""
+    try:
+        found = read_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    if found.data is None:
+        return Part(Read({}), {})
+    if not found.mapping or found.twice:
+        return None
+    entries, problems = _valid_entries(found, model, file)
+    return Part(found, entries, tuple(problems))
+
+
+def _whole(text: str, file: str, model: type[C]) -> Entries[C]:
+    found, problems = _parsed(text, file)
+    twice = {(each.place.field or "").partition(".")[0] for each in problems}
+    entries, wrong = _valid_entries(found, model, file)
+    return Entries({id: entry for id, entry in entries.items() if id not in twice}, (*problems, *wrong))
+
+
+def _valid_entries(found: Read, model: type[C], file: str) -> tuple[dict[str, C], list[Problem]]:
+    entries: dict[str, C] = {}
+    problems: list[Problem] = []
+    for id, raw in found.data.items():
+        if model is not GatewayEntry and not re.fullmatch(ID, id):  # names of gateways are told where they are used
+            message = msg("“{name}” cannot be a name here: small letters, digits, “_” and “-” only.", name=id[:100])
+            problems.append(Problem("entry.name", message, None, Place(file=file, line=line_of(found.lines, id), field=id[:100])))
+            continue
+        entry, wrong = _valid(raw, model, file, found.lines, id)
+        problems += wrong
+        if entry is not None:
+            entries[id] = entry
+    return entries, problems
+
+
+def _further(problem: Problem, lines: int) -> Problem:
+    """A problem of a block where the block stands."""
+    line = problem.place.line
+    return problem if line is None else replace(problem, place=replace(problem.place, line=line + lines))
 
 
 def _yaml_files(folder: Path) -> Iterator[tuple[Path, Stamp]]:
@@ -176,43 +256,37 @@ def _stamp(stat: os.stat_result) -> Stamp:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def _read(path: Path, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem], str]:
-    """The content, the lines of its keys (dotted, as deep as two), what is wrong with the YAML, and the digest of the text."""
+def _text(path: Path, file: str) -> tuple[str, list[Problem]]:
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open(encoding="utf-8", newline="") as stream:
+            return stream.read(), []
     except (OSError, UnicodeDecodeError) as error:
         message = msg("The file cannot be read: {reason}", reason=str(error))
-        return {}, {}, [Problem("file.unreadable", message, None, Place(file=file))], ""
-    # Of the text: what a file holds may hold itself, and then has no end.
-    return *_parsed(text, file), digest(text)
+        return "", [Problem("file.unreadable", message, None, Place(file=file))]
 
 
-def _parsed(text: str, file: str) -> tuple[dict[str, Any], dict[str, int], list[Problem]]:
+def _parsed(text: str, file: str) -> tuple[Read, list[Problem]]:
+    """The content of a file, and what is wrong with the YAML."""
     try:
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        data = yaml.load(text, Loader=yaml.CSafeLoader)
+        found = read_yaml(text)
     except (ValueError, RecursionError) as error:
         message = msg("The file is not valid YAML: {reason}", reason=str(error))
-        return {}, {}, [Problem("file.yaml", message, None, Place(file=file))]
+        return Read({}), [Problem("file.yaml", message, None, Place(file=file))]
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         message = msg("The file is not valid YAML: {reason}", reason=str(getattr(error, "problem", None) or error))
-        return {}, {}, [Problem("file.yaml", message, None, Place(file=file, line=mark.line + 1 if mark else None))]
-    if data is None:
-        return {}, {}, []
-    if not isinstance(data, dict) or not isinstance(root, yaml.MappingNode) or not all(isinstance(key, str) for key in data):
+        return Read({}), [Problem("file.yaml", message, None, Place(file=file, line=mark.line + 1 if mark else None))]
+    if found.data is None:
+        return Read({}), []
+    if not found.mapping:
         message = msg("The file must hold names with values (“name: value”).")
-        return {}, {}, [Problem("file.form", message, None, Place(file=file, line=1))]
-    problems: list[Problem] = []
-    lines: dict[str, int] = {}
-    for key, value in root.value:
-        if key.value in lines:
-            message = msg("“{name}” stands here twice.", name=str(key.value))
-            problems.append(Problem("file.twice", message, None, Place(file=file, line=key.start_mark.line + 1)))
-        lines[str(key.value)] = key.start_mark.line + 1
-        if isinstance(value, yaml.MappingNode):
-            lines.update({f"{key.value}.{inner.value}": inner.start_mark.line + 1 for inner, _ in value.value})
-    return data, lines, problems
+        return Read({}), [Problem("file.form", message, None, Place(file=file, line=1))]
+    return found, [_twice(file, field, line) for field, line in found.twice]
+
+
+def _twice(file: str, field: str, line: int) -> Problem:
+    message = msg("“{name}” stands here twice.", name=field.rpartition(".")[2])
+    return Problem("file.twice", message, None, Place(file=file, line=line, field=field))
 
 
 def _valid(raw: Any, model: type[C], file: str, lines: Mapping[str, int], id: str) -> tuple[C | None, list[Problem]]:
@@ -221,10 +295,8 @@ def _valid(raw: Any, model: type[C], file: str, lines: Mapping[str, int], id: st
         return model.model_validate(raw), []
     except ValidationError as error:
         found = []
-        for problem in config_problems(error, model):
-            inner = (problem.place.field or "").removeprefix("config").lstrip(".")
-            field = ".".join(part for part in (id, inner) if part)
-            steps = field.split(".")
-            line = next((lines[".".join(steps[:n])] for n in range(len(steps), 0, -1) if ".".join(steps[:n]) in lines), None)
-            found.append(Problem(problem.code, problem.message, problem.fix, Place(file=file, line=line, field=field or None)))
+        for problem in faults(error, model):
+            field = ".".join(part for part in (id, problem.place.field) if part)
+            place = Place(file=file, line=line_of(lines, field), field=field or None)
+            found.append(Problem(problem.code, problem.message, problem.fix, place))
         return None, found

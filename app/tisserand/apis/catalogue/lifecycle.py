@@ -50,14 +50,10 @@ def guards(catalogue: Catalogue, api: Api, to: Lifecycle, sunset: date | None, w
     if to == "draft" and subscribed:
         message = msg("“{api}” has {count} active subscriptions.", api=api.key, count=subscribed)
         return [_problem("subscribed", message, msg("Deprecate it instead: consumers are then told when it ends."), "lifecycle")]
-    if to == "deprecated" and api.lifecycle == "published":
-        ends = sunset or api.sunset
-        if ends is None:
-            return [
-                _problem("sunset", msg("It is not said when “{api}” ends.", api=api.key), msg("Give a date: --sunset."), "sunset")
-            ]
-        if ends <= world.today:
-            return [_problem("sunset", msg("{date} is not in the future.", date=ends.isoformat()), None, "sunset")]
+    if to == "deprecated":
+        # A retired version answers again, and may have been changed meanwhile.
+        back = [*_publishable(catalogue, api, world)] if api.lifecycle == "retired" else []
+        return [*_ending(api, sunset or api.sunset, world.today), *back]
     if to == "retired" and api.sunset is not None and api.sunset > world.today and subscribed:
         message = msg(
             "“{api}” was promised until {date}, and {count} subscriptions are active.",
@@ -65,6 +61,15 @@ def guards(catalogue: Catalogue, api: Api, to: Lifecycle, sunset: date | None, w
         )  # fmt: skip
         return [_problem("promised", message, msg("Wait until then, or end the subscriptions first."), "lifecycle")]
     return []
+
+
+def _ending(api: Api, ends: date | None, today: date) -> Iterator[Problem]:
+    if ends is None:
+        yield _problem("sunset", msg("It is not said when “{api}” ends.", api=api.key), msg("Give a date: --sunset."), "sunset")
+    elif ends <= today:
+        yield _problem(
+            "sunset", msg("{date} is not in the future.", date=ends.isoformat()), msg("Give a date: --sunset."), "sunset"
+        )
 
 
 def worse(catalogue: Catalogue, known: Api, saved: Api, world: World) -> list[Problem]:

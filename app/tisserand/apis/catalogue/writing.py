@@ -11,8 +11,10 @@ from typing import Any
 import yaml
 
 from tisserand import files
+from tisserand.apis.catalogue.blocks import Read, cut, read
 from tisserand.apis.catalogue.files import FOLDER, Catalogue
 from tisserand.apis.model import Api
+from tisserand.model.lenient_yaml import Loader
 from tisserand.sdk.config import Config
 from tisserand.sdk.errors import NodeError
 
@@ -62,17 +64,19 @@ def check_new(path: Path, root: Path, text: str | None = None) -> None:
         raise NodeError("“{file}” is there already, and holds something else.", file=name, fix="Look at it, and rename it.")
 
 
-def write_entry(root: Path, file: str, id: str, entry: Config | None, before: Callable[[], object] = lambda: None) -> None:
+def write_entry(
+    catalogue: Catalogue, file: str, id: str, entry: Config | None, before: Callable[[], object] = lambda: None
+) -> None:
     """Put one entry into a file of entries in place of what stood there, or take it out (None). Comments, order and form of the others
     stay. Raises `NodeError` where the file is not right; `before` is called when nothing is in the way any more."""
-    text = entry_text(root, file, id, entry)
+    text = entry_text(catalogue, file, id, entry)
     before()
-    files.write_text(root / file, text)
+    files.write_text(catalogue.root / file, text)
 
 
-def entry_text(root: Path, file: str, id: str, entry: Config | None) -> str:
+def entry_text(catalogue: Catalogue, file: str, id: str, entry: Config | None) -> str:
     """What `write_entry` writes: the whole file. Raises as it does, before anything is done."""
-    path = root / file
+    path = catalogue.root / file
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -82,6 +86,8 @@ def entry_text(root: Path, file: str, id: str, entry: Config | None) -> str:
     end_of_line = "\r\n" if "\r\n" in text else "\n"
     data = {} if entry is None else {id: plain(entry)}
     block = _dump(data).replace("\n", end_of_line) if data else ""
+    if (in_place := _in_block(catalogue, file, text, id, block, data)) is not None:
+        return in_place
     lines = _LINE.findall(text)
     if lines and lines[-1][-1] not in _BREAKS:
         lines[-1] += end_of_line
@@ -98,14 +104,54 @@ def entry_text(root: Path, file: str, id: str, entry: Config | None) -> str:
     return changed
 
 
+def _in_block(catalogue: Catalogue, file: str, text: str, id: str, block: str, data: Mapping[str, Any]) -> str | None:
+    """The text with one block in the place of another; None where that is not enough: then all of it must be looked at."""
+    known = catalogue.blocks(file, text)
+    if known is None or not text.endswith("\n"):
+        return None
+    texts = [each.text for each, _ in known]
+    holding = [index for index, (_, content) in enumerate(known) if id in content.data]
+    if not holding:
+        texts.append(block)
+    elif len(known[holding[0]][1].data) > 1:
+        return None
+    else:
+        old = known[holding[0]][0]
+        texts[holding[0]] = block + old.text[len(old.body) :]
+    changed = "".join(texts)
+    before = {name: value for _, content in known for name, value in content.data.items()}
+    before.pop(id, None)
+    return changed if _held(changed, {each.text: content for each, content in known}) == {**before, **_loaded(data)} else None
+
+
+def _held(text: str, known: Mapping[str, Read]) -> dict[str, Any] | None:
+    """What a text holds, block by block, of which most are known; None where it must be read as a whole."""
+    found: dict[str, Any] = {}
+    try:
+        for block in cut(text) or ():
+            content = known.get(block.text) or read(block.text)
+            if (not content.mapping and content.data is not None) or content.twice or found.keys() & (content.data or {}).keys():
+                return None
+            found.update(content.data or {})
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return None
+    return found
+
+
+def _loaded(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What YAML reads of what is written."""
+    loaded: dict[str, Any] = yaml.load(_dump(data), Loader=Loader)  # noqa: S506 - a safe loader
+    return loaded
+
+
 def _only(text: str, changed: str, id: str, data: Mapping[str, Any]) -> bool:
     """Whether a text differs from another in nothing but one entry, as YAML reads them."""
     try:
-        before, after = ({**(yaml.load(each, Loader=yaml.CSafeLoader) or {})} for each in (text, changed))
+        before, after = ({**(yaml.load(each, Loader=Loader) or {})} for each in (text, changed))  # noqa: S506 - a safe loader
     except (yaml.YAMLError, ValueError, RecursionError):
         return False
     before.pop(id, None)
-    return bool(after == {**before, **yaml.load(_dump(data), Loader=yaml.CSafeLoader)})
+    return bool(after == {**before, **_loaded(data)})
 
 
 def _span(text: str, file: str, id: str) -> tuple[int, int] | None:

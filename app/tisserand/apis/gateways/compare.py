@@ -12,15 +12,19 @@ from tisserand.apis.neutral import Items
 _GONE = object()
 
 
-def without(items: Items, dropped: Iterable[Dropped]) -> dict[str, dict[str, Any]]:
-    """The items without what a gateway cannot enforce: what it should hold after a push."""
-    kept: dict[str, dict[str, Any]] = {name: copy.deepcopy(dict(content)) for name, content in items.items()}
+def without(items: Items, dropped: Iterable[Dropped]) -> dict[str, Mapping[str, Any]]:
+    """The items without what a gateway cannot enforce: what it should hold after a push. Those of which nothing is dropped are the
+    same objects."""
+    kept = dict(items)
+    holed: dict[str, dict[str, Any]] = {}
     for each in dropped:
         if not each.field:
             kept.pop(each.item, None)
         elif each.item in kept:
-            _remove(kept[each.item], each.field.split("."))
-    return {name: _tidy(content) for name, content in kept.items()}
+            if each.item not in holed:
+                holed[each.item] = copy.deepcopy(dict(kept[each.item]))
+            _remove(holed[each.item], each.field.split("."))
+    return {name: _tidy(holed[name]) if name in holed else content for name, content in kept.items()}
 
 
 def changes(declared: Items, pushed: Items | None, live: Items) -> list[Change]:
@@ -30,6 +34,8 @@ def changes(declared: Items, pushed: Items | None, live: Items) -> list[Change]:
     for name in sorted(declared.keys() - live.keys()):
         found.append(Change("create", name, drift=pushed is not None and name in pushed))
     for name in sorted(declared.keys() & live.keys()):
+        if live[name] == declared[name]:
+            continue
         fields = tuple(differing(live[name], declared[name]))
         if fields:
             found.append(Change("change", name, fields, drift=pushed is not None and pushed.get(name) != live[name]))

@@ -16,6 +16,7 @@ from tisserand.apis.openapi.lift import lift
 from tisserand.apis.openapi.operations import at
 from tisserand.apis.openapi.places import Lines, pointer_of
 from tisserand.apis.openapi.rules import errors
+from tisserand.model.lenient_yaml import Loader
 from tisserand.model.problem import Place, Problem
 from tisserand.texts import Message, msg
 
@@ -31,7 +32,7 @@ SHOWN = 50
 
 def load(text: str) -> tuple[Json | None, list[Problem]]:
     """The document in 3.1, or None where it is none, and all that is wrong with it; what was lost on the way is a warning."""
-    document, problem = _parsed(text)
+    document, problem = parsed(text)
     if document is None:
         return None, [problem] if problem is not None else []
     lifted, problems = _checked(document)
@@ -55,7 +56,8 @@ def _checked(document: Json) -> tuple[Json | None, list[Problem]]:
     return (lifted if not after else None), [*after, *lost]
 
 
-def _parsed(text: str) -> tuple[Json | None, Problem | None]:
+def parsed(text: str) -> tuple[Json | None, Problem | None]:
+    """A text as plain values, as it stands there, or why it cannot be read."""
     if len(text) > LARGEST:
         return None, _problem("openapi.large", msg("The document is larger than {most} characters.", most=LARGEST), "")
     try:
@@ -72,19 +74,19 @@ def _parsed(text: str) -> tuple[Json | None, Problem | None]:
         return None, _problem("openapi.form", msg("It cannot be read."), "")
     if not isinstance(data, dict):
         return None, _problem("openapi.form", msg("It is no OpenAPI document: it holds no names with values."), "")
-    if not _bounded(data):
+    if not bounded(data):
         return None, _problem("openapi.large", msg("It holds more than {most} values.", most=MOST), "")
     plain: Json = _plain(data)
     return plain, None
 
 
-class _Loader(yaml.CSafeLoader):
+class _Loader(Loader):
     """Dates stay texts, as in JSON, and what JSON does not know (`!!binary`, `!!set`) is refused."""
 
 
 _KNOWN = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "seq", "map")}
 _Loader.yaml_constructors = {
-    tag: construct for tag, construct in yaml.CSafeLoader.yaml_constructors.items() if tag is None or tag in _KNOWN
+    tag: construct for tag, construct in Loader.yaml_constructors.items() if tag is None or tag in _KNOWN
 }
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -92,7 +94,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _bounded(data: Any) -> bool:
+def bounded(data: Any) -> bool:
     """Aliases of YAML make a few lines as large as one likes: values are counted as often as they would be written."""
     sizes: dict[int, int] = {}
 

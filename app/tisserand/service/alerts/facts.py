@@ -12,6 +12,7 @@ import yaml
 
 from tisserand.engine.journal import Event, Journal, RunRecord
 from tisserand.engine.launch import Refused, run_folder
+from tisserand.model.lenient_yaml import Loader
 
 _OUTAGES = frozenset({"disk.full", "run.memory", "workspace.error", "system.error", "file.refused"})
 """Problems that are not the flow's own: where several flows have one at a time, it has one cause."""
@@ -92,7 +93,7 @@ def cause(root: Path, record: RunRecord) -> str | None:
 def _connection(root: Path, run: str, node: str) -> str | None:
     try:
         text = (run_folder(root, run) / "flow.yaml").read_text(encoding="utf-8")
-        flow = yaml.load(text, Loader=yaml.CSafeLoader)
+        flow = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
         name = flow["nodes"][node]["config"]["connection"]
     except (OSError, Refused, yaml.YAMLError, KeyError, TypeError):
         return None  # a flow that is gone, or whose node has no connection, has no cause in common

@@ -15,6 +15,7 @@ import yaml
 from pydantic import ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
+from tisserand.model.lenient_yaml import Loader
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
 from tisserand.sdk.fields import Duration, Secret
@@ -205,7 +206,7 @@ def parse(text: str) -> Read:
     """The settings in a text, and all its problems."""
     try:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        data = yaml.load(text, Loader=yaml.CSafeLoader)
+        data = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         reason = str(getattr(error, "problem", None) or error)
         return Read(

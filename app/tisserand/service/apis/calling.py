@@ -17,6 +17,7 @@ def called(method: str, address: str, path: str, headers: Mapping[str, str], bod
     """The answer, whatever its status. Raises `Refused` where there is none within `patience` seconds; who drips answers on after
     that is cut off there."""
     import requests
+    from urllib3.exceptions import HTTPError
 
     began = time.perf_counter()
     read = bytearray()
@@ -25,11 +26,12 @@ def called(method: str, address: str, path: str, headers: Mapping[str, str], bod
             method, address + path, headers=dict(headers), data=body.encode() if body else None, timeout=(5, patience),
             allow_redirects=False, stream=True,
         ) as answer:  # fmt: skip
-            for part in answer.iter_content(16_384):
+            # `read1` gives what is there: `iter_content` waits until a part is full, however slowly it comes.
+            while (part := answer.raw.read1(16_384, decode_content=True)) and len(read) < LARGEST:
                 read += part
-                if len(read) >= LARGEST or time.perf_counter() - began > patience:
+                if time.perf_counter() - began > patience:
                     break
-    except (requests.RequestException, ValueError) as error:
+    except (requests.RequestException, HTTPError, ValueError) as error:
         message = msg("“{address}” gave no answer: {reason}", address=address, reason=type(error).__name__)
         raise refusal("api.no_answer", message, msg("Is the executor running? tisserand serve")) from None
     spent = (time.perf_counter() - began) * 1000

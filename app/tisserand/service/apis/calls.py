@@ -32,7 +32,7 @@ class ApiBrief:
     consumers: int = 0
     """Consumers with an active subscription."""
     problems: int = 0
-    """What is wrong with its file or document."""
+    """What is wrong with its file or document, warnings of lint included (of generated documents, only `get` looks)."""
 
     @property
     def key(self) -> str:
@@ -71,17 +71,22 @@ class ApiDetail:
     generated: bool = False
     problems: tuple[Problem, ...] = ()
     """Of file and document, warnings of lint included."""
+    text: str = ""
+    """The document as its file holds it, comments and all; empty where it is generated or there is none."""
+    document_hash: str = ""
+    """Of that text: who keeps the document again says what was read."""
 
     def to_json(self) -> dict[str, Any]:
         return {
             "brief": self.brief.to_json(), "data": dict(self.data), "document": self.document, "generated": self.generated,
-            "problems": [each.to_json() for each in self.problems],
+            "problems": [each.to_json() for each in self.problems], "text": self.text, "document_hash": self.document_hash,
         }  # fmt: skip
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ApiDetail:
         problems = tuple(Problem.from_json(each) for each in data["problems"])
-        return cls(ApiBrief.from_json(data["brief"]), data["data"], data["document"], data["generated"], problems)
+        brief = ApiBrief.from_json(data["brief"])
+        return cls(brief, data["data"], data["document"], data["generated"], problems, data["text"], data["document_hash"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +233,9 @@ class Apis(Protocol):
     def remove(self, id: str, version: str, by: str = "") -> None:
         """Drafts and retired ones only."""
 
-    def set_document(self, id: str, version: str, text: str, by: str = "") -> ApiDetail:
-        """Keep an OpenAPI document (YAML or JSON; 2.0 and 3.0 are lifted to 3.1) beside the file."""
+    def set_document(self, id: str, version: str, text: str, by: str = "", hash: str = "") -> ApiDetail:
+        """Keep an OpenAPI document (YAML or JSON) beside the file: of 3.1 the text as it is, 2.0 and 3.0 lifted. `hash`: of the document
+        that was read (`ApiDetail.document_hash`)."""
 
     def import_document(self, text: str, id: str = "", version: str = "", by: str = "") -> ApiDetail:
         """A new draft from an OpenAPI 2.0, 3.0 or 3.1 document: its name, version, paths, servers, security."""

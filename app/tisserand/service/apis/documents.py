@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from tisserand import files
 from tisserand.apis.catalogue.declaring import runs
 from tisserand.apis.catalogue.files import FOLDER, ApiFile, Catalogue
+from tisserand.apis.catalogue.lines import line_of, lines_in
 from tisserand.apis.catalogue.search import Found, version_order
 from tisserand.apis.catalogue.writing import check_new, document_name, write_api
 from tisserand.apis.model import Api
@@ -24,7 +26,7 @@ from tisserand.model.problem import Place, Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.service.apis.calls import ApiBrief, ApiChange, ApiDetail, Impact, Redundant
 from tisserand.service.apis.valid import placed
-from tisserand.service.published.calls import CREDENTIAL_HEADER
+from tisserand.service.published.calls import CREDENTIAL_HEADER, Suitability
 from tisserand.service.published.credential import gateway_credential
 from tisserand.texts import msg
 from tisserand.workspace.folder import Workspace, raw_flows
@@ -36,6 +38,8 @@ WRITTEN = "site.json"
 """What a reference site is known by."""
 LARGEST = 8_000_000
 """Characters of a document."""
+KEPT = 16
+"""Documents of versions that were looked at last."""
 
 
 class Documents:
@@ -44,6 +48,8 @@ class Documents:
     def __init__(self, executor: LocalExecutor, catalogue: Catalogue) -> None:
         self._executor = executor
         self._catalogue = catalogue
+        self._looked: dict[Path, tuple[tuple[str, str], tuple[Mapping[str, Any] | None, bool, list[Problem]]]] = {}
+        """File of a version → what its document was found to be, by the content of both."""
 
     # -- telling
 
@@ -62,7 +68,7 @@ class Documents:
         upstream = f"flow:{api.upstream.flow}" if api.upstream.flow else next((each.url for each in api.upstream.targets), "")
         return ApiBrief(
             api.id, api.version, api.name, api.summary, api.lifecycle, api.owner, tuple(api.tags), api.path, upstream, found.file.file,
-            found.operations, counted[api.id] + counted[api.key], len(found.file.problems),
+            found.operations, counted[api.id] + counted[api.key], len(found.file.problems) + found.told,
         )  # fmt: skip
 
     def detail(self, file: ApiFile) -> ApiDetail:
@@ -71,13 +77,34 @@ class Documents:
 
         api = file.api
         assert api is not None
-        document, generated, problems = self.document(file)
-        if document is not None:
-            problems = [*problems, *lint(document, api)]
+        text = self._raw(file)
+        key = (file.hash, text)
+        known = self._looked.get(file.path) if text else None
+        if known is not None and known[0] == key:
+            document, generated, problems = known[1]
+        else:
+            document, generated, problems = self.document(file)
+            if document is not None:
+                problems = [*problems, *lint(document, api)]
+        self._looked.pop(file.path, None)
+        if text:
+            # Whoever looks at a version asks every other second: only what changed is read and checked anew.
+            self._looked[file.path] = key, (document, generated, problems)
+            for oldest in [*self._looked][:-KEPT]:
+                self._looked.pop(oldest, None)
         count = sum(1 for _each in operations(document)) if document is not None else 0
-        brief = self.brief(Found(file, count), self.subscribers())
+        brief = self.brief(Found(file, count, len(problems)), self.subscribers())
         data = {**api.model_dump(mode="json"), "hash": file.hash}
-        return ApiDetail(brief, data, document, generated, (*file.problems, *(each.at(file=file.file) for each in problems)))
+        told = (*file.problems, *(each.at(file=file.file) for each in problems))
+        return ApiDetail(brief, data, document, generated, told, text, _hash(text))
+
+    def _raw(self, file: ApiFile) -> str:
+        """The text of its document; empty where there is none that can be read."""
+        place = self._place(file)
+        try:
+            return place.read_text(encoding="utf-8") if place is not None and place.stat().st_size <= 4 * LARGEST else ""
+        except (OSError, UnicodeDecodeError):
+            return ""
 
     def document(self, file: ApiFile) -> tuple[Mapping[str, Any] | None, bool, list[Problem]]:
         """The document of a version, whether it was generated, and what is wrong with it."""
@@ -88,33 +115,39 @@ class Documents:
 
             try:
                 text = self._beside(file.path, api.openapi).read_text(encoding="utf-8")
+            except Refused as refused:
+                return None, False, [each.at(line=_line(file)) for each in refused.problems]
             except (OSError, UnicodeDecodeError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
                 message = msg("The document “{document}” cannot be read: {reason}", document=api.openapi, reason=reason)
-                return None, False, [Problem("api.document", message, None, Place(field="openapi"))]
+                return None, False, [Problem("api.document", message, None, Place(line=_line(file), field="openapi"))]
             document, problems = load(text)
             return document, False, problems
         if api.upstream.flow and self._published is not None:
             from tisserand.apis.openapi.generate import document as generate
 
-            suited = self._published.suits(api.upstream.flow)
-            if suited.operations:
+            suited, wrong = self._suits(api.upstream.flow)
+            if suited is not None and suited.operations:
                 return generate(api, suited.operations), True, []
+            return None, False, wrong
         return None, False, []
 
     # -- what lifecycle asks
 
     def errors(self, api: Api) -> list[Problem]:
         """Errors of the document of a version that is to be published."""
+        if api.upstream.flow and not api.openapi:
+            return []  # what is wrong with the flow, `unsuited` says
         document, _generated, problems = self.document(self._file(api))
         wrong = [each for each in problems if each.severity == "error"]
-        if document is None and not wrong and not api.upstream.flow:
+        if document is None and not wrong:
             message = msg("It has no OpenAPI document: nobody could know how to call it.")
             return [Problem("api.document", message, msg("Add one: tisserand api document."), Place(field="openapi"))]
         return wrong
 
-    def breaks(self, api: Api) -> list[Problem]:
-        """Breaking changes against the latest published version of the same major number, under a version that says there are none."""
+    def breaks(self, api: Api, document: Mapping[str, Any] | None = None) -> list[Problem]:
+        """Breaking changes against the latest published version of the same major number, under a version that says there are none.
+        Its own document is looked at, or the one that it is to have."""
         older = [
             each
             for each in self._catalogue.apis()
@@ -122,23 +155,32 @@ class Documents:
             and each.api.version != api.version and _major(each.api.version) == _major(api.version)
             and version_order(each.api.version) < version_order(api.version)
         ]  # fmt: skip
-        if not older:
-            return []
+        after = (document or self.document(self._file(api))[0]) if older else None
+        if after is None:
+            return []  # that a document is missing, `errors` says
         latest = max(older, key=lambda each: version_order(each.api.version) if each.api is not None else ())
-        found = self.changes(latest, self._file(api))
+        before = self.document(latest)[0]
+        if before is None:
+            message = msg("“{file}” has no document to compare.", file=latest.file)
+            return [Problem("api.breaks", message, None, Place(field="openapi"))]
+        from tisserand.apis.openapi.breaking import changes
+
+        fix = msg("Take it back, or give it a new first number.")
         return [
-            Problem(
-                "api.breaks", each.problem.message, msg("Take it back, or give it a new first number."), Place(field=each.where)
-            )
-            for each in found.changes
-            if each.breaking
+            Problem("api.breaks", each.message, fix, Place(field=each.where)) for each in changes(before, after) if each.breaking
         ]
 
     def unsuited(self, flow: str) -> list[Problem]:
         """Why a flow cannot answer requests."""
-        if self._published is None:
-            return []
-        return [each for each in self._published.suits(flow).problems if each.severity == "error"]
+        return self._suits(flow)[1] if self._published is not None else []
+
+    def _suits(self, flow: str) -> tuple[Suitability | None, list[Problem]]:
+        """How a flow answers requests, and why it cannot; None where there is no such flow."""
+        try:
+            suited: Suitability = self._published.suits(flow)
+        except Refused as refused:
+            return None, [replace(each, place=Place(field="upstream.flow")) for each in refused.problems]
+        return suited, [each for each in suited.problems if each.severity == "error"]
 
     # -- comparing
 
@@ -207,19 +249,41 @@ class Documents:
 
     # -- keeping
 
-    def set(self, file: ApiFile, text: str, note: Callable[[], None]) -> None:
+    def set(self, file: ApiFile, text: str, hash: str, note: Callable[[], None]) -> None:
         """Keep a document beside the file of a version. Raises `Refused` with all that is wrong; `note` is called before it is done."""
         api = file.api
         assert api is not None
+        if hash and hash != _hash(self._raw(file)):
+            message = msg("“{file}” was changed meanwhile.", file=api.openapi or file.file)
+            raise refusal("api.changed", message, msg("Look at it anew, then save."))
         document = self._read(text)
         name = api.openapi or document_name(api)
         place = self._beside(file.path, name) if api.openapi else self.new(file.path, name, document)
         if api.lifecycle in ("published", "deprecated"):
             self._kept(file, document)
+            before = {each.place.field for each in self.breaks(api)}
+            broken = [each.at(file=file.file) for each in self.breaks(api, document) if each.place.field not in before]
+            if broken:
+                raise Refused(broken)
         note()
-        self.write(place, document)
+        if _written(place, text, document):
+            files.write_text(place, text if text.endswith("\n") else f"{text}\n")
+        else:
+            self.write(place, document)
         if not api.openapi:
             write_api(self._catalogue, api.model_copy(update={"openapi": name}), file.path)
+
+    def kept(self, file: ApiFile, saved: Api) -> None:
+        """What is subscribed keeps its document where a version is saved that names another one, or another flow."""
+        api = file.api
+        assert api is not None
+        if api.lifecycle in ("published", "deprecated") and (api.openapi, api.upstream.flow) != (
+            saved.openapi,
+            saved.upstream.flow,
+        ):
+            document = self.document(replace(file, api=saved))[0]
+            if document is not None:
+                self._kept(file, document)
 
     def _kept(self, file: ApiFile, document: Mapping[str, Any]) -> None:
         """Whoever is subscribed can go on as before; raises `Refused` with what would break."""
@@ -333,11 +397,28 @@ def _bases(workspace: Workspace) -> dict[str, str]:
     return {name: str(entry.fields["base_url"]) for name, entry in entries if "base_url" in entry.fields}
 
 
+def _line(file: ApiFile) -> int | None:
+    """Where the file of a version names its document."""
+    return line_of(lines_in(file.path), "openapi")
+
+
 def _text(path: Path, document: Mapping[str, Any]) -> str:
     if path.suffix == ".json":
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
     text: str = yaml.dump(dict(document), Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=120)
     return text
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest() if text else ""
+
+
+def _written(path: Path, text: str, document: Mapping[str, Any]) -> bool:
+    """Whether a text can be kept as it was written, comments and all: it says in the words of 3.1 what is to be kept, in the form that
+    the name of the file promises."""
+    from tisserand.apis.openapi.reading import parsed
+
+    return (path.suffix != ".json" or text.lstrip().startswith("{")) and parsed(text)[0] == document
 
 
 def _major(version: str) -> str:

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from tisserand.apis.catalogue import credentials, lifecycle, writing
-from tisserand.apis.catalogue.files import ApiFile, Catalogue
+from tisserand.apis.catalogue.files import ApiFile
+from tisserand.apis.catalogue.references import references
 from tisserand.apis.catalogue.search import Index, version_order
 from tisserand.apis.model import Api, Open
 from tisserand.engine.launch import Refused, refusal
@@ -53,7 +54,7 @@ class HereApis:
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
         self.changing = threading.RLock()
-        self.catalogue = Catalogue(executor.root)
+        self.catalogue = executor.catalogue
         self.index = Index(self.catalogue)
         self._documents = Documents(executor, self.catalogue)
 
@@ -89,7 +90,7 @@ class HereApis:
         return self._documents.site(place, language)
 
     def problems(self) -> Sequence[Problem]:
-        return self.catalogue.problems()
+        return [*self.catalogue.problems(), *references(self.catalogue)]
 
     def entries(
         self, kind: Kind, text: str = "", limit: int = 1000, offset: int = 0
@@ -119,6 +120,7 @@ class HereApis:
             worse = lifecycle.worse(self.catalogue, known.api, api, self._world())
             if worse:
                 raise Refused([each.at(file=known.file) for each in worse])
+            self._documents.kept(known, api)
         elif api.lifecycle != "draft":
             api = api.model_copy(update={"lifecycle": "draft", "since": None, "sunset": None})
         self._executor.audit.note("api.saved", api.key, _open(api), by=by)
@@ -134,16 +136,18 @@ class HereApis:
         if api.lifecycle not in ("draft", "retired"):
             message = msg("“{api}” is {state}: only drafts and retired versions are removed.", api=api.key, state=api.lifecycle)
             raise refusal("api.alive", message, msg("Deprecate it, and retire it when it has come to its end."))
+        with _sentences():
+            self._terms.unsubscribed(api)
         self._note("api.removed", api.key, by)
         file.path.unlink()
         self._documents.forget(file)
         self._changed()
 
     @_alone
-    def set_document(self, id: str, version: str, text: str, by: str = "") -> ApiDetail:
+    def set_document(self, id: str, version: str, text: str, by: str = "", hash: str = "") -> ApiDetail:
         file = self._find(id, version)
         with _sentences():
-            self._documents.set(file, text, lambda: self._note("api.document", f"{id}@{version}", by))
+            self._documents.set(file, text, hash, lambda: self._note("api.document", f"{id}@{version}", by))
         return self.get(id, version)
 
     @_alone

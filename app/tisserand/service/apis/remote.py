@@ -47,8 +47,9 @@ class RemoteApis:
     def remove(self, id: str, version: str, by: str = "") -> None:
         self._post("/apis/remove", {"id": id, "version": version, "by": by})
 
-    def set_document(self, id: str, version: str, text: str, by: str = "") -> ApiDetail:
-        return ApiDetail.from_json(self._post("/apis/document", {"id": id, "version": version, "text": text, "by": by}))
+    def set_document(self, id: str, version: str, text: str, by: str = "", hash: str = "") -> ApiDetail:
+        asked = {"id": id, "version": version, "text": text, "by": by, "hash": hash}
+        return ApiDetail.from_json(self._post("/apis/document", asked))
 
     def import_document(self, text: str, id: str = "", version: str = "", by: str = "") -> ApiDetail:
         return ApiDetail.from_json(self._post("/apis/import", {"text": text, "id": id, "version": version, "by": by}))

@@ -52,6 +52,7 @@ class SaveBody(_Body):
 
 class DocumentBody(OneVersionBody):
     text: Long
+    hash: Text = ""
 
 
 class ImportBody(_Body):
@@ -187,7 +188,7 @@ def _changing(api: FastAPI, executor: LocalExecutor) -> None:
 
     @api.post("/apis/document")
     def document(body: DocumentBody) -> dict[str, Any]:
-        return executor.apis.set_document(body.id, body.version, body.text, body.by).to_json()
+        return executor.apis.set_document(body.id, body.version, body.text, body.by, body.hash).to_json()
 
     @api.post("/apis/import")
     def import_document(body: ImportBody) -> dict[str, Any]:

@@ -6,11 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from tisserand.apis.catalogue.credentials import Secrets, sweep
+from tisserand.apis.catalogue.credentials import Secrets, forget
 from tisserand.apis.catalogue.files import Catalogue, Entries
+from tisserand.apis.catalogue.references import OVER
 from tisserand.apis.catalogue.search import folded
 from tisserand.apis.catalogue.writing import write_entry
-from tisserand.apis.model import ID, Consumer, Plan, Subscription
+from tisserand.apis.model import ID, Api, Consumer, Plan, Subscription
 from tisserand.engine.launch import Refused
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
@@ -40,16 +41,23 @@ class Terms:
     def __init__(self, catalogue: Catalogue, secrets: Callable[[], Secrets]) -> None:
         self._catalogue = catalogue
         self._secrets = secrets
+        self._texts: dict[tuple[Kind, str], tuple[Config, str]] = {}
+        """Entries and what is searched in them."""
 
     def entries(self, kind: Kind, text: str, limit: int, offset: int) -> tuple[dict[str, Mapping[str, Any]], int]:
         words = folded(text).split()
-        found = {
-            id: data
-            for id, entry in self._of(kind).by_id.items()
-            for data in (entry.model_dump(mode="json"),)
-            if not words or _holds(id, data, words)
-        }
-        return dict(list(found.items())[offset : offset + limit]), len(found)
+        known = self._of(kind).by_id
+        found = [id for id, entry in known.items() if not words or self._holds(kind, id, entry, words)]
+        return {id: known[id].model_dump(mode="json") for id in found[offset : offset + limit]}, len(found)
+
+    def _holds(self, kind: Kind, id: str, entry: Config, words: list[str]) -> bool:
+        known = self._texts.get((kind, id))
+        if known is None or known[0] is not entry:
+            said = (
+                str(getattr(entry, name, "") or "") for name in ("name", "summary", "contact", "api", "consumer", "plan", "state")
+            )
+            known = self._texts[kind, id] = entry, folded(" ".join((id, *said)))
+        return all(word in known[1] for word in words)
 
     def save(self, kind: Kind, id: str, data: Mapping[str, Any], note: Callable[[], object]) -> None:
         """`note` is called before anything is done, and after all that could be refused; so it is in the others."""
@@ -67,7 +75,7 @@ class Terms:
             self._possible(entry)
             entry = self._decided(id, entry, known)
         self.whole(kind, id)
-        write_entry(self._catalogue.root, file, id, entry, note)
+        write_entry(self._catalogue, file, id, entry, note)
 
     def remove(self, kind: Kind, id: str, note: Callable[[], object]) -> None:
         file, _model = FILES[kind]
@@ -78,15 +86,15 @@ class Terms:
         used = [
             name
             for name, each in self._catalogue.subscriptions().by_id.items()
-            if (kind == "plan" and each.plan == id) or (kind == "consumer" and each.consumer == id)
+            if each.state not in OVER and ((kind == "plan" and each.plan == id) or (kind == "consumer" and each.consumer == id))
         ]
         if used:
             raise NodeError(
                 "“{id}” has subscriptions: {subscriptions}.", id=id, subscriptions=used[:10], fix="Remove or end them first."
             )
-        write_entry(self._catalogue.root, file, id, None, note)
+        write_entry(self._catalogue, file, id, None, note)
         if isinstance(known, Consumer):
-            sweep(self._secrets(), id, [])
+            forget(self._catalogue, self._secrets(), id, known)
 
     def subscribe(self, api: str, plan: str, consumer: str, version: str, by: str, note: Callable[[str], object]) -> str:
         given = {"api": api, "version": version, "plan": plan, "consumer": consumer}
@@ -101,7 +109,7 @@ class Terms:
             id, number = f"{base}-{number}", number + 1
         self.whole("subscription", id)
         made = entry.model_copy(update={"state": state, "decided_by": by if state == "active" else ""})
-        write_entry(self._catalogue.root, "subscriptions.yaml", id, made, lambda: note(id))
+        write_entry(self._catalogue, "subscriptions.yaml", id, made, lambda: note(id))
         return id
 
     def decide(self, id: str, state: str, by: str, note: Callable[[], object]) -> None:
@@ -117,7 +125,22 @@ class Terms:
         if known.state == "rejected":
             self._single(id, known)
         changed = known.model_copy(update={"state": state, "decided_by": by})
-        write_entry(self._catalogue.root, "subscriptions.yaml", id, changed, note)
+        write_entry(self._catalogue, "subscriptions.yaml", id, changed, note)
+
+    def unsubscribed(self, api: Api) -> None:
+        """Nobody is subscribed to a version that is to be removed: whoever takes its id next would find them there."""
+        last = not any(
+            each.api.id == api.id and each.api.key != api.key for each in self._catalogue.apis() if each.api is not None
+        )
+        used = [
+            name
+            for name, each in self._catalogue.subscriptions().by_id.items()
+            if each.api == api.id and each.state not in OVER and (each.version == api.version or (last and not each.version))
+        ]
+        if used:
+            raise NodeError(
+                "“{id}” has subscriptions: {subscriptions}.", id=api.key, subscriptions=used[:10], fix="End them first."
+            )
 
     def _of(self, kind: Kind) -> Entries[Any]:
         of: Mapping[Kind, Callable[[], Entries[Any]]] = {
@@ -152,7 +175,7 @@ class Terms:
         """A consumer is subscribed to a version once."""
         for other, each in self._catalogue.subscriptions().by_id.items():
             same = (each.consumer, each.api, each.version) == (entry.consumer, entry.api, entry.version)
-            if other != id and same and each.state not in ("ended", "rejected"):
+            if other != id and same and each.state not in OVER:
                 raise NodeError(
                     "“{consumer}” is subscribed to “{api}” already: {subscription}.",
                     consumer=entry.consumer, api=entry.api, subscription=other,
@@ -183,10 +206,3 @@ class Terms:
             found.append(NodeError("There is no consumer “{consumer}”.", consumer=entry.consumer, field="consumer"))
         if found:
             raise Refused([Problem("subscription.wrong", each.message, None, Place(field=each.field)) for each in found])
-
-
-def _holds(id: str, data: Any, words: list[str]) -> bool:
-    text = folded(
-        f"{id} {data.get('name', '')} {data.get('summary', '')} {data.get('api', '')} {data.get('consumer', '')} {data.get('plan', '')} {data.get('state', '')}"
-    )
-    return all(word in text for word in words)

@@ -7,12 +7,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from tisserand.apis.catalogue.faults import faults
 from tisserand.apis.catalogue.files import FOLDER
 from tisserand.apis.model import Api
 from tisserand.engine.launch import Refused
 from tisserand.model.problem import Place, Problem
 from tisserand.sdk.config import Config
-from tisserand.sdk.problems import config_problems
 from tisserand.texts import msg
 
 C = TypeVar("C", bound=Config)
@@ -37,10 +37,7 @@ def valid(data: Mapping[str, Any], model: type[C], file: str, id: str = "") -> C
 
 def placed(error: ValidationError, model: type[Config], file: str, id: str = "") -> list[Problem]:
     """What a model refuses, with the file and the field."""
-    return [
-        Problem(each.code, each.message, each.fix, _place(file, id, (each.place.field or "").removeprefix("config").lstrip(".")))
-        for each in config_problems(error, model)
-    ]
+    return [Problem(each.code, each.message, each.fix, _place(file, id, each.place.field or "")) for each in faults(error, model)]
 
 
 def _place(file: str, id: str, inner: str) -> Place:

@@ -169,8 +169,10 @@ def _plain(text: str) -> str:
     """A YAML scalar on one line as text."""
     import yaml
 
+    from tisserand.model.lenient_yaml import Loader
+
     try:
-        value = yaml.load(text, Loader=yaml.CSafeLoader)
+        value = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError:
         return text
     return value if isinstance(value, str) else text

@@ -81,6 +81,16 @@ class Gateways(Protocol):
 
     def list(self) -> Sequence[GatewayInfo]: ...
 
+    def entry(self, name: str) -> Mapping[str, Any]:
+        """What `gateways.yaml` says of one: type, title and settings, secrets by their names; and the `hash` of it."""
+
+    def save_entry(self, name: str, data: Mapping[str, Any], secrets: Mapping[str, str] = {}, by: str = "") -> None:
+        """A new entry, or, with the `hash` of what was read, another content. `secrets` (name → value) go to the secrets of the machine;
+        their names begin with `gateway.NAME.`."""
+
+    def remove_entry(self, name: str, by: str = "") -> None:
+        """Out of the file, and its secrets away. Nothing is done to the gateway itself: it serves what it holds."""
+
     def plan(self, name: str) -> Plan:
         """What a push would do; nothing is changed."""
 

@@ -8,10 +8,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tisserand.apis.catalogue.declaring import declared
-from tisserand.apis.catalogue.files import Catalogue
+from tisserand.apis.catalogue.declaring import Before, declared
 from tisserand.apis.gateways.adapter import Change, Gateway, Plan
 from tisserand.apis.gateways.kinds import FILE, GatewayError, adapter
 from tisserand.apis.model import ID, Consumer, GatewayEntry
@@ -24,6 +23,7 @@ from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
 from tisserand.service.gateways.calls import GatewayInfo, Pushed
 from tisserand.service.gateways.collecting import Collecting
+from tisserand.service.gateways.entries import Entries
 from tisserand.service.gateways.following import Blocking, Following
 from tisserand.service.gateways.holding import Holdings, credential_values, credentials, ended, gone, run_out
 from tisserand.service.gateways.pushing import Pushing
@@ -43,10 +43,11 @@ class HereGateways:
 
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
-        self._catalogue = Catalogue(executor.root)
+        self._catalogue = executor.catalogue
         self._state = executor.root / ".tisserand"
         self.around = Around(executor)
         self._made: dict[str, tuple[GatewayEntry, Gateway]] = {}
+        self._before: dict[str, Before] = {}
 
     @cached_property
     def pushing(self) -> Pushing:
@@ -69,6 +70,10 @@ class HereGateways:
         return Following(self.pushing)
 
     @cached_property
+    def _entries(self) -> Entries:
+        return Entries(self._catalogue, lambda: self.around.secret_store, self.around.place)
+
+    @cached_property
     def _holdings(self) -> Holdings:
         return Holdings(self.pushing.store, self.around.values)
 
@@ -88,6 +93,17 @@ class HereGateways:
         broken = {(each.place.field or "").partition(".")[0]: each for each in reversed(found.problems)}
         wrong = [GatewayInfo(name, "", "", problem=problem) for name, problem in broken.items() if name not in found.by_id]
         return [*(self._info(name, entry) for name, entry in found.by_id.items()), *wrong]
+
+    def entry(self, name: str) -> Mapping[str, Any]:
+        return self._entries.read(name)
+
+    def save_entry(self, name: str, data: Mapping[str, Any], secrets: Mapping[str, str] = {}, by: str = "") -> None:
+        self._entries.save(name, data, secrets, lambda: self._audit(name, by)("gateway.saved", {"type": data.get("type")}))
+        self._made.pop(name, None)
+
+    def remove_entry(self, name: str, by: str = "") -> None:
+        self._entries.remove(name, lambda: self._audit(name, by)("gateway.removed", {}))
+        self._made.pop(name, None)
 
     def plan(self, name: str) -> Plan:
         gateway = self.gateway(name)
@@ -215,7 +231,8 @@ class HereGateways:
 
     def declared(self, name: str) -> tuple[Declared, Sequence[Problem]]:
         """What a gateway is to hold, and what is wrong with it."""
-        found, problems = declared(self._catalogue, name, self.around.now())
+        before = self._before.setdefault(name, Before())
+        found, problems = declared(self._catalogue, name, self.around.now(), before)
         return replace(found, exhausted=self.blocking.exhausted(found)), problems
 
     def _entry(self, name: str) -> GatewayEntry:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from tisserand.apis.gateways.adapter import Change, Plan
@@ -25,6 +25,15 @@ class RemoteGateways:
 
     def list(self) -> Sequence[GatewayInfo]:
         return [GatewayInfo.from_json(each) for each in self._executor.call("GET", "/gateways", timeout=LONG).json()]
+
+    def entry(self, name: str) -> Mapping[str, Any]:
+        return cast(Mapping[str, Any], self._executor.call("GET", _path(name, "entry")).json())
+
+    def save_entry(self, name: str, data: Mapping[str, Any], secrets: Mapping[str, str] = {}, by: str = "") -> None:
+        self._executor.call("POST", _path(name, "entry"), {"data": dict(data), "secrets": dict(secrets), "by": by}, timeout=LONG)
+
+    def remove_entry(self, name: str, by: str = "") -> None:
+        self._executor.call("POST", _path(name, "remove"), {"by": by}, timeout=LONG)
 
     def plan(self, name: str) -> Plan:
         return plan_from_json(self._executor.call("GET", _path(name, "plan"), timeout=LONG).json())

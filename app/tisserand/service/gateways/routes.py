@@ -25,8 +25,17 @@ class _Body(BaseModel):
     by: Text = ""
 
 
+class EntryBody(_Body):
+    data: dict[str, Any]
+    secrets: Annotated[dict[Text, Annotated[str, Field(max_length=100_000)]], Field(max_length=50)] = {}
+
+
 class PushBody(_Body):
     accept: list[Text] = []
+
+
+class RemoveBody(_Body):
+    """Who asks."""
 
 
 class RollbackBody(_Body):
@@ -62,6 +71,20 @@ def add(api: FastAPI, executor: LocalExecutor) -> None:
     @api.get("/gateways")
     def gateways() -> list[Any]:
         return [each.to_json() for each in executor.gateways.list()]
+
+    @api.get("/gateways/{name}/entry")
+    def entry(name: str) -> dict[str, Any]:
+        return dict(executor.gateways.entry(name))
+
+    @api.post("/gateways/{name}/entry")
+    def save_entry(name: str, body: EntryBody) -> dict[str, Any]:
+        executor.gateways.save_entry(name, body.data, body.secrets, body.by)
+        return {}
+
+    @api.post("/gateways/{name}/remove")
+    def remove_entry(name: str, body: RemoveBody) -> dict[str, Any]:
+        executor.gateways.remove_entry(name, body.by)
+        return {}
 
     @api.get("/gateways/{name}/plan")
     def plan(name: str) -> dict[str, Any]:

@@ -8,7 +8,10 @@ import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
+
+import orjson
 
 from tisserand.apis.model import Api, Consumer, Plan, Subscription
 from tisserand.apis.neutral import Declared, Items, fingerprint
@@ -50,11 +53,12 @@ class Held:
 
     @classmethod
     def of(cls, declared: Declared, items: Items, beside: Mapping[str, Mapping[str, str]]) -> Held:
+        known = declared.contents
         entries = {
-            "apis": [api.model_dump(mode="json") for api in declared.apis],
-            "plans": _dumped(declared.plans),
-            "consumers": _dumped(declared.consumers),
-            "subscriptions": _dumped(declared.subscriptions),
+            "apis": [*known.dumped("api", {api.key: api for api in declared.apis}).values()],
+            "plans": known.dumped("plan", declared.plans),
+            "consumers": known.dumped("consumer", declared.consumers),
+            "subscriptions": known.dumped("subscription", declared.subscriptions),
         }
         return cls(items, entries, declared.jwks, beside)
 
@@ -80,15 +84,11 @@ class Held:
 
     def pack(self) -> bytes:
         parts = {"items": self.items, "entries": self.entries, "jwks": self.jwks, "beside": self.beside}
-        return zlib.compress(json.dumps(parts, separators=(",", ":"), default=dict).encode(), 4)
+        return zlib.compress(orjson.dumps(parts, dict, orjson.OPT_NON_STR_KEYS), 1)
 
     @classmethod
     def unpack(cls, data: bytes) -> Held:
-        return cls(**json.loads(zlib.decompress(data)))
-
-
-def _dumped(entries: Mapping[str, Any]) -> dict[str, Any]:
-    return {id: entry.model_dump(mode="json") for id, entry in entries.items()}
+        return cls(**orjson.loads(zlib.decompress(data)))
 
 
 def header_digest(headers: Mapping[str, str]) -> str:
@@ -100,6 +100,11 @@ class PushStore(Store):
     """The pushes of one workspace."""
 
     migrations: ClassVar[tuple[str, ...]] = (_SCHEMA,)
+
+    def __init__(self, path: Path, on_write: Callable[[str], None] | None = None) -> None:
+        super().__init__(path, on_write)
+        self._latest: dict[str, tuple[int, Held]] = {}
+        """Gateway → the push whose content was asked for last: it is asked for again, and is large."""
 
     def begin(
         self,
@@ -123,6 +128,7 @@ class PushStore(Store):
             number = self._next(db, gateway)
             values = (gateway, number, "", content_hash, time.time(), by, "begun", changes, json.dumps([*dropped]), None)
             db.execute(_INSERT, (*values, os.getpid(), started, packed))
+        self._latest[gateway] = number, held
         return number
 
     def refuse(self, gateway: str, content_hash: str, by: str, changes: int, problem: Problem) -> None:
@@ -177,8 +183,15 @@ class PushStore(Store):
 
     def held(self, gateway: str, number: int) -> Held | None:
         """What a push held; None where that is not kept any more."""
+        latest = self._latest.get(gateway)
+        if latest is not None and latest[0] == number:
+            return latest[1]
         found = self.row("SELECT held FROM pushes WHERE gateway = ? AND number = ?", (gateway, number))
-        return Held.unpack(found[0]) if found and found[0] is not None else None
+        if not found or found[0] is None:
+            return None
+        held = Held.unpack(found[0])
+        self._latest[gateway] = number, held
+        return held
 
     @staticmethod
     def _next(db: Any, gateway: str) -> int:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tisserand.apis.catalogue.declaring import Surroundings
-from tisserand.apis.catalogue.files import Catalogue
 from tisserand.apis.gateways.adapter import Place
 from tisserand.apis.model import Operation
 from tisserand.apis.usage_store import UsageSource
@@ -38,11 +37,11 @@ class Around:
     def __init__(self, executor: LocalExecutor) -> None:
         self._executor = executor
         self._workspace = Workspace(executor.root)
-        self._catalogue = Catalogue(executor.root)
+        self._catalogue = executor.catalogue
         self._flows = FlowUsages(executor.root)
 
     @cached_property
-    def _secrets(self) -> secrets.SecretStore:
+    def secret_store(self) -> secrets.SecretStore:
         return secrets.secret_store(self._workspace.id)
 
     def now(self) -> Surroundings:
@@ -66,7 +65,7 @@ class Around:
     def values(self, names: Iterable[str]) -> Mapping[str, str]:
         """The values of secrets, where they are known."""
         wanted = {*names}
-        return secrets.values(self._secrets, wanted) if wanted else {}
+        return secrets.values(self.secret_store, wanted) if wanted else {}
 
     def place(self, gateway: str) -> Place:
         """Where an adapter lives."""
@@ -83,7 +82,7 @@ class Around:
         """Headers by which published flows know a gateway; none where no flow was ever published."""
         if not published_folder(self._executor.root).is_dir():
             return {}
-        return {CREDENTIAL_HEADER: gateway_credential(self._workspace.id, self._secrets)}
+        return {CREDENTIAL_HEADER: gateway_credential(self._workspace.id, self.secret_store)}
 
     def flow_usage(self) -> Sequence[UsageSource]:
         """Published flows, which tell of the calls that came past no gateway."""
@@ -91,13 +90,13 @@ class Around:
 
     def _secret(self, reference: str) -> str:
         name = reference.removeprefix("secret:").strip()
-        value = self._secrets.get(name)
+        value = self.secret_store.get(name)
         if value is None:
             raise NodeError(
                 "There is no secret “{name}” in {where}.",
                 fix="Set it: tisserand secret set {name}",
                 name=name,
-                where=self._secrets.where,
+                where=self.secret_store.where,
             )
         return value
 

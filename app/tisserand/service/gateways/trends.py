@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tisserand.apis.usage import UsageQuery, UsageSum
-from tisserand.apis.usage_store import HOUR, LARGEST
+from tisserand.apis.usage_store import DAY, HOUR, LARGEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +25,13 @@ class Trend:
 def trends(ask: Callable[[UsageQuery], Sequence[UsageSum]], query: UsageQuery) -> list[Trend]:
     """What `ask` (`Gateways.usage`) says of a query with both `start` and `end`, each group beside itself in the period before. The
     periods are whole hours, as usage is kept. Groups by hour and day are laid over those of before by their distance from the
-    beginning; a group that there was before only is not listed."""
+    beginning: by day, the period before lies back by whole days. A group that there was before only is not listed."""
     start, end = query.start // HOUR * HOUR, -(-query.end // HOUR) * HOUR
     length = int(end - start)
+    if "day" in query.by:
+        length = -(-length // DAY) * DAY
     now = ask(replace(query, start=start, end=end))
-    earlier = ask(replace(query, start=start - length, end=start, limit=LARGEST))
+    earlier = ask(replace(query, start=start - length, end=end - length, limit=LARGEST))
     known = {_key(each, length): each.requests for each in earlier}
     return [Trend(each, known.get(_key(each, 0), 0)) for each in now]
 

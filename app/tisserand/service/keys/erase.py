@@ -21,6 +21,7 @@ from tisserand.service.figures.words import Words
 from tisserand.service.keyfile import workspace_key
 from tisserand.service.keys.blot import Blot
 from tisserand.service.keys.calls import Erasure
+from tisserand.service.published import erasing
 from tisserand.texts import msg
 
 if TYPE_CHECKING:
@@ -125,7 +126,9 @@ class Erasing:
             tuple(id for id, record in records.items() if record.state not in FINAL),
             int(entries[0]) if entries else 0,
             len(self._events(blot)),
-            holders.texts + sum(count for _path, count in self._others(blot, write=False)),
+            holders.texts
+            + sum(count for _path, count in self._others(blot, write=False))
+            + sum(len(erasing.holding(path, blot)) for path in erasing.stores(self._executor.root)),
             len(removed) + len(swept),
             sum(path.stat().st_size for path in [*removed, *swept] if path.exists()),
             self._audited(blot),
@@ -157,6 +160,10 @@ class Erasing:
             for path in self._texts(set()):
                 blot.file(path, write=True)
             self._on_step("files")
+            erasing.settle(self._executor.root)
+            for path in erasing.stores(self._executor.root):
+                erasing.erase(path, blot, self.hash)
+                _swept(path)
             for path, _count in self._others(blot, write=True):
                 _swept(path)
             self._on_step("stores")
@@ -280,21 +287,22 @@ class Erasing:
 
     def _others(self, blot: Blot, write: bool) -> Iterator[tuple[Path, int]]:
         """The stores of other parts, with how many values of theirs hold it."""
-        for path in sorted(self._state.glob("*.sqlite")):
-            if path.name in _KEPT:
+        runs, jobs = self._state / "runs", erasing.stores(self._executor.root)
+        for path in sorted(self._state.rglob("*.sqlite")):
+            if path.is_relative_to(runs) or path in jobs or path.relative_to(self._state).as_posix() in _KEPT:
                 continue
             with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as db:
                 db.execute("PRAGMA secure_delete = ON")
                 db.execute("BEGIN IMMEDIATE" if write else "BEGIN")
                 count = blot.store(db, write)
                 db.execute("COMMIT")
-            if count:
+            if count or write:  # a kill may have come between the two steps: then there is nothing left to count
                 yield path, count
 
 
 def _swept(path: Path) -> None:
     with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as db:
-        _emptied(db, vacuum=True)
+        _emptied(db, vacuum=path.stat().st_size <= VACUUMED)
 
 
 def _emptied(db: sqlite3.Connection, vacuum: bool) -> None:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import secrets
-import threading
 
-from tisserand.workspace.secrets import SecretStore, secret_store
+from tisserand.workspace.secrets import SecretStore, changing, secret_store
 
 NAME = "tisserand.gateway-credential"
-_making = threading.Lock()
-"""Several threads of the executor ask for it first when the first flow is published: who kept one that another replaced would be
-refused until it starts anew."""
 
 
 def gateway_credential(workspace_id: str, store: SecretStore | None = None) -> str:
@@ -18,11 +14,11 @@ def gateway_credential(workspace_id: str, store: SecretStore | None = None) -> s
     store = store or secret_store(workspace_id)
     if (known := store.get(NAME)) is not None:
         return known
-    with _making:
+    # Threads of the executor and processes of the command line ask for it when the first flow is published: who kept one that another
+    # replaced would be refused until it starts anew.
+    with changing(workspace_id):
         if (known := store.get(NAME)) is not None:
             return known
-        store.set(NAME, secrets.token_urlsafe(32))
-        # Another process may have made one in the same moment: what is there now counts for both.
-        made = store.get(NAME)
-        assert made is not None
+        made = secrets.token_urlsafe(32)
+        store.set(NAME, made)
         return made

@@ -34,7 +34,7 @@ class HerePublished:
         from tisserand.service.published.credential import gateway_credential
         from tisserand.service.published.wanted import Wanted, unsafe
 
-        apis = [api for _, api in Wanted(self._executor.root).published()]
+        apis = [api for _, api in Wanted(self._executor.catalogue).published()]
         credential = gateway_credential(Workspace(self._executor.root).id) if apis else ""
         return [self._info(api.id, api.version, api.upstream.flow, credential, unsafe(api)) for api in apis]
 

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tisserand.engine.launch import Refused
-from tisserand.model.lock import lock_file
 from tisserand.model.problem import Problem
 from tisserand.service.periodic import Periodic
 from tisserand.service.published.calls import Serving
 from tisserand.service.published.credential import gateway_credential
 from tisserand.service.published.folder import DOCUMENT, made, read, write
+from tisserand.service.published.forms import Form, Forms
 from tisserand.service.published.runs import JobRuns
-from tisserand.service.published.service import END, STATE, Form, Service
+from tisserand.service.published.service import END, STATE, Service
 from tisserand.service.published.wanted import Wanted
 from tisserand.workspace.folder import Workspace
 
@@ -35,13 +34,14 @@ class Publishing(Periodic):
 
     def __init__(self, executor: LocalExecutor) -> None:
         super().__init__(executor)
-        self._wanted = Wanted(executor.root)
+        self._wanted = Wanted(executor.catalogue)
         self._services: dict[str, Service] = {}
         self._ending: list[Service] = []
         self._servings: dict[str, Serving] = {}
         self._looked = 0.0
         self._credential = ""
         self._runs = JobRuns(executor)
+        self._forms = Forms(executor.root)
         self._described: dict[str, tuple[Form, int]] = {}
         self._revision = 0
         """How often the catalogue was said to have changed."""
@@ -54,7 +54,7 @@ class Publishing(Periodic):
             self._looked = time.monotonic()
             self._look()
         for key, serving in self._servings.items():
-            form = self._form(serving)
+            form = self._forms.of(serving)
             self._services[key].see(serving, form, self._credential)
             self._describe(key, serving, form)
         self._ending = [service for service in self._ending if not service.gone]
@@ -74,15 +74,6 @@ class Publishing(Periodic):
                 self._runs.watch(key, serving.flow)
         for key, problem in problems.items():
             _tell(self.executor.root, key, problem)
-
-    def _form(self, serving: Serving) -> Form:
-        digest = hashlib.sha256()
-        for file in (serving.flow, lock_file(serving.flow)):
-            try:
-                digest.update((self.executor.root / file).read_bytes())
-            except OSError:
-                digest.update(b"-")
-        return Form(digest.hexdigest(), serving.env, serving.flow)
 
     def _describe(self, key: str, serving: Serving, form: Form) -> None:
         """Keep the OpenAPI document where the process finds it."""

@@ -10,13 +10,13 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tisserand.model.problem import Problem
 from tisserand.service.published.calls import CREDENTIAL_HEADER, Serving
 from tisserand.service.published.folder import ADDRESS, FAILURE, HOST, SERVE, made, read, write
+from tisserand.service.published.forms import Form
 from tisserand.texts import msg
 
 START = 60.0
@@ -30,16 +30,6 @@ STEADY = 30.0
 DEAF = 15.0
 """Seconds without an answer to who asks for its health, after which a process is ended and started anew."""
 STATE = "state.json"
-
-
-@dataclass(frozen=True)
-class Form:
-    """What a process is started for: where this changes, another takes its place."""
-
-    text: str
-    """The content of the flow's file and of its lock file."""
-    env: str | None
-    flow: str
 
 
 class Service:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, time
-from pathlib import Path
 
 from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.apis.model import Api, ApiKey, Consumer, Open, Subscription
@@ -22,9 +21,9 @@ from tisserand.workspace.secrets import SecretStore, secret_store
 class Wanted:
     """Reads the catalogue anew only where its files have changed."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._catalogue = Catalogue(root)
+    def __init__(self, catalogue: Catalogue) -> None:
+        self.root = catalogue.root
+        self._catalogue = catalogue
         self._digests: dict[tuple[str, str], str] = {}
         """Secret and fingerprint → SHA-256 of its value."""
         self._own = ""

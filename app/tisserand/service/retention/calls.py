@@ -33,6 +33,8 @@ class Swept:
     """What the folders of runs take afterwards; 0 where no size is set."""
     over: int = 0
     """By how much that is still more than is allowed: runs under way, and failed ones that can be resumed, stay."""
+    usage: int = 0
+    """Rows of usage of APIs: each of an hour, an API, an operation, a consumer, a plan and a status."""
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"data": [asdict(each) for each in self.data], "runs": [asdict(each) for each in self.runs]}
@@ -51,4 +53,4 @@ class Retention(Protocol):
         """What `sweep` would let go now; nothing is changed."""
 
     def sweep(self, by: str = "") -> Swept:
-        """Let go of what the settings do not keep. Figures of load stay; the audit log stays."""
+        """Let go of what the settings do not keep. Figures of load stay, and so does the audit log."""

@@ -1,4 +1,5 @@
-"""`executor: retention:` of `tisserand.yaml`: how long what is kept. Where nothing is said, everything stays."""
+"""`executor: retention:` of `tisserand.yaml`: how long what is kept. Where nothing is said, everything stays but usage of
+long ago."""
 
 from __future__ import annotations
 
@@ -49,6 +50,8 @@ class FlowRetention(Config):
 class RetentionSettings(FlowRetention):
     size: Annotated[str, AfterValidator(_size)] | None = None
     """How much the folders of all runs may take, for example `10GB`; the oldest data goes first."""
+    usage: Age | None = "400d"
+    """How long it stays known who called which API how often, for example `400d`: whole days go at a time. `null` keeps it for ever."""
     flows: Mapping[str, FlowRetention] = Field(default_factory=dict)
     """Other rules for some flows, by their ids."""
 
@@ -87,6 +90,11 @@ class Rules:
             _seconds(own.data or self._all.data),
             _seconds(own.keep_failed or self._all.keep_failed) or 0.0,
         )
+
+    @property
+    def usage(self) -> float | None:
+        """How long usage of APIs is kept, in seconds; None: for ever."""
+        return _seconds(self._all.usage)
 
     @property
     def soonest_run(self) -> float | None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tisserand.apis.usage_store import FILE as USAGE
 from tisserand.engine.journal import FINAL, Journal, RunRecord
 from tisserand.engine.launch import EVENT, journal_path
 from tisserand.service.figures.sums import Sums, keep_gone
@@ -91,7 +92,8 @@ class Sweeping:
             _give_back(journal)
         kept = sum(sizes.values())
         size = sum(each.bytes for each in (*data, *runs))
-        return Swept(tuple(data), tuple(runs), size, kept, max(0, kept - self._rules.size) if self._rules.size is not None else 0)
+        over = max(0, kept - self._rules.size) if self._rules.size is not None else 0
+        return Swept(tuple(data), tuple(runs), size, kept, over, 0 if stopped() else self._usage(act, stopped))
 
     # -- which
 
@@ -134,6 +136,17 @@ class Sweeping:
                 return
 
     # -- letting go
+
+    def _usage(self, act: bool, stopped: Callable[[], bool]) -> int:
+        """Rows of usage of APIs. What quotas count stands by itself, and stays."""
+        if self._rules.usage is None or not (self._executor.root / ".tisserand" / USAGE).exists():
+            return 0
+        store, before = self._executor.gateways.store, self._now - self._rules.usage
+        if not act:
+            return store.old(before)
+        removed = store.forget(before, stopped)
+        self._on_step("usage")
+        return removed
 
     def _drop_data(self, top: RunRecord, family: list[str], reason: str, act: bool) -> Gone:
         """Rows go, of the run and of those it called: either may read what the other wrote. What says what the run was stays."""

@@ -32,7 +32,7 @@ class AlikeTab(QWidget):
         super().__init__()
         self.ground = ground
         self.told = quiet()
-        self.told.setContentsMargins(14, 8, 14, 6)
+        self.told.setContentsMargins(10, 8, 10, 6)
         columns = (
             Column(_("How alike"), 90, right=True),
             Column(_("API"), 150, 2),
@@ -43,7 +43,7 @@ class AlikeTab(QWidget):
         self.model = Listed(columns)
         self.why = QLabel()
         self.why.setWordWrap(True)
-        self.why.setContentsMargins(14, 8, 14, 8)
+        self.why.setContentsMargins(10, 8, 10, 8)
         follow(self.table, self.model, self._chosen)
         self.table.activated.connect(lambda _index: self._open())
         box = QVBoxLayout(self)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QApplication,
     QComboBox,
@@ -15,11 +15,17 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from tisserand.texts import translate as _
+from tisserand.ui.apis.parts import TYPED
+
+Look = Callable[[str, Callable[[Sequence[str]], object]], object]
+"""Called with a text and with what takes the choices that fit it, later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,48 @@ class Field:
     hint: str = ""
     choices: Sequence[tuple[str, str]] = ()
     fixed: bool = False
+    look: Look | None = None
+    """Of more choices than can be listed: what is typed is looked for, and then chosen or left as it is."""
+
+
+class Looked(QComboBox):
+    """A text with what was found for it."""
+
+    def __init__(self, first: Sequence[str], look: Look) -> None:
+        super().__init__()
+        self.setEditable(True)
+        self.setInsertPolicy(QComboBox.InsertPolicy.NoInsert)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setMinimumContentsLength(20)
+        self.setCompleter(None)  # type: ignore[arg-type]
+        self.addItems([*first])
+        self._look = look
+        self._typed = QTimer(self)
+        self._typed.setSingleShot(True)
+        self._typed.setInterval(TYPED)
+        self._typed.timeout.connect(self._ask)
+        line = self.lineEdit()
+        assert line is not None
+        line.textEdited.connect(lambda _text: self._typed.start())
+
+    def _ask(self) -> None:
+        text = self.currentText().strip()
+
+        def come(found: Sequence[str]) -> None:
+            if isValid(self) and text == self.currentText().strip():
+                self._offer(found)
+
+        self._look(text, come)
+
+    def _offer(self, found: Sequence[str]) -> None:
+        line = self.lineEdit()
+        assert line is not None
+        text, at = line.text(), line.cursorPosition()
+        self.clear()
+        self.addItems([*found])
+        self.setCurrentIndex(self.findText(text))
+        line.setText(text)
+        line.setCursorPosition(at)
 
 
 class Asking(QDialog):
@@ -85,6 +133,10 @@ class Asking(QDialog):
             first.setFocus()
 
     def _field(self, field: Field) -> QLineEdit | QComboBox:
+        if field.look is not None:
+            looked = Looked([value for value, _word in field.choices], field.look)
+            looked.setCurrentText(field.value or looked.currentText())
+            return looked
         if field.choices:
             choice = QComboBox()
             for value, word in field.choices:
@@ -99,7 +151,11 @@ class Asking(QDialog):
     def values(self) -> dict[str, str]:
         """Field → what stands in it."""
         return {
-            id: widget.text().strip() if isinstance(widget, QLineEdit) else str(widget.currentData())
+            id: widget.text().strip()
+            if isinstance(widget, QLineEdit)
+            else widget.currentText().strip()
+            if isinstance(widget, Looked)
+            else str(widget.currentData())
             for id, widget in self.fields.items()
         }
 

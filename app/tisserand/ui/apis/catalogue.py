@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -19,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 from shiboken6 import isValid
 
+from tisserand.sdk.errors import NodeError
 from tisserand.service.person import person
 from tisserand.texts import N_, ngettext
 from tisserand.texts import translate as _
@@ -27,7 +29,8 @@ from tisserand.ui.apis.asking import Asking, Field
 from tisserand.ui.apis.compared import Compared
 from tisserand.ui.apis.document import DocumentTab
 from tisserand.ui.apis.facts import Facts
-from tisserand.ui.apis.parts import Page, quiet
+from tisserand.ui.apis.parts import Page, quiet, tell
+from tisserand.ui.apis.parts import name as call
 from tisserand.ui.apis.settings import SettingsTab
 from tisserand.ui.apis.words import LIFE, sentences
 from tisserand.ui.canvas.state import number
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 
     from tisserand.model.problem import Problem
     from tisserand.service.apis.calls import ApiBrief, ApiDetail, ApiPage
+    from tisserand.service.protocol import Executor
     from tisserand.ui.supervision.ground import Ground
 
 SHOWN = 100
@@ -51,6 +55,9 @@ STEPS: dict[str, tuple[tuple[str, str, str], ...]] = {
     "deprecated": (("retired", N_("Retire"), "circle-slash"), ("published", N_("Publish again"), "upload")),
     "retired": (("deprecated", N_("Take back"), "undo-2"),),
 }
+"""Stage of life → the steps from there: stage, words, icon."""
+FAULTS = 3
+"""Faults of files that are told over the list."""
 
 
 class CatalogueView(Page):
@@ -80,7 +87,7 @@ class CatalogueView(Page):
         self.bring = self.button(_("Import OpenAPI…"), "import")
         for widget, part in ((self.search, 1), (self.bring, 0), (self.publish, 0)):
             self.head.addWidget(widget, part)
-        self.filters.setContentsMargins(14, 0, 14, 8)
+        self.filters.setContentsMargins(10, 0, 10, 8)
         for choice in (self.life, self.tag, self.owner):
             self.filters.addWidget(choice, 1)
         self.filters.addStretch(1)
@@ -109,18 +116,39 @@ class CatalogueView(Page):
         self.told.setWordWrap(True)
         self.told.hide()
         corner = QWidget()
-        self.steps = QHBoxLayout(corner)
-        self.steps.setContentsMargins(8, 3, 14, 3)
-        self.steps.setSpacing(8)
+        steps = QHBoxLayout(corner)
+        steps.setContentsMargins(8, 3, 10, 3)
+        steps.setSpacing(8)
+        self.steps: dict[str, QPushButton] = {}
+        for to, sign in (("retired", "circle-slash"), ("published", "upload"), ("deprecated", "hourglass"), ("draft", "undo-2")):
+            step = self.steps[to] = self.button(_(LIFE[to][2]), sign)
+            step.clicked.connect(lambda _checked=False, to=to: self.move_to(to))
+            step.hide()
+            steps.addWidget(step)
+            self.acts(f"api_{to}", step)
         self.tabs.setCornerWidget(corner)
         lower = QWidget()
         box = QVBoxLayout(lower)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addWidget(self.tabs, 1)
-        self.told.setContentsMargins(14, 4, 14, 4)
+        self.told.setContentsMargins(10, 4, 10, 4)
         box.insertWidget(0, self.told)
-        self.put(self.table, lower, (200, 400))
+        self.faults = quiet()
+        self.faults.setContentsMargins(10, 0, 10, 8)
+        tell(self.faults, "", "warning")
+        self.faults.hide()
+        upper = QWidget()
+        above = QVBoxLayout(upper)
+        above.setContentsMargins(0, 0, 0, 0)
+        above.setSpacing(0)
+        above.addWidget(self.faults)
+        above.addWidget(self.table, 1)
+        self.put(upper, lower, (200, 400))
+        for tab in (self.document, self.settings):
+            self.acts("api_keep", tab.save)
+            self.acts("api_undo", tab.undo)
+            tab.changed.connect(self._marks)
         follow(self.table, self.model, self._chosen)
         self.search.textChanged.connect(lambda _text: self._typed.start())
         self._typed.timeout.connect(self._from_the_first)
@@ -135,9 +163,8 @@ class CatalogueView(Page):
         self.detail: ApiDetail | None = None
         self._key = ""
         self._offset = 0
-        self._asked: tuple[str, ...] = ()
-        self._life_shown: tuple[str, str] | None = None
-        self._buttons: list[QWidget] = []
+        self._found: Sequence[ApiBrief] = ()
+        self._faults: Sequence[Problem] = ()
         self.say(_("Looking …"))
 
     def _picker(self, name: str, any_: str) -> QComboBox:
@@ -175,8 +202,11 @@ class CatalogueView(Page):
             self._again()
 
     def forget(self) -> None:
-        self.model.take([])
-        self._key, self.detail, self._offset, self._life_shown = "", None, 0, None
+        self._found = ()
+        self._key, self.detail, self._offset = "", None, 0
+        for tab in (self.document, self.settings):
+            tab.forget()
+        self._marks()
         for choice in (self.tag, self.owner):
             choice.clear()
 
@@ -201,15 +231,26 @@ class CatalogueView(Page):
         text, tag, owner, state = asked = self._filter()
         offset = self._offset
 
-        def come(found: ApiPage) -> None:
+        def ask(executor: Executor) -> tuple[ApiPage, list[Problem]]:
+            found = executor.apis.search(text, tag, owner, state, limit=SHOWN, offset=offset)
+            return found, [each for each in executor.apis.problems() if each.severity == "error"]
+
+        def come(found: tuple[ApiPage, list[Problem]]) -> None:
             # An answer to what was typed before is of no interest any more.
             if (asked, offset) == (self._filter(), self._offset):
-                self._take(found)
+                self._tell_faults(found[1])
+                self._take(found[0])
 
-        self.ground.ask(
-            self, lambda executor: executor.apis.search(text, tag, owner, state, limit=SHOWN, offset=offset), come,
-            once=f"apis {asked} {offset}",
-        )  # fmt: skip
+        self.ground.ask(self, ask, come, once=f"apis {asked} {offset}")
+
+    def _tell_faults(self, found: Sequence[Problem]) -> None:
+        """A file that cannot be read is no API, and stands in no list: it is told over it."""
+        self._faults = found
+        lines = [": ".join(filter(None, (each.place.file, sentences([each])))) for each in found[:FAULTS]]
+        if len(found) > FAULTS:
+            lines.append(_("… and {count} more.").format(count=number(len(found) - FAULTS)))
+        self.faults.setText("\n".join(lines))
+        self.faults.setVisible(bool(lines))
 
     def _take(self, found: ApiPage) -> None:
         filtered = any(self._filter())
@@ -225,12 +266,13 @@ class CatalogueView(Page):
             button.setEnabled(on)
             button.setVisible(found.total > SHOWN)
         self._offer(found)
-        self.model.take([_line(each) for each in found.apis])
+        self._found = found.apis
+        self._marks()
         if not found.apis and not filtered:
-            self.say(
-                _("There is no API yet. Publish a flow that answers requests, or import the OpenAPI document of a service."),
-                _("Publish a flow…"), _("Import OpenAPI…"),
-            )  # fmt: skip
+            text = _("There is no API yet. Publish a flow that answers requests, or import the OpenAPI document of a service.")
+            if self._faults:
+                text = f"{_('No API can be read.')}\n{self.faults.text()}"
+            self.say(text, _("Publish a flow…"), _("Import OpenAPI…"))
             return
         if not found.apis:
             self.say(_("No API fits what is searched for."))
@@ -241,6 +283,13 @@ class CatalogueView(Page):
         elif row is not None and self.chosen() is not None and self._key != self.chosen().key:  # type: ignore[union-attr]
             self.table.setCurrentIndex(self.model.index(row, 0))
         self.shown()
+
+    def _marks(self) -> None:
+        """A dot where something is written that is not kept: in the list, and on the tab."""
+        document, settings = self.document.waiting(), self.settings.waiting()
+        self.model.take([_line(each, each.key in document or each.key in settings) for each in self._found])
+        for tab, word, waiting in ((self.document, _("Document"), document), (self.settings, _("Settings"), settings)):
+            self.tabs.setTabText(self.tabs.indexOf(tab), f"{word} •" if self._key in waiting else word)
 
     def _offer(self, found: ApiPage) -> None:
         """Tags and owners that were seen are offered from now on."""
@@ -318,21 +367,13 @@ class CatalogueView(Page):
     def _show(self, detail: ApiDetail) -> None:
         self.detail = detail
         self._show_face(detail)
-        stage = (detail.brief.key, detail.brief.lifecycle)
-        if stage == self._life_shown:
-            return
-        self._life_shown = stage
-        while self._buttons:
-            button = self._buttons.pop()
-            self.steps.removeWidget(button)
-            self._coloured = [each for each in self._coloured if each[0] is not button]
-            button.deleteLater()
-        for to, word, sign in STEPS[detail.brief.lifecycle]:
-            made = self.button(_(word), sign)
-            made.clicked.connect(lambda _checked=False, to=to: self.move_to(to))
-            self.steps.addWidget(made)
-            self._buttons.append(made)
-            made.show()
+        self._marks()
+        words = {to: word for to, word, _sign in STEPS[detail.brief.lifecycle]}
+        for to, button in self.steps.items():
+            if to in words and button.accessibleName() != _(words[to]):
+                call(button, _(words[to]))
+                self.hint(button)
+            button.setVisible(to in words)
         corner = self.tabs.cornerWidget()
         if corner is not None:
             corner.adjustSize()
@@ -397,24 +438,14 @@ class CatalogueView(Page):
 
     def take_document(self, path: str) -> None:
         """Read a file and make a draft of it."""
-        from pathlib import Path
 
-        def work(executor: object) -> ApiDetail:
-            from tisserand.sdk.errors import NodeError
-            from tisserand.service.protocol import Executor, Refused
-
-            assert isinstance(executor, object)
+        def work(executor: Executor) -> ApiDetail:
             try:
                 text = Path(path).read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as error:
-                from tisserand.model.problem import Problem as Trouble
-
-                wrong = NodeError(
-                    "“{file}” cannot be read: {reason}", file=path, reason=getattr(error, "strerror", None) or str(error)
-                )
-                raise Refused([Trouble("file", wrong.message)]) from None
-            asked: Executor = executor  # type: ignore[assignment]
-            return asked.apis.import_document(text, by=person())
+                reason = getattr(error, "strerror", None) or str(error)
+                raise NodeError("“{file}” cannot be read: {reason}", file=path, reason=reason) from None
+            return executor.apis.import_document(text, by=person())
 
         def done(detail: ApiDetail) -> None:
             self.search.clear()
@@ -426,11 +457,17 @@ class CatalogueView(Page):
         self.ground.ask(self, work, done, refused)
 
 
-def _line(brief: ApiBrief) -> Line:
+def _line(brief: ApiBrief, written: bool) -> Line:
     sign, shade, word = LIFE[brief.lifecycle]
     problems = Cell(number(brief.problems), "triangle-alert", "warning") if brief.problems else Cell("")
     cells = (
-        Cell(brief.name or brief.id, more=brief.summary), Cell(brief.version), Cell(_(word), sign, shade), Cell(brief.path), Cell(brief.owner),
+        Cell(brief.name or brief.id, "pencil" if written else None, None, _named(brief, written)), Cell(brief.version), Cell(_(word), sign, shade), Cell(brief.path), Cell(brief.owner),
         Cell(", ".join(brief.tags)), Cell(number(brief.consumers) if brief.consumers else ""), problems,
     )  # fmt: skip
     return Line(brief.key, brief, cells)
+
+
+def _named(brief: ApiBrief, written: bool) -> str:
+    """What more there is to say of a name."""
+    lines = [brief.name, brief.summary, _("What you wrote here is not kept yet.") if written else ""]
+    return "\n".join(filter(None, lines if brief.summary or written else ()))

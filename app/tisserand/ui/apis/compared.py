@@ -38,7 +38,7 @@ class Compared(QWidget):
         self.model = Listed(columns)
         follow(self.table, self.model, lambda: None)
         row = QHBoxLayout()
-        row.setContentsMargins(14, 8, 14, 6)
+        row.setContentsMargins(10, 8, 10, 6)
         row.setSpacing(10)
         row.addWidget(QLabel(_("Compare with version")))
         row.addWidget(self.other)

@@ -76,6 +76,18 @@ class DocTree(QTreeWidget):
         if first is not None:
             self.setCurrentItem(first)
 
+    def write(self, edits: Mapping[Path, str]) -> None:
+        """Write again what was written before."""
+        waiting = [self.topLevelItem(at) for at in range(self.topLevelItemCount())]
+        while waiting:
+            item = waiting.pop()
+            if item is None:
+                continue
+            waiting.extend(item.child(at) for at in range(item.childCount()))
+            path = item.data(0, PATH)
+            if path in edits:
+                item.setText(TEXT, edits[path])
+
     def _begin(self, item: QTreeWidgetItem, _column: int) -> None:
         if not self.fixed:
             self.setCurrentItem(item, TEXT)

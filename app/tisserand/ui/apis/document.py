@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
-    QHBoxLayout,
     QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
     QPlainTextEdit,
-    QPushButton,
     QSplitter,
     QTabWidget,
     QVBoxLayout,
@@ -25,8 +24,8 @@ from tisserand.model.problem import Place, Problem
 from tisserand.service.person import person
 from tisserand.texts import msg
 from tisserand.texts import translate as _
-from tisserand.ui.apis.doctree import DocTree, operation_lines, schema_lines, with_edits
-from tisserand.ui.apis.parts import quiet
+from tisserand.ui.apis.doctree import DocTree, Path, operation_lines, schema_lines, with_edits
+from tisserand.ui.apis.parts import Foot, quiet, tell
 from tisserand.ui.apis.words import sentences
 from tisserand.ui.panels.source import NumberedText
 from tisserand.ui.theme import mono
@@ -40,9 +39,24 @@ TYPED = 400
 PROBLEM = Qt.ItemDataRole.UserRole
 
 
+@dataclass(frozen=True, slots=True)
+class _Aside:
+    """What was written about a version and not kept, upon the document that was read."""
+
+    detail: ApiDetail
+    title: str
+    summary: str
+    operations: Mapping[Path, str]
+    schemas: Mapping[Path, str]
+    text: str
+
+
 class DocumentTab(QWidget):
     """Faces of one document: what is changed in any of them is kept by the same button. The text and the others are not written in
     at the same time: while one differs, the other cannot be changed."""
+
+    changed = Signal()
+    """Something was written, or taken back."""
 
     def __init__(self, ground: Ground, kept: Callable[[], object]) -> None:
         super().__init__()
@@ -51,15 +65,17 @@ class DocumentTab(QWidget):
         self.detail: ApiDetail | None = None
         self._document: Mapping[str, Any] = {}
         self._written = ""
+        self._aside: dict[str, _Aside] = {}
+        """API → what was written about it and not kept, while another one is looked at."""
         self.note = quiet()
-        self.note.setContentsMargins(14, 6, 14, 2)
+        self.note.setContentsMargins(10, 6, 10, 2)
         self.title, self.summary = QLineEdit(), QPlainTextEdit()
         self.title.setAccessibleName(_("Title"))
         self.summary.setAccessibleName(_("What it is for"))
         self.summary.setTabChangesFocus(True)
         form = QWidget()
         inner = QVBoxLayout(form)
-        inner.setContentsMargins(14, 12, 14, 10)
+        inner.setContentsMargins(10, 12, 10, 10)
         inner.setSpacing(4)
         for text, field in ((_("Title"), self.title), (_("What it is for"), self.summary)):
             label = QLabel(text)
@@ -90,31 +106,19 @@ class DocumentTab(QWidget):
             (form, _("Form")), (self.operations, _("Operations")), (self.schemas, _("Schemas")), (split, _("Text")),
         ):  # fmt: skip
             self.tabs.addTab(face, word)
-        self.save = QPushButton(_("Keep the document"))
-        self.undo = QPushButton(_("Undo the changes"))
-        for button in (self.save, self.undo):
-            button.setAutoDefault(False)
-        self.save.clicked.connect(self.keep)
-        self.undo.clicked.connect(self.take_back)
-        self.said = QLabel()
-        self.said.setWordWrap(True)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(14, 6, 14, 6)
-        foot.setSpacing(8)
-        foot.addWidget(self.said, 1)
-        foot.addWidget(self.undo)
-        foot.addWidget(self.save)
+        self.foot = Foot(_("Keep the document"), self.keep, self.take_back)
+        self.save, self.undo, self.said = self.foot.save, self.foot.undo, self.foot.said
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addWidget(self.note)
         box.addWidget(self.tabs, 1)
-        box.addLayout(foot)
+        box.addWidget(self.foot)
         self._typed = QTimer(self)
         self._typed.setSingleShot(True)
         self._typed.setInterval(TYPED)
         self._typed.timeout.connect(self._look)
-        self._showing = False
+        self._showing = self._keeping = self._was_dirty = False
         self.title.textChanged.connect(self._fit)
         self.summary.textChanged.connect(self._fit)
         self.operations.edited.connect(self._fit)
@@ -125,24 +129,59 @@ class DocumentTab(QWidget):
 
     # -- showing -------------------------------------------------------------------------------------------------------
     def show_detail(self, detail: ApiDetail) -> None:
-        """Another version. What is being written is not taken away; the same one as it was moves nothing."""
+        """Another version. What is being written is not taken away: it waits where another one is looked at meanwhile. The same one as
+        it was moves nothing."""
         if self.detail is not None and detail.brief.key == self.detail.brief.key and (self.dirty() or detail == self.detail):
             return
+        self._put_aside()
+        aside = self._aside.pop(detail.brief.key, None)
+        self._fill(detail if aside is None else aside.detail)
+        if aside is not None:
+            self._restore(aside)
+
+    def _fill(self, detail: ApiDetail) -> None:
         self.detail = detail
         self._document = detail.document or {}
         self._showing = True
-        self.note.setText(_("Generated from the flow: it changes with it.") if detail.generated else "")
-        self.note.setVisible(detail.generated)
         self.title.setText(self._info("title"))
         self.summary.setPlainText(self._info("description"))
         self.operations.show_lines(operation_lines(self._document))
         self.schemas.show_lines(schema_lines(self._document))
-        self._written = _dumped(self._document) if self._document else ""
+        self._written = _shown(detail.text) or (_dumped(self._document) if self._document else "")
         self.text.setPlainText(self._written)
         self._list(detail.problems)
         self._showing = False
-        self._say("")
+        self.foot.say("")
         self._fit()
+
+    def _put_aside(self) -> None:
+        if self.detail is not None and self.dirty():
+            self._aside[self.detail.brief.key] = _Aside(
+                self.detail, self.title.text(), plain_text(self.summary), dict(self.operations.edits), dict(self.schemas.edits),
+                plain_text(self.text),
+            )  # fmt: skip
+
+    def _restore(self, aside: _Aside) -> None:
+        self._showing = True
+        self.title.setText(aside.title)
+        self.summary.setPlainText(aside.summary)
+        self.operations.write(aside.operations)
+        self.schemas.write(aside.schemas)
+        self.text.setPlainText(aside.text)
+        self._showing = False
+        self.foot.say(_("What you wrote here is not kept yet."))
+        self._fit()
+        self._look()
+
+    def waiting(self) -> frozenset[str]:
+        """The versions about which something is written that is not kept."""
+        here = {self.detail.brief.key} if self.detail is not None and self.dirty() else set()
+        return frozenset({*self._aside, *here})
+
+    def forget(self) -> None:
+        """Another workspace: its versions are others."""
+        self._aside.clear()
+        self.detail = None
 
     def _info(self, name: str) -> str:
         info = self._document.get("info")
@@ -150,12 +189,16 @@ class DocumentTab(QWidget):
 
     def text_changed(self) -> bool:
         """Whether the text differs from what is kept."""
-        return self.text.toPlainText() != self._written
+        return plain_text(self.text) != self._written
 
     def form_changed(self) -> bool:
         """Whether one of the other faces differs."""
-        told = (self.title.text(), self.summary.toPlainText())
-        return told != (self._info("title"), self._info("description")) or bool(self.operations.edits) or bool(self.schemas.edits)
+        told = (self.title.text(), plain_text(self.summary))
+        return (
+            told != (self._info("title"), _shown(self._info("description")))
+            or bool(self.operations.edits)
+            or bool(self.schemas.edits)
+        )
 
     def dirty(self) -> bool:
         """Whether something was written that is not kept."""
@@ -168,11 +211,20 @@ class DocumentTab(QWidget):
         generated = self.detail.generated
         text, form = self.text_changed(), self.form_changed()
         for field in (self.title, self.summary):
-            field.setReadOnly(generated or text or not self._document)
-        self.operations.fixed = self.schemas.fixed = generated or text
-        self.text.setReadOnly(generated or form)
-        self.save.setEnabled(not generated and (text or form))
-        self.undo.setEnabled(text or form)
+            field.setReadOnly(generated or text or self._keeping or not self._document)
+        self.operations.fixed = self.schemas.fixed = generated or text or self._keeping
+        self.text.setReadOnly(generated or form or self._keeping)
+        self.save.setEnabled(not generated and (text or form) and not self._keeping)
+        self.undo.setEnabled((text or form) and not self._keeping)
+        lost = form and any(line.lstrip().startswith("#") for line in self._written.splitlines())
+        told = _("Generated from the flow: it changes with it.") if generated else ""
+        if lost:
+            told = _("Kept from here, the document loses the comments of its text: change it there to keep them.")
+        tell(self.note, told, "warning" if lost else "muted")
+        self.note.setVisible(bool(told))
+        if (text or form) != self._was_dirty:
+            self._was_dirty = text or form
+            self.changed.emit()
 
     def _text_changed(self) -> None:
         if not self._showing:
@@ -181,14 +233,14 @@ class DocumentTab(QWidget):
 
     def _look(self) -> None:
         """Whether what is written can be read, beside the window; what else is wrong is told when it is kept."""
-        text = self.text.toPlainText()
+        text = plain_text(self.text)
         if text == self._written:
             if self.detail is not None:
                 self._list(self.detail.problems)
             return
 
         def come(problems: list[Problem]) -> None:
-            if text == self.text.toPlainText():
+            if text == plain_text(self.text):
                 self._list(problems)
 
         self.ground.ask(self, lambda _executor: _unreadable(text), come)
@@ -211,43 +263,59 @@ class DocumentTab(QWidget):
     # -- keeping -------------------------------------------------------------------------------------------------------
     def take_back(self) -> None:
         """As it was kept."""
-        detail, self.detail = self.detail, None
-        if detail is not None:
-            self.show_detail(detail)
+        if self.detail is not None:
+            self._fill(self.detail)
+            self._kept()
 
     def keep(self) -> None:
         """Have the executor check and keep it."""
         detail = self.detail
         if detail is None or not self.dirty():
             return
-        text = self.text.toPlainText() if self.text_changed() else _dumped(self._changed())
+        text = plain_text(self.text) if self.text_changed() else _dumped(self._changed())
         brief = detail.brief
-        self.save.setEnabled(False)
+        self._freeze(True)
 
         def done(new: ApiDetail) -> None:
-            self.detail = None
-            self.show_detail(new)
-            self._say(_("The document is kept."))
+            self._freeze(False)
+            self._aside.pop(new.brief.key, None)
+            if self.detail is not None and self.detail.brief.key == new.brief.key:
+                self._fill(new)
+                self.foot.say(_("The document is kept."))
             self._kept()
 
         def refused(problems: Sequence[Problem]) -> None:
-            self._fit()
-            self._list(problems)
-            self._say(sentences(problems[:2]), "error")
+            self._freeze(False)
+            if self.detail is not None and self.detail.brief.key == brief.key:
+                self._list(problems)
+                self.foot.say(sentences(problems[:2]), "error")
+            else:
+                self.ground.complain([*problems])
 
-        self.ground.ask(self, lambda executor: executor.apis.set_document(brief.id, brief.version, text, person()), done, refused)
+        self.ground.ask(
+            self, lambda executor: executor.apis.set_document(brief.id, brief.version, text, person(), detail.document_hash), done, refused
+        )  # fmt: skip
+
+    def _freeze(self, on: bool) -> None:
+        """While it is being kept, nothing is written that would be neither kept nor seen again."""
+        self._keeping = on
+        self._fit()
 
     def _changed(self) -> dict[str, Any]:
         """The document with what the form and the trees say."""
         found = with_edits(self._document, {**self.operations.edits, **self.schemas.edits})
-        found["info"] = {**(found.get("info") or {}), "title": self.title.text(), "description": self.summary.toPlainText()}
+        found["info"] = {**(found.get("info") or {}), "title": self.title.text(), "description": plain_text(self.summary)}
         return found
 
-    def _say(self, text: str, role: str = "muted") -> None:
-        self.said.setText(text)
-        self.said.setProperty("role", role)
-        self.said.style().unpolish(self.said)
-        self.said.style().polish(self.said)
+
+def plain_text(field: QPlainTextEdit) -> str:
+    """What stands in a field. `toPlainText` would make a space of a no-break space, which French has before its colons."""
+    return field.document().toRawText().replace("\u2029", "\n")
+
+
+def _shown(text: str) -> str:
+    """As a text field gives it back."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2029", "\n")
 
 
 def _dumped(document: Mapping[str, Any]) -> str:

@@ -25,7 +25,7 @@ class Facts(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.form = QFormLayout()
-        self.form.setContentsMargins(14, 12, 14, 8)
+        self.form.setContentsMargins(10, 12, 10, 8)
         self.form.setHorizontalSpacing(16)
         self.form.setVerticalSpacing(7)
         holder = QWidget()
@@ -43,7 +43,7 @@ class Facts(QWidget):
         self.model = Listed(columns)
         follow(self.operations, self.model, lambda: None)
         self.problems = quiet()
-        self.problems.setContentsMargins(14, 2, 14, 6)
+        self.problems.setContentsMargins(10, 2, 10, 6)
         row = QHBoxLayout()
         row.setSpacing(0)
         row.addWidget(area, 2)

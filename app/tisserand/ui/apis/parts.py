@@ -1,12 +1,13 @@
-"""What the pages of API management share: a head with a search and buttons, and a list above what is chosen."""
+"""What the pages of API management share: a head with a search and buttons, a list above what is chosen, and the foot of a form."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from tisserand.texts import translate as _
 from tisserand.ui.icons import icon
 from tisserand.ui.supervision.empty import Empty
 from tisserand.ui.supervision.ground import Ground
@@ -23,7 +24,7 @@ class Page(View):
     def __init__(self, ground: Ground) -> None:
         super().__init__(ground)
         self.head = QHBoxLayout()
-        self.head.setContentsMargins(14, 12, 14, 8)
+        self.head.setContentsMargins(10, 12, 10, 8)
         self.head.setSpacing(8)
         self.filters = QHBoxLayout()
         """A second line of the head, where it needs one."""
@@ -43,6 +44,7 @@ class Page(View):
         outer.addLayout(self.filters)
         outer.addWidget(self.stack, 1)
         self._coloured: list[tuple[QPushButton, str, str]] = []
+        self._acting: dict[QObject, str] = {}
         theme().changed.connect(self._recolour)
         self._typed = QTimer(self)
         self._typed.setSingleShot(True)
@@ -65,6 +67,37 @@ class Page(View):
         self._recolour()
         return made
 
+    def acts(self, id: str, button: QPushButton) -> None:
+        """A button does what an action of the registry does: the action is on while such a button is seen and on, on whatever page."""
+        actions = self.ground.window_.actions_
+        shared = self.ground.buttons.setdefault(id, [])
+        if not shared:
+            actions.bind(id, lambda: self._press(id))
+        shared.append(button)
+        self._acting[button] = id
+        button.installEventFilter(self)
+        self.hint(button)
+        self._follow(id)
+
+    def hint(self, button: QPushButton, text: str = "") -> None:
+        """What an acting button says when pointed at: a text (its words, where empty), and the keys that do the same."""
+        keys = self.ground.window_.actions_.keys(self._acting[button])
+        button.setToolTip(f"{text or button.accessibleName()}  {keys}")
+
+    def _press(self, id: str) -> None:
+        found = next((each for each in self.ground.buttons[id] if each.isVisible() and each.isEnabled()), None)
+        if found is not None:
+            found.click()
+
+    def _follow(self, id: str) -> None:
+        on = any(each.isVisible() and each.isEnabled() for each in self.ground.buttons[id])
+        self.ground.window_.actions_[id].setEnabled(on)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide, QEvent.Type.EnabledChange) and watched in self._acting:
+            self._follow(self._acting[watched])
+        return super().eventFilter(watched, event)
+
     def say(self, text: str, way: str = "", other: str = "") -> None:
         """A sentence instead of the lists, with one or two ways out."""
         self.empty.say(text, way, other)
@@ -85,6 +118,38 @@ def name(button: QPushButton, text: str) -> None:
     button.setAccessibleName(text)
 
 
+class Foot(QWidget):
+    """The foot of a form: what is said of it, and the two ways out of what was written."""
+
+    def __init__(self, save: str, keep: Callable[[], object], take_back: Callable[[], object]) -> None:
+        super().__init__()
+        self.save, self.undo = QPushButton(save), QPushButton(_("Undo the changes"))
+        for button, call in ((self.save, keep), (self.undo, take_back)):
+            button.setAutoDefault(False)
+            button.setAccessibleName(button.text())
+            button.clicked.connect(lambda _checked=False, call=call: call())
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 6, 10, 6)
+        row.setSpacing(8)
+        row.addWidget(self.said, 1)
+        row.addWidget(self.undo)
+        row.addWidget(self.save)
+
+    def say(self, text: str, role: str = "muted") -> None:
+        tell(self.said, text, role)
+
+
+def tell(label: QLabel, text: str, role: str = "muted") -> None:
+    """A text in the colour of its role."""
+    label.setText(text)
+    if label.property("role") != role:
+        label.setProperty("role", role)
+        label.style().unpolish(label)
+        label.style().polish(label)
+
+
 def quiet(text: str = "") -> QLabel:
     """A muted line that may wrap."""
     label = QLabel(text)
@@ -92,14 +157,3 @@ def quiet(text: str = "") -> QLabel:
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
-
-
-def padded(*widgets: QWidget, margin: int = 14) -> QWidget:
-    """Widgets below one another, with room around."""
-    holder = QWidget()
-    box = QVBoxLayout(holder)
-    box.setContentsMargins(margin, 10, margin, 10)
-    box.setSpacing(10)
-    for widget in widgets:
-        box.addWidget(widget)
-    return holder

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from tisserand.apis.model import Api
 from tisserand.sdk.form import FormField, form_of
 from tisserand.service.person import person
 from tisserand.texts import N_
 from tisserand.texts import translate as _
+from tisserand.ui.apis.parts import Foot
 from tisserand.ui.apis.words import sentences
 from tisserand.ui.panels.composite import make_editor, with_error
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext
@@ -38,6 +39,9 @@ WIDEST = 640
 class SettingsTab(QWidget):
     """The form, made when it is first seen. What is being written is not taken away by a look."""
 
+    changed = Signal()
+    """Something was written, or taken back."""
+
     def __init__(self, ground: Ground, kept: Callable[[], object]) -> None:
         super().__init__()
         self.ground = ground
@@ -50,24 +54,16 @@ class SettingsTab(QWidget):
         self.area.setFrameShape(QFrame.Shape.NoFrame)
         self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.save, self.undo = QPushButton(_("Save the settings")), QPushButton(_("Undo the changes"))
-        for button in (self.save, self.undo):
-            button.setAutoDefault(False)
-        self.save.clicked.connect(self.keep)
-        self.undo.clicked.connect(self.take_back)
-        self.said = QLabel()
-        self.said.setWordWrap(True)
-        foot = QHBoxLayout()
-        foot.setContentsMargins(14, 6, 14, 6)
-        foot.setSpacing(8)
-        foot.addWidget(self.said, 1)
-        foot.addWidget(self.undo)
-        foot.addWidget(self.save)
+        self.foot = Foot(_("Save the settings"), self.keep, self.take_back)
+        self.save, self.undo, self.said = self.foot.save, self.foot.undo, self.foot.said
+        self._aside: dict[str, tuple[ApiDetail, dict[str, Any]]] = {}
+        """API → what was written about it and not saved, while another one is looked at."""
+        self._keeping = self._was_dirty = False
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addWidget(self.area, 1)
-        box.addLayout(foot)
+        box.addWidget(self.foot)
         self._fit()
 
     def _make(self) -> None:
@@ -75,10 +71,9 @@ class SettingsTab(QWidget):
         page.setObjectName("page")
         page.setMaximumWidth(WIDEST)
         inner = QVBoxLayout(page)
-        inner.setContentsMargins(14, 12, 14, 14)
+        inner.setContentsMargins(10, 12, 10, 14)
         inner.setSpacing(12)
-        flows = tuple(sorted(self.ground.flows))
-        context = FormContext(workspace=self.ground.root, flows=lambda: flows)
+        context = FormContext(workspace=self.ground.root, flows=lambda: tuple(sorted(self.ground.flows)))
         by_name = {field.name: field for field in form_of(Api)}
         for heading, names in PARTS:
             title = QLabel(_(heading))
@@ -101,18 +96,40 @@ class SettingsTab(QWidget):
 
     # -- showing -------------------------------------------------------------------------------------------------------
     def show_detail(self, detail: ApiDetail) -> None:
-        """Another version, or the same as it is now."""
+        """Another version, or the same as it is now. What is being written about one waits while another is looked at."""
         same = self.detail is not None and detail.brief.key == self.detail.brief.key
         if same and (self.dirty() or detail == self.detail):
             return
-        self.detail = detail
-        self.draft = {}
+        if self.detail is not None and self.dirty():
+            self._aside[self.detail.brief.key] = self.detail, self.draft
+        aside = self._aside.pop(detail.brief.key, None)
+        self._fill(*(aside or (detail, {})))
+        if aside is not None:
+            self.foot.say(_("What you wrote here is not kept yet."))
+
+    def _fill(self, detail: ApiDetail, draft: dict[str, Any]) -> None:
+        self.detail, self.draft = detail, draft
         if not self.fields:
             self._make()
         for name, (editor, _holder, _wrong) in self.fields.items():
-            editor.show_value(detail.data.get(name, UNSET))
+            editor.show_value(draft.get(name, detail.data.get(name, UNSET)))
             self._tell(name, [])
-        self._say("")
+        self.foot.say("")
+        self._fit()
+
+    def waiting(self) -> frozenset[str]:
+        """The versions about which something is written that is not saved."""
+        here = {self.detail.brief.key} if self.detail is not None and self.dirty() else set()
+        return frozenset({*self._aside, *here})
+
+    def forget(self) -> None:
+        """Another workspace: its versions are others."""
+        self._aside.clear()
+        self.detail, self.draft = None, {}
+        form = self.area.takeWidget()
+        if form is not None:
+            self.fields.clear()
+            form.deleteLater()
         self._fit()
 
     def dirty(self) -> bool:
@@ -125,15 +142,18 @@ class SettingsTab(QWidget):
         self._fit()
 
     def _fit(self) -> None:
-        self.save.setEnabled(self.dirty())
-        self.undo.setEnabled(self.dirty())
+        for button in (self.save, self.undo):
+            button.setEnabled(self.dirty() and not self._keeping)
+        if self.dirty() != self._was_dirty:
+            self._was_dirty = self.dirty()
+            self.changed.emit()
 
     # -- keeping -------------------------------------------------------------------------------------------------------
     def take_back(self) -> None:
         """As it is saved."""
-        detail, self.detail = self.detail, None
-        if detail is not None:
-            self.show_detail(detail)
+        if self.detail is not None:
+            self._fill(self.detail, {})
+            self._kept()
 
     def values(self) -> dict[str, Any]:
         """What shall be saved: what was read, with what was changed."""
@@ -148,17 +168,27 @@ class SettingsTab(QWidget):
         """Have the executor check and save it."""
         if self.detail is None or not self.dirty():
             return
-        data = self.values()
-        self.save.setEnabled(False)
+        data, key, asked = self.values(), self.detail.brief.key, dict(self.draft)
+        self._keeping = True
+        self._fit()
 
         def done(new: ApiDetail) -> None:
-            self.detail = None
-            self.show_detail(new)
-            self._say(_("The settings are saved. Gateways hold them after the next push."))
+            self._keeping = False
+            self._aside.pop(key, None)
+            if self.detail is not None and self.detail.brief.key == key:
+                # What was written since is of the next time.
+                since = {name: value for name, value in self.draft.items() if name not in asked or asked[name] != value}
+                self._fill(new, since)
+                self.foot.say(_("The settings are saved. Gateways hold them after the next push."))
+            self._fit()
             self._kept()
 
         def refused(problems: Sequence[Problem]) -> None:
+            self._keeping = False
             self._fit()
+            if self.detail is None or self.detail.brief.key != key:
+                self.ground.complain([*problems])
+                return
             rest = []
             by_field: dict[str, list[str]] = {}
             for problem in problems:
@@ -170,7 +200,7 @@ class SettingsTab(QWidget):
                     rest.append(problem)
             for name in self.fields:
                 self._tell(name, by_field.get(name, []))
-            self._say(sentences(rest) if rest else _("Something is wrong: it stands under the field."), "error")
+            self.foot.say(sentences(rest) if rest else _("Something is wrong: it stands under the field."), "error")
             first = next(iter(by_field), None)
             if first is not None:
                 self.area.ensureWidgetVisible(self.fields[first][2])
@@ -182,12 +212,6 @@ class SettingsTab(QWidget):
         wrong.setText("\n".join(lines))
         wrong.setVisible(bool(lines))
         editor.set_wrong(bool(lines))
-
-    def _say(self, text: str, role: str = "muted") -> None:
-        self.said.setText(text)
-        self.said.setProperty("role", role)
-        self.said.style().unpolish(self.said)
-        self.said.style().polish(self.said)
 
 
 TITLES: dict[str, str] = {

@@ -6,15 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QTabWidget, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from tisserand.service.person import person
 from tisserand.texts import translate as _
-from tisserand.ui.apis.asking import Asking, Field, show_once
-from tisserand.ui.apis.parts import Page
+from tisserand.ui.apis.asking import Asking, Field, Look, show_once
+from tisserand.ui.apis.parts import Page, quiet
 from tisserand.ui.apis.parts import name as call
 from tisserand.ui.apis.words import PERIODS, STATES, quota, rate, sentences
+from tisserand.ui.canvas.state import number
 from tisserand.ui.supervision.buttons import searching
 from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
 from tisserand.ui.supervision.table import Column, Table
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
     from tisserand.ui.supervision.ground import Ground
 
 SHOWN = 500
+"""Entries that are asked for at once."""
+OFFERED = 50
+"""Choices of a field in which one types."""
+NEAR = 60
+"""Rows before the end of what is here at which more is asked for."""
 Entries = tuple[Mapping[str, Mapping[str, Any]], int]
 
 
@@ -53,10 +60,11 @@ class TermsView(Page):
         self.told = QLabel()
         self.told.setProperty("role", "error")
         self.told.setWordWrap(True)
-        self.told.setContentsMargins(14, 4, 14, 8)
+        self.told.setContentsMargins(10, 4, 10, 8)
         self.told.hide()
         for part in self.parts:
             follow(part.table, part.model, self._fit)
+            part.table.verticalScrollBar().valueChanged.connect(lambda _value, part=part: self._more(part))
             self.tabs.addTab(part, part.title)
         self.split.addWidget(self.tabs)
         layout = self.layout()
@@ -73,30 +81,34 @@ class TermsView(Page):
         return self.plans, self.consumers, self.subscriptions
 
     def _buttons(self) -> None:
-        def put(part: _Part, text: str, sign: str, call: Callable[[], object], name: str = "") -> None:
+        def put(part: _Part, text: str, sign: str, call: Callable[[], object], name: str, action: str) -> None:
             button = self.button(text, sign)
             button.clicked.connect(lambda _checked=False: call())
-            part.buttons[name or text] = button
-            part.row.insertWidget(part.row.count() - 1, button)
+            part.buttons[name] = button
+            part.row.insertWidget(part.row.count() - 2, button)
+            self.acts(action, button)
+            part.hints[name] = button.toolTip()
 
-        put(self.plans, _("New plan…"), "plus", partial(self.edit_plan, None), "new")
-        put(self.plans, _("Change…"), "pencil", lambda: self.edit_plan(self.plans.chosen()), "edit")
-        put(self.plans, _("Remove…"), "trash-2", partial(self._remove, self.plans), "remove")
-        put(self.consumers, _("New consumer…"), "plus", partial(self.edit_consumer, None), "new")
-        put(self.consumers, _("Change…"), "pencil", lambda: self.edit_consumer(self.consumers.chosen()), "edit")
-        put(self.consumers, _("Issue a key…"), "key-round", partial(self.issue, False), "issue")
-        put(self.consumers, _("Replace its key…"), "repeat", partial(self.issue, True), "rotate")
-        put(self.consumers, _("Revoke a key…"), "ban", self.revoke, "revoke")
-        put(self.consumers, _("Remove…"), "trash-2", partial(self._remove, self.consumers), "remove")
-        put(self.subscriptions, _("New subscription…"), "plus", self.subscribe, "new")
-        put(self.subscriptions, _("Approve"), "check", partial(self._decide, "active"), "active")
-        put(self.subscriptions, _("Reject"), "x", partial(self._decide, "rejected"), "rejected")
-        put(self.subscriptions, _("Suspend"), "pause", partial(self._decide, "suspended"), "suspended")
-        put(self.subscriptions, _("End"), "circle-slash", partial(self._decide, "ended"), "ended")
+        put(self.plans, _("New plan…"), "plus", partial(self.edit_plan, None), "new", "entry_new")
+        put(self.plans, _("Change…"), "pencil", lambda: self.edit_plan(self.plans.chosen()), "edit", "entry_edit")
+        put(self.plans, _("Remove…"), "trash-2", partial(self._remove, self.plans), "remove", "entry_remove")
+        put(self.consumers, _("New consumer…"), "plus", partial(self.edit_consumer, None), "new", "entry_new")
+        put(self.consumers, _("Change…"), "pencil", lambda: self.edit_consumer(self.consumers.chosen()), "edit", "entry_edit")
+        put(self.consumers, _("Issue a key…"), "key-round", partial(self.issue, False), "issue", "key_issue")
+        put(self.consumers, _("Replace its key…"), "repeat", partial(self.issue, True), "rotate", "key_rotate")
+        put(self.consumers, _("Revoke a key…"), "ban", self.revoke, "revoke", "key_revoke")
+        put(self.consumers, _("Remove…"), "trash-2", partial(self._remove, self.consumers), "remove", "entry_remove")
+        put(self.subscriptions, _("New subscription…"), "plus", self.subscribe, "new", "entry_new")
+        for state, text, sign in (
+            ("active", _("Approve"), "check"), ("rejected", _("Reject"), "x"), ("suspended", _("Suspend"), "pause"),
+            ("ended", _("End"), "circle-slash"),
+        ):  # fmt: skip
+            put(self.subscriptions, text, sign, partial(self._decide, state), state, f"subscription_{state}")
 
     # -- looking -------------------------------------------------------------------------------------------------------
     def first(self) -> QWidget:
-        return self.parts[self.tabs.currentIndex()].table
+        part = self.parts[self.tabs.currentIndex()]
+        return part.buttons["new"] if part.table.isHidden() else part.table
 
     def refresh(self) -> None:
         if self.ground.root is None:
@@ -107,17 +119,44 @@ class TermsView(Page):
     def forget(self) -> None:
         for part in self.parts:
             part.model.take([])
+            part.total, part.asked = 0, None
 
     def _look(self) -> None:
+        """Look anew at what is seen: the rest of thousands is looked at when it is scrolled to, or when there are more or fewer."""
         part = self.parts[self.tabs.currentIndex()]
         text = self.search.text().strip()
+        same, known, total = text == part.asked, len(part.model.lines), part.total
+        seen = max(0, part.table.verticalScrollBar().value()) // SHOWN * SHOWN if same else 0
 
-        def come(found: Entries) -> None:
-            part.take(found[0])
+        def ask(executor: Executor) -> tuple[bool, Entries]:
+            found = executor.apis.entries(part.kind, text, 2 * SHOWN, seen) if same else ({}, -1)
+            if found[1] == total:
+                return False, found
+            return True, executor.apis.entries(part.kind, text, max(SHOWN, known) if same else SHOWN)
+
+        def come(told: tuple[bool, Entries]) -> None:
+            anew, found = told
+            if text != self.search.text().strip() or not (anew or text == part.asked):
+                return
+            part.take(None if anew else min(seen, len(part.model.lines)), *found, text)
             self.shown()
             self._fit()
 
-        self.ground.ask(self, lambda executor: executor.apis.entries(part.kind, text, SHOWN), come, once=f"{part.kind} {text}")
+        self.ground.ask(self, ask, come, once=f"{part.kind} {text} {seen}")
+
+    def _more(self, part: _Part) -> None:
+        """The next ones, where the end of what is here is near."""
+        bar, at, text = part.table.verticalScrollBar(), len(part.model.lines), part.asked
+        if text is None or at >= part.total or bar.value() < bar.maximum() - NEAR:
+            return
+
+        def come(found: Entries) -> None:
+            if text == part.asked and at == len(part.model.lines):
+                part.take(at, *found, text)
+
+        self.ground.ask(
+            self, lambda executor: executor.apis.entries(part.kind, text, SHOWN, at), come, once=f"{part.kind} {text} from {at}"
+        )  # fmt: skip
 
     def _fit(self) -> None:
         """What can be done with the chosen row."""
@@ -278,11 +317,16 @@ class TermsView(Page):
         dialog.open()
 
     def subscribe(self) -> None:
-        """Let a consumer call an API under a plan."""
+        """Let a consumer call an API under a plan; the one that is chosen among the consumers is offered first."""
+        chosen = self.consumers.chosen()
+        consumer = chosen[0] if chosen is not None else ""
 
         def ask(executor: Executor) -> tuple[list[str], list[str], list[str]]:
-            apis = sorted({each.id for each in executor.apis.search(limit=SHOWN).apis if each.lifecycle != "draft"})
-            return apis, [*executor.apis.entries("plan")[0]], [*executor.apis.entries("consumer", limit=SHOWN)[0]]
+            return (
+                _open_apis(executor, ""),
+                [*executor.apis.entries("plan")[0]],
+                [*executor.apis.entries("consumer", limit=OFFERED)[0]],
+            )
 
         def come(found: tuple[list[str], list[str], list[str]]) -> None:
             apis, plans, consumers = found
@@ -290,8 +334,12 @@ class TermsView(Page):
                 self._tell(_("A subscription needs a published API, a plan and a consumer."))
                 return
             fields = [
-                Field("consumer", _("Consumer"), choices=[(each, each) for each in consumers]),
-                Field("api", _("API"), choices=[(each, each) for each in apis]), Field("plan", _("Plan"), choices=[(each, each) for each in plans]),
+                Field(
+                    "consumer", _("Consumer"), consumer, choices=[(each, each) for each in consumers],
+                    look=self._looking(lambda executor, text: [*executor.apis.entries("consumer", text, OFFERED)[0]]),
+                ),
+                Field("api", _("API"), choices=[(each, each) for each in apis], look=self._looking(_open_apis)),
+                Field("plan", _("Plan"), choices=[(each, each) for each in plans]),
             ]  # fmt: skip
 
             def do(values: Mapping[str, str]) -> None:
@@ -304,6 +352,10 @@ class TermsView(Page):
             dialog.open()
 
         self.ground.ask(self, ask, come)
+
+    def _looking(self, find: Callable[[Executor, str], list[str]]) -> Look:
+        """Has what is typed looked for, beside the window."""
+        return lambda text, take: self.ground.ask(self, lambda executor: find(executor, text), take)
 
     def _decide(self, state: str) -> None:
         found = self.subscriptions.chosen()
@@ -341,37 +393,58 @@ class _Part(QWidget):
         self.table = Table(columns, title)
         self.model = Listed(columns)
         self.buttons: dict[str, QPushButton] = {}
+        self.hints: dict[str, str] = {}
+        self.total = 0
+        self.asked: str | None = None
+        """What was searched for when these were found; None before the first answer."""
         self.none = QLabel()
         self.none.setProperty("role", "muted")
-        self.none.setContentsMargins(14, 14, 14, 14)
+        self.none.setContentsMargins(40, 20, 40, 60)
+        self.none.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.none.setWordWrap(True)
+        self.none.hide()
+        self.count = quiet()
+        self.count.setWordWrap(False)
         self.row = QHBoxLayout()
-        self.row.setContentsMargins(14, 8, 14, 8)
+        self.row.setContentsMargins(10, 8, 10, 8)
         self.row.setSpacing(8)
         self.row.addStretch(1)
+        self.row.addWidget(self.count)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addLayout(self.row)
-        box.addWidget(self.none)
+        box.addWidget(self.none, 1)
         box.addWidget(self.table, 1)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Where the words of all buttons have no room, only the first keeps them; the others tell theirs when pointed at."""
         super().resizeEvent(event)
-        room = event.size().width() - 28
+        room = event.size().width() - 20 - self.count.sizeHint().width() - 16
         for button in self.buttons.values():
             call(button, button.accessibleName())
         narrow = sum(button.sizeHint().width() + 8 for button in self.buttons.values()) > room
         for which, button in self.buttons.items():
-            button.setToolTip(button.accessibleName() if narrow else "")
+            button.setToolTip(self.hints[which])
             if narrow and which != "new":
                 button.setText("")
 
-    def take(self, entries: Mapping[str, Mapping[str, Any]]) -> None:
-        lines = {"plan": _plan, "consumer": _consumer, "subscription": _subscription}[self.kind]
-        self.model.take([Line(id, (id, data), lines(id, data)) for id, data in entries.items()])
-        if entries and not self.table.currentIndex().isValid():
+    def take(self, at: int | None, entries: Mapping[str, Mapping[str, Any]], total: int, text: str) -> None:
+        """Entries from row `at` on (None: in the place of all), of `total` that hold the `text`."""
+        told = {"plan": _plan, "consumer": _consumer, "subscription": _subscription}[self.kind]
+        lines = [Line(id, (id, data), told(id, data)) for id, data in entries.items()]
+        self.total, self.asked = total, text
+        if at is None:
+            self.model.take(lines)
+        else:
+            self.model.put(at, lines)
+        here = len(self.model.lines)
+        self.count.setText(
+            _("{first} to {last} of {count}").format(first=1, last=number(here), count=number(total))
+            if here < total
+            else number(total) if total > 1 else ""
+        )  # fmt: skip
+        if here and not self.table.currentIndex().isValid():
             self.table.setCurrentIndex(self.model.index(0, 0))
         words = {
             "plan": _("There is no plan yet. A plan says how often one may call, and for what price."),
@@ -380,12 +453,18 @@ class _Part(QWidget):
             ),
             "subscription": _("Nobody is subscribed. A subscription lets a consumer call an API under a plan."),
         }
-        self.none.setText(words[self.kind])
-        self.none.setVisible(not entries)
+        self.none.setText(_("Nothing fits what is searched for.") if text else words[self.kind])
+        self.none.setVisible(not here)
+        self.table.setVisible(bool(here))
 
     def chosen(self) -> tuple[str, Mapping[str, Any]] | None:
         found: tuple[str, Mapping[str, Any]] | None = self.table.chosen()
         return found
+
+
+def _open_apis(executor: Executor, text: str) -> list[str]:
+    """Ids of APIs that somebody may be subscribed to."""
+    return sorted({each.id for each in executor.apis.search(text, limit=OFFERED).apis if each.lifecycle != "draft"})
 
 
 def _APPROVALS() -> list[tuple[str, str]]:
@@ -411,7 +490,8 @@ def _plan(id: str, data: Mapping[str, Any]) -> tuple[Cell, ...]:
 def _consumer(id: str, data: Mapping[str, Any]) -> tuple[Cell, ...]:
     keys = ", ".join(f"{each['id']} ({each['fingerprint'].removeprefix('sha256:')[:8]})" for each in _live(data))
     more = "\n".join(
-        _("{key}: until {date}").format(key=each["id"], date=each["expires"][:10]) for each in _live(data) if each["expires"]
+        _("{key}: until {date}").format(key=each["id"], date=each["expires"][:10]) if each["expires"] else each["id"]
+        for each in _live(data)
     )
     return (
         Cell(id),

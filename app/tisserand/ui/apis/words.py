@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tisserand.model.problem import Problem
 from tisserand.texts import N_
 from tisserand.texts import translate as _
+from tisserand.ui.canvas.state import number
 
 LIFE: dict[str, tuple[str, str, str]] = {
     "draft": ("pencil", "skipped", N_("Draft")),
@@ -56,7 +57,7 @@ def rate(data: dict[str, object]) -> str:
     """The rates of a plan."""
     listed = data.get("rate") or []
     assert isinstance(listed, list)
-    return ", ".join(_("{count} in {time}").format(count=each["count"], time=each["per"]) for each in listed)
+    return ", ".join(_("{count} in {time}").format(count=number(each["count"]), time=each["per"]) for each in listed)
 
 
 def quota(data: dict[str, object]) -> str:
@@ -64,4 +65,4 @@ def quota(data: dict[str, object]) -> str:
     told = data.get("quota")
     if not isinstance(told, dict):
         return ""
-    return _("{count} a {period}").format(count=told["count"], period=_(PERIODS[str(told["period"])]))
+    return _("{count} a {period}").format(count=number(told["count"]), period=_(PERIODS[str(told["period"])]))

@@ -91,7 +91,7 @@ class AlertsView(View):
         self.chips = {"open": chip(_("Open alerts")), "resolved": chip(_("Past alerts")), "silences": chip(_("Silences"))}
         self.chips["open"].setChecked(True)
         head = QHBoxLayout()
-        head.setContentsMargins(14, 12, 14, 10)
+        head.setContentsMargins(10, 12, 10, 10)
         head.setSpacing(4)
         for button in self.chips.values():
             self.which.addButton(button)
@@ -329,7 +329,7 @@ class _Detail(QFrame):
         for button in self.buttons.values():
             foot.addWidget(button)
         box = QVBoxLayout(self)
-        box.setContentsMargins(14, 10, 14, 12)
+        box.setContentsMargins(10, 10, 10, 12)
         box.setSpacing(4)
         for label in (self.title, self.text, self.fix, self.more):
             box.addWidget(label)

@@ -186,7 +186,7 @@ class _Question(QFrame):
         for id in ACTIONS:
             foot.addWidget(acting(ground, id, primary=id == "ask_approve"))
         box = QVBoxLayout(self)
-        box.setContentsMargins(14, 10, 14, 12)
+        box.setContentsMargins(10, 10, 10, 12)
         box.setSpacing(6)
         box.addWidget(self.text)
         box.addWidget(self.about)

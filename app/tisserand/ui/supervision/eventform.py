@@ -59,7 +59,7 @@ class EventForm(QWidget):
         foot.addStretch(1)
         foot.addWidget(self.keep)
         box = QVBoxLayout(self)
-        box.setContentsMargins(14, 10, 14, 12)
+        box.setContentsMargins(10, 10, 10, 12)
         box.setSpacing(8)
         for each in (head, self.about, self.said, self.area, self.wrong, foot):
             if isinstance(each, QHBoxLayout):

@@ -84,7 +84,7 @@ class Filters(QWidget):
         between.addStretch(1)
         self._range.hide()
         box = QVBoxLayout(self)
-        box.setContentsMargins(14, 12, 14, 8)
+        box.setContentsMargins(10, 12, 10, 8)
         box.setSpacing(8)
         box.addLayout(upper)
         box.addWidget(self._range)

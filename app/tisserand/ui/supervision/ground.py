@@ -14,6 +14,8 @@ from tisserand.model.problem import Problem
 from tisserand.texts import translate as _
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QPushButton
+
     from tisserand.service.figures.calls import FlowFigures
     from tisserand.service.protocol import Executor
     from tisserand.ui.window import Window
@@ -39,6 +41,8 @@ class Ground(QObject):
         self.window_ = window
         self.flows: Mapping[str, FlowFigures] = {}
         """Flow id → what is known of it."""
+        self.buttons: dict[str, list[QPushButton]] = {}
+        """Action → the buttons of all pages that do the same."""
         self._root: Path | None = None
         self._asked_at = 0.0
         self._under_way: dict[tuple[int, str], float] = {}

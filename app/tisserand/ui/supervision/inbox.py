@@ -89,7 +89,7 @@ class InboxView(View):
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         head = QVBoxLayout()
-        head.setContentsMargins(14, 12, 14, 8)
+        head.setContentsMargins(10, 12, 10, 8)
         head.setSpacing(8)
         head.addLayout(upper)
         head.addLayout(lower)

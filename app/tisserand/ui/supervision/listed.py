@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, Qt
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, Qt
 
 from tisserand.ui.supervision.table import KEY, ROLE, SHADE, SIGN, Column, Index, Table, head_data
 
@@ -52,6 +52,24 @@ class Listed(QAbstractTableModel):
             changed = line != self.lines[row]
             self.lines[row] = line
             if changed:
+                self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.columns) - 1))
+
+    def put(self, at: int, lines: Sequence[Line]) -> None:
+        """Show these from row `at` on; the others stay. At the end they are added: nothing moves."""
+        new = list(lines)
+        if at == len(self.lines):
+            if new:
+                self.beginInsertRows(QModelIndex(), at, at + len(new) - 1)
+                self.lines.extend(new)
+                self.endInsertRows()
+            return
+        before = self.lines[at : at + len(new)]
+        if [line.key for line in new] != [line.key for line in before]:
+            self.take([*self.lines[:at], *new, *self.lines[at + len(new) :]])
+            return
+        for row, (line, was) in enumerate(zip(new, before, strict=True), at):
+            self.lines[row] = line
+            if line != was:
                 self.dataChanged.emit(self.index(row, 0), self.index(row, len(self.columns) - 1))
 
     def row_of(self, key: Hashable) -> int | None:

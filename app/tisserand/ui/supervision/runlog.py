@@ -43,7 +43,7 @@ class RunLog(QWidget):
         self.following.setChecked(True)
         self.following.setToolTip(_("Stay at the last line while the run goes on"))
         head = QHBoxLayout()
-        head.setContentsMargins(14, 6, 14, 6)
+        head.setContentsMargins(10, 6, 10, 6)
         head.setSpacing(8)
         head.addWidget(self.node)
         head.addWidget(self.level)

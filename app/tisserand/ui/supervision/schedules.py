@@ -109,7 +109,7 @@ class SchedulesView(View):
         self.tabs.setDocumentMode(True)
         over = QWidget()
         grid = QVBoxLayout(over)
-        grid.setContentsMargins(14, 6, 14, 0)
+        grid.setContentsMargins(10, 6, 10, 0)
         grid.setSpacing(2)
         grid.addWidget(self.year, 1)
         under = QHBoxLayout()
@@ -122,7 +122,7 @@ class SchedulesView(View):
         self.why = _quiet()
         self.why.setMinimumHeight(34)
         foot = QHBoxLayout()
-        foot.setContentsMargins(14, 4, 14, 8)
+        foot.setContentsMargins(10, 4, 10, 8)
         foot.addWidget(self.why, 1)
         self.buttons = {id: acting(ground, id, primary=id == "due_run") for id in ACTIONS}
         for button in self.buttons.values():

@@ -52,7 +52,7 @@ class SearchView(View):
         self.button = QPushButton(_("Look for it"))
         self.button.setProperty("primary", True)
         head = QHBoxLayout()
-        head.setContentsMargins(14, 12, 14, 8)
+        head.setContentsMargins(10, 12, 10, 8)
         head.setSpacing(8)
         head.addWidget(self.search, 3)
         head.addWidget(self.name, 1)
@@ -62,7 +62,7 @@ class SearchView(View):
         self.told.setProperty("role", "muted")
         self.told.setTextFormat(Qt.TextFormat.PlainText)
         under = QHBoxLayout()
-        under.setContentsMargins(14, 0, 14, 8)
+        under.setContentsMargins(10, 0, 10, 8)
         under.addWidget(self.told, 1)
         for id in ACTIONS:
             under.addWidget(acting(ground, id))

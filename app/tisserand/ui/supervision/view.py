@@ -60,7 +60,7 @@ class Supervision(QWidget):
         self.trouble = QLabel()
         self.trouble.setObjectName("told")
         self.trouble.setProperty("role", "error")
-        self.trouble.setContentsMargins(14, 8, 14, 8)
+        self.trouble.setContentsMargins(10, 8, 10, 8)
         self.trouble.setWordWrap(True)
         self.trouble.hide()
         right = QVBoxLayout()

@@ -122,7 +122,7 @@ def test_tokens_stand_in_their_header_only(site: Site, monkeypatch: pytest.Monke
         return made
 
     monkeypatch.setattr(filters, "tokens", anywhere)
-    site.gateway.apply(told, [])
+    site.gateway.apply(guarded(site), [])
     assert site.call(f"/orders/v1/x?access_token={token()}", key=None).status_code == 200
 
 

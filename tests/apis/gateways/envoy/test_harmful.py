@@ -238,7 +238,7 @@ def test_many_of_everything(site: Site) -> None:
     keys = {f"{long}/k{number}": f"key-{number:03}" for number in range(50)}
     people = {long: Consumer(subject="s" * 5000, credentials=[credential(each.partition("/")[2], value) for each, value in keys.items()])}  # fmt: skip
     rates = [{"count": 2**32 - 1 - number, "per": f"{number + 1}s"} for number in range(20)]
-    plan = Plan.model_validate({"rate": rates, "quota": {"count": 10**30, "period": "month"}})
+    plan = Plan.model_validate({"rate": rates, "quota": {"count": 2**53, "period": "month"}})
     told = declared(
         api(site.one.url, id=long, version="v" * 32, route={"base_path": f"/{long * 20}"}), consumers=people, values=keys, plan=plan,
         subscriptions={f"“s” \n{long * 5}": Subscription(api=long, plan="gold", consumer=long, state="active")},

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tisserand.apis.usage import BOUNDS_MS, UsageRow, latency_class
+from tisserand.apis.usage import BOUNDS_MS, UsageRow, latency_class, plausible
 
 PART = 16 * 1024 * 1024
 """Bytes that are read at a time."""
@@ -113,7 +113,8 @@ def mend(folder: Path) -> None:
 
 
 def _read(path: Path, offset: int, over: bool) -> tuple[list[bytes], int, bool]:
-    """Whole lines from an offset on, where they end, and whether that is the end. `over`: nothing more comes to this file."""
+    """Whole lines from an offset on, where they end, and whether that is the end. `over`: nothing more comes to this file. A line that is
+    longer than a part is none of Envoy's, perhaps a hole that a crash of the machine left: it is passed over."""
     try:
         with path.open("rb") as stream:
             stream.seek(offset)
@@ -122,6 +123,8 @@ def _read(path: Path, offset: int, over: bool) -> tuple[list[bytes], int, bool]:
         return [], offset, True
     whole = len(text) < PART
     end = len(text) if over and whole else text.rfind(b"\n") + 1
+    if not whole and end == 0:
+        return [], offset + len(text), False
     return text[:end].splitlines(), offset + end, whole
 
 
@@ -130,13 +133,15 @@ def _summed(lines: Sequence[bytes]) -> list[UsageRow]:
     for line in lines:
         try:
             told = json.loads(line)
-            key = (
-                int(told["t"]) // 3600 * 3600, told["api"] or "", told["version"] or "", told["operation"] or "",
-                told["consumer"] or "", told["plan"] or "", int(told["status"]) or LEFT,
-            )  # fmt: skip
+            names = [told[name] or "" for name in ("api", "version", "operation", "consumer", "plan")]
+            "".join(names).encode()
+            moment, status = int(told["t"]), int(told["status"]) or LEFT
             received, sent, took = int(told.get("in") or 0), int(told.get("out") or 0), float(told.get("ms") or 0)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
             continue  # a line that a full disk or a kill cut short
+        if not plausible(moment, status, received, sent):
+            continue
+        key = (moment // 3600 * 3600, names[0], names[1], names[2], names[3], names[4], status)
         known = sums.setdefault(key, [0, 0, 0, [0] * (len(BOUNDS_MS) + 1)])
         known[0] += 1
         known[1] += received

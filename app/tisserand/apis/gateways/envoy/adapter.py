@@ -17,14 +17,16 @@ from tisserand.apis.gateways.envoy import admin
 from tisserand.apis.gateways.envoy.accesslog import AccessLog
 from tisserand.apis.gateways.envoy.certificates import authorities
 from tisserand.apis.gateways.envoy.checking import impossible, refused
-from tisserand.apis.gateways.envoy.clusters import clusters, verifies
+from tisserand.apis.gateways.envoy.clusters import verifies
 from tisserand.apis.gateways.envoy.files import Folder
-from tisserand.apis.gateways.envoy.filters import CHANGING, contents, lookup
+from tisserand.apis.gateways.envoy.filters import CHANGING, lookup
 from tisserand.apis.gateways.envoy.harmful import harmful
-from tisserand.apis.gateways.envoy.held import Held, made
+from tisserand.apis.gateways.envoy.held import FILE, Held, made
 from tisserand.apis.gateways.envoy.listener import inlined
+from tisserand.apis.gateways.envoy.making import Made, Making
 from tisserand.apis.gateways.envoy.places import CDS, RDS, ecds
-from tisserand.apis.gateways.envoy.routes import LUA, canonical, configuration
+from tisserand.apis.gateways.envoy.routes import LUA
+from tisserand.apis.gateways.envoy.seen import Stamp, stamp_of
 from tisserand.apis.gateways.envoy.settings import EnvoySettings
 from tisserand.apis.neutral import Declared, digest
 from tisserand.apis.usage import UsageRow
@@ -66,6 +68,10 @@ class EnvoyGateway(Gateway):
     def __init__(self, name: str, settings: EnvoySettings, place: Place) -> None:
         super().__init__(name, settings, place)
         self.folder = Folder(place.state)
+        self._making = Making()
+        self._checked: frozenset[str] = frozenset()
+        """Digests of the parts that Envoy would take, as it said of the last declaration that was right."""
+        self._held: tuple[Stamp, Held] | None = None
 
     def capabilities(self) -> Capabilities:
         return CAPABILITIES
@@ -74,35 +80,37 @@ class EnvoyGateway(Gateway):
         return unsupported(declared, CAPABILITIES)
 
     def read(self) -> Live:
-        held = Held.read(self.folder.path)
-        return Live(held.live(made(self.folder.path), self.folder.stale()), held.revision)
+        held = self._last()
+        return Live(held.live(made(self.folder.seen), self.folder.stale()), held.revision)
 
     def validate(self, declared: Declared) -> Sequence[Problem]:
         found = [*impossible(declared, self.settings, self.place), *harmful(declared, self.settings.host, self.port())]
         if any(each.severity == "error" for each in found):
             return found
-        everything = inlined(
-            self.settings, self.folder.path, configuration(declared), contents(declared), self._clusters(declared)
-        )
-        error = refused(everything, self.folder.path)
+        wanted = self._made(declared)
+        error = refused(inlined(self.settings, self.folder.path, *wanted.without(self._checked)), self.folder.path)
         if error:
             message = msg("Envoy would refuse this: {reason}", reason=error)
             found.append(Problem("envoy.refused", message, msg("Nothing was changed; mend what it names.")))
+        else:
+            self._checked = frozenset(wanted.digests.values())
         return found
 
     def apply(self, declared: Declared, changes: Sequence[Change], progress: Progress = lambda done, all: None) -> str:
         stops = until(declared, declared.exhausted)
-        wanted = self._clusters(declared), contents(declared, stops), configuration(declared)
-        revision = digest([canonical(each) for each in wanted])
+        wanted = self._made(declared)
+        filters = {**wanted.filters, LUA: lookup(declared, stops)} if stops else wanted.filters
+        revision = digest([wanted.digests, stops])
         before = self._files()
         progress(0, 1)
         try:
             files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
-            self.folder.put(*wanted, revision)
+            self.folder.put(wanted.clusters, filters, wanted.routes, revision)
         except BaseException:
             self._back(before)
             raise
-        Held(revision, without(declared.items, self.dropped(declared)), made(self.folder.path)).write(self.folder.path)
+        held = Held(revision, without(declared.items, self.dropped(declared)), made(self.folder.seen))
+        held.write(self.folder.path)
         progress(1, 1)
         return revision
 
@@ -113,7 +121,7 @@ class EnvoyGateway(Gateway):
         if stops == self._blocked():
             return
         # Noted only once it is live: what failed is tried again.
-        self.folder.put_filter(LUA, lookup(declared, stops), f"{Held.read(self.folder.path).revision}.{digest(stops)}")
+        self.folder.put_filter(LUA, lookup(declared, stops), f"{self._last().revision}.{digest(stops)}")
         files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
 
     def usage(self, mark: str) -> tuple[Sequence[UsageRow], str]:
@@ -142,10 +150,19 @@ class EnvoyGateway(Gateway):
         except (OSError, ValueError, KeyError, TypeError):
             return 0
 
-    def _clusters(self, declared: Declared) -> list[Json]:
-        return clusters(declared, authorities(self.settings, self.place) if verifies(declared) else "")
+    def _made(self, declared: Declared) -> Made:
+        return self._making.of(declared, authorities(self.settings, self.place) if verifies(declared) else "")
 
     # -- what is kept beside Envoy's own files
+
+    def _last(self) -> Held:
+        """What was pushed last, read anew where it is another."""
+        stamp = stamp_of(self.folder.path / FILE)
+        if self._held is None or stamp is None or self._held[0] != stamp:
+            known = Held.read(self.folder.path)
+            self._held = (stamp, known) if stamp is not None else None
+            return known
+        return self._held[1]
 
     def _trouble(self) -> NodeError | None:
         """Why the executor could not start it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import re
 import shutil
@@ -15,6 +14,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+import orjson
 
 from tisserand import files
 from tisserand.apis.gateways.adapter import Place, policies_of
@@ -55,7 +56,7 @@ def refused(configuration: dict[str, Any], folder: Path) -> str:
     """Why Envoy would refuse a static configuration, or nothing. The file with its keys lives as long as the check."""
     with tempfile.TemporaryDirectory(prefix="check-", dir=folder) as place:
         path = Path(place) / "all.json"
-        files.write_text(path, json.dumps(configuration), 0o600)
+        files.write_text(path, orjson.dumps(configuration).decode(), 0o600)
         command = [binary(), "--mode", "validate", "-c", str(path), "--log-level", "critical", "--disable-hot-restart"]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)

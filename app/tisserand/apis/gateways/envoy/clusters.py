@@ -24,11 +24,12 @@ is sent in that moment would be lost."""
 
 def clusters(declared: Declared, authorities: str = "") -> list[Json]:
     """One cluster for each version that is not retired. `authorities`: the file with the certificates that vouch for upstreams."""
-    return [
-        cluster(api, authorities, declared.upstream_headers.get(api.key, {}))
-        for api in declared.apis
-        if api.lifecycle != "retired" and any(each.weight for each in api.upstream.targets)
-    ]
+    return [cluster(api, authorities, declared.upstream_headers.get(api.key, {})) for api in declared.apis if has_cluster(api)]
+
+
+def has_cluster(api: Api) -> bool:
+    """Whether anything is behind it."""
+    return api.lifecycle != "retired" and any(each.weight for each in api.upstream.targets)
 
 
 def verifies(declared: Declared) -> bool:

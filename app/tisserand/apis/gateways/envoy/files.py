@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from tisserand import files
 from tisserand.apis.gateways.envoy import admin
+from tisserand.apis.gateways.envoy.discovery import discovery, extension, read, revision_of, write
 from tisserand.apis.gateways.envoy.filters import CHANGING
 from tisserand.apis.gateways.envoy.places import ADMIN, CDS, RDS, ecds, short
+from tisserand.apis.gateways.envoy.seen import Seen
 from tisserand.apis.gateways.envoy.settings import ROUTES
 from tisserand.sdk.errors import NodeError
 
@@ -30,44 +28,6 @@ FIGURES = {
 }
 """File → beginning of the names of Envoy's figures about it."""
 
-_REVISION = re.compile(rb'\{"version_info":"([^"\\]*)"')
-_TYPED = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
-
-
-def discovery(resources: Sequence[Json], revision: str) -> str:
-    """A file of the xDS protocol (DiscoveryResponse)."""
-    return json.dumps({"version_info": revision, "resources": list(resources)}, separators=(",", ":"), ensure_ascii=False)
-
-
-def extension(name: str, content: Json) -> Json:
-    return {"@type": _TYPED, "name": name, "typed_config": content}
-
-
-def write(path: Path, text: str) -> None:
-    """In place at once, readable by the owner only: keys stand in it. Envoy sees files that are moved into its folder."""
-    files.write_text(path, text, 0o600)
-
-
-def read(path: Path) -> tuple[list[Json], str]:
-    """Resources and revision of such a file; empty where it is not there."""
-    try:
-        data = orjson.loads(path.read_bytes())
-        return list(data["resources"]), str(data["version_info"])
-    except FileNotFoundError:
-        return [], ""
-    except (ValueError, KeyError, TypeError):
-        return [], "unreadable"
-
-
-def revision_of(path: Path) -> str:
-    """The revision alone: we write it at the beginning."""
-    try:
-        with path.open("rb") as stream:
-            known = _REVISION.match(stream.read(200))
-    except FileNotFoundError:
-        return ""
-    return known[1].decode() if known is not None else read(path)[1]
-
 
 class Folder:
     """The folder of one embedded gateway."""
@@ -76,6 +36,7 @@ class Folder:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
         path.chmod(0o700)
+        self.seen = Seen(path)
 
     @property
     def socket(self) -> Path:
@@ -100,18 +61,21 @@ class Folder:
 
     def put(self, clusters: Sequence[Json], filters: Mapping[str, Json], routes: Json, revision: str) -> None:
         """Make all of it live: first what is new among the clusters, then filters and routes, at last the clusters and the demands on
-        tokens that are no longer used go. Raises `NodeError` as soon as Envoy refuses something; who calls puts the last good files back."""
-        old, _revision = read(self.path / CDS)
-        named = {each["name"]: each for each in old} | {each["name"]: each for each in clusters}
+        tokens that are no longer used go. Raises `NodeError` as soon as Envoy refuses something; who calls puts the last good files
+        back."""
         stale = self.stale()
-        if old != [*named.values()] or CDS in stale:
-            self._swap(CDS, discovery([*named.values()], f"{revision}+"), f"{revision}+")
-        routed = read(self.path / RDS)[0] == [routes] and RDS not in stale
-        late = {}
+        leaving: list[Json] = []
+        if CDS in stale or not self.seen.holds(CDS, clusters):
+            kept = {each["name"] for each in clusters}
+            leaving = [each for each in read(self.path / CDS)[0] if isinstance(each, dict) and each.get("name") not in kept]
+            both = [*leaving, *clusters]
+            if CDS in stale or not self.seen.holds(CDS, both):
+                self._swap(CDS, discovery(both, f"{revision}+"), f"{revision}+")
+        routed = RDS not in stale and self.seen.holds(RDS, [routes])
+        late: dict[str, Json] = {}
         for name, content in filters.items():
-            known, _ = read(self.path / ecds(name))
-            if known != [extension(name, content)] or ecds(name) in stale:
-                first = content if routed or ecds(name) in stale else _both(known, content)
+            if ecds(name) in stale or not self.seen.holds(ecds(name), [extension(name, content)]):
+                first = content if routed or ecds(name) in stale else _both(read(self.path / ecds(name))[0], content)
                 if first != content:
                     late[name] = content
                 self.put_filter(name, first, f"{revision}+" if name in late else revision)
@@ -119,7 +83,7 @@ class Folder:
             self._swap(RDS, discovery([routes], revision), revision)
         for name, content in late.items():
             self.put_filter(name, content, revision)
-        if [*named.values()] != clusters:
+        if leaving:
             self._swap(CDS, discovery(clusters, revision), revision)
 
     def put_filter(self, name: str, content: Json, revision: str) -> None:
@@ -156,6 +120,6 @@ def _both(known: Sequence[Json], content: Json) -> Json:
     """What a filter is to hold as long as the old routes are live: what these ask of tokens too."""
     old = known[0].get("typed_config") if len(known) == 1 and isinstance(known[0], dict) else None
     names = [name for name in ("providers", "requirement_map") if name in content]
-    if not isinstance(old, dict) or not all(isinstance(old.get(name), dict) for name in names):
+    if not names or not isinstance(old, dict) or not all(isinstance(old.get(name), dict) for name in names):
         return content
     return {**content, **{name: {**old[name], **content[name]} for name in names}}

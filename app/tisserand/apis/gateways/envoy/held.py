@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from tisserand import files
-from tisserand.apis.gateways.envoy.files import read
 from tisserand.apis.gateways.envoy.filters import CHANGING
 from tisserand.apis.gateways.envoy.places import CDS, RDS, ecds
-from tisserand.apis.gateways.envoy.routes import KEYS, LIMITS, LUA, PASSWORDS, TOKENS, canonical
-from tisserand.apis.gateways.envoy.settings import METADATA
+from tisserand.apis.gateways.envoy.routes import KEYS, LIMITS, LUA, PASSWORDS, TOKENS
+from tisserand.apis.gateways.envoy.seen import Seen
 from tisserand.apis.neutral import Items, digest
 
 Json = dict[str, Any]
@@ -34,8 +33,6 @@ _STANDS_IN: Mapping[str, frozenset[str]] = {
     "api": frozenset({RDS, CDS}), "plan": frozenset({ecds(LIMITS)}), "consumer": frozenset({ecds(KEYS), ecds(PASSWORDS)}),
     "subscription": frozenset({ecds(LUA)}),
 }  # fmt: skip
-_BLOCKS = re.compile(r"\(\[\[[^\]]*\]\]\):gmatch\(\\?\"\(%S\+\) \(%S\+\) \(%d\+\)")
-"""Who is blocked, in the script: it changes by the minute and is no part of what was pushed."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +47,18 @@ class Held:
     @classmethod
     def read(cls, folder: Path) -> Held:
         try:
-            return cls(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+            return cls(**orjson.loads((folder / FILE).read_bytes()))
         except (FileNotFoundError, ValueError, TypeError):
             return cls()
 
     def write(self, folder: Path) -> None:
         data = {"revision": self.revision, "items": self.items, "made": self.made}
-        files.write_text(folder / FILE, json.dumps(data, ensure_ascii=False), 0o600)
+        files.write_text(folder / FILE, orjson.dumps(data).decode(), 0o600)
 
     def live(self, now: Mapping[str, str], stale: Set[str]) -> Items:
         """The items as they are live: `now` is what stands in the files, `stale` which of them Envoy does not hold."""
+        if not stale and now == self.made and all(name in now for name in self.items if name.startswith("api/")):
+            return self.items
         found: dict[str, Mapping[str, Any]] = {}
         touched = set()
         for name, content in self.items.items():
@@ -86,20 +85,16 @@ class Held:
         return found
 
 
-def made(folder: Path) -> dict[str, str]:
-    """Part → digest of what the files in a folder hold of it: `api/…` and `consumer/…` each, of tokens, plans and subscriptions all."""
+def made(seen: Seen) -> dict[str, str]:
+    """Part → digest of what the files hold of it: `api/…` and `consumer/…` each, of tokens, plans and subscriptions all."""
     parts: dict[str, list[Any]] = {}
-    for file, find in ((RDS, _routes), (CDS, _clusters), (ecds(KEYS), _credentials), (ecds(PASSWORDS), _credentials)):
-        try:
-            found = [*find(read(folder / file)[0])]
-        except (AttributeError, KeyError, TypeError):
-            continue  # no longer what we write: its parts are gone, and the file as a whole is another
-        for name, part in found:
-            parts.setdefault(name, []).append([file, part])
-    digests = {name: digest(content) for name, content in parts.items()}
+    digests: dict[str, str] = {}
     for file in (RDS, CDS, *(ecds(name) for name in CHANGING)):
-        text = canonical(read(folder / file)[0])
-        digests[f"{FILES}{file}"] = digest(_BLOCKS.sub("", text) if file == ecds(LUA) else text)
+        content = seen.content(file)
+        for name, part in content.parts:
+            parts.setdefault(name, []).append([file, part])
+        digests[f"{FILES}{file}"] = content.lasting
+    digests |= {name: digest(content) for name, content in parts.items()}
     for part, name in ((TOKENS_MADE, TOKENS), (PLANS_MADE, LIMITS), (SUBSCRIPTIONS_MADE, LUA)):
         digests[part] = digests[f"{FILES}{ecds(name)}"]
     return digests
@@ -115,29 +110,3 @@ def _parts(name: str, content: Mapping[str, Any]) -> Iterator[str]:
 
 def _by_token(content: Mapping[str, Any]) -> bool:
     return any(isinstance(way, Mapping) and way.get("kind") == "jwt" for way in content.get("security", ()))
-
-
-def _key(part: Json) -> str:
-    return str(part.get("metadata", {}).get("filter_metadata", {}).get(METADATA, {}).get("key", ""))
-
-
-def _routes(resources: list[Json]) -> Iterator[tuple[str, Any]]:
-    for resource in resources:
-        for host in resource["virtual_hosts"]:
-            tree = host.get("matcher", {}).get("matcher_tree", {}).get("prefix_match_map", {}).get("map", {})
-            for path, entry in tree.items():
-                for route in entry["action"]["typed_config"]["routes"]:
-                    if key := _key(route):
-                        yield f"api/{key}", [host["name"], path, route]
-
-
-def _clusters(resources: list[Json]) -> Iterator[tuple[str, Any]]:
-    for each in resources:
-        if key := _key(each):
-            yield f"api/{key}", each
-
-
-def _credentials(resources: list[Json]) -> Iterator[tuple[str, Any]]:
-    for each in resources:
-        for credential in each["typed_config"].get("credentials", ()):
-            yield f"consumer/{credential['client']}", credential["key"]

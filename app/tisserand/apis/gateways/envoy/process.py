@@ -19,7 +19,7 @@ from tisserand.apis.gateways.envoy.accesslog import mend
 from tisserand.apis.gateways.envoy.adapter import ADDRESS, LOG, TROUBLE, EnvoyGateway
 from tisserand.apis.gateways.envoy.certificates import certificate
 from tisserand.apis.gateways.envoy.checking import binary
-from tisserand.apis.gateways.envoy.files import discovery, extension, read, write
+from tisserand.apis.gateways.envoy.discovery import discovery, extension, read, write
 from tisserand.apis.gateways.envoy.filters import contents
 from tisserand.apis.gateways.envoy.listener import bootstrap
 from tisserand.apis.gateways.envoy.places import CDS, RDS, SDS, ecds

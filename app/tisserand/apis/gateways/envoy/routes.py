@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, time
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,11 +42,12 @@ OTHER_METHODS = ("x-http-method", "x-http-method-override", "x-method-override")
 """Headers by which frameworks let themselves be told of another path or method than the one that was let through."""
 
 
-def configuration(declared: Declared) -> Json:
-    """The one RouteConfiguration. Within a host, the longest base path is found in one look, however many APIs there are."""
+def configuration(declared: Declared, made_of: Callable[[Api], list[Json]] | None = None) -> Json:
+    """The one RouteConfiguration. Within a host, the longest base path is found in one look, however many APIs there are. `made_of`
+    gives the `routes_of` an API, where they are known."""
     hosts: dict[str, dict[str, list[Json]]] = {"*": {}}
     for api in sorted(declared.apis, key=lambda each: (each.route.versioning == "none", each.key)):
-        made = list(_routes(api, declared))
+        made = made_of(api) if made_of is not None else [*routes_of(api, declared)]
         for host in dict.fromkeys(each.lower() for each in api.route.hosts or ["*"]):
             hosts.setdefault(host, {}).setdefault(api.path, []).extend(made)
     wide = sorted((host for host in hosts if "*" in host), key=len, reverse=True)
@@ -99,7 +100,7 @@ def _list(routes: list[Json]) -> Json:
     return {"action": {"name": "routes", "typed_config": {"@type": f"{TYPE}envoy.config.route.v3.RouteList", "routes": routes}}}
 
 
-def _routes(api: Api, declared: Declared) -> Iterator[Json]:
+def routes_of(api: Api, declared: Declared) -> Iterator[Json]:
     """The routes of one version, in the order in which they are tried. The last refuses what is none of its operations."""
     where = _version(api)
     if api.lifecycle == "retired":

@@ -9,6 +9,7 @@ import yaml
 
 from tisserand.apis.gateways.kong import entities
 from tisserand.apis.gateways.kong.entities import KINDS, Entities, Entity
+from tisserand.model.lenient_yaml import Loader
 from tisserand.sdk.errors import NodeError
 
 INNER: Mapping[str, str] = {
@@ -101,7 +102,7 @@ def text_of(data: Mapping[str, Any]) -> str:
 
 def parse(text: str, what: str) -> dict[str, Any]:
     try:
-        data = yaml.load(text, Loader=yaml.CSafeLoader) or {}
+        data = yaml.load(text, Loader=Loader) or {}  # noqa: S506 - a safe loader
     except yaml.YAMLError:
         raise NodeError("“{what}” is not YAML.", what=what) from None
     if not isinstance(data, dict):

@@ -2,41 +2,90 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from tisserand.apis.gateways.traefik import rules
-from tisserand.apis.usage import BOUNDS_MS, NOBODY, UsageRow, latency_class
+from tisserand.apis.usage import BOUNDS_MS, NOBODY, UsageRow, latency_class, plausible
 from tisserand.sdk.errors import NodeError
 
 AT_ONCE = 64_000_000
 """Bytes that are read in one go; the rest is told the next time."""
+BEGINNING = 512
+"""Bytes at the beginning of a log by which it is known again."""
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".zip")
 
 
 Items = Mapping[str, Mapping[str, Any]]
 
 
 def read(path: Path, mark: str, gateway: str, items: Callable[[], Items]) -> tuple[Sequence[UsageRow], str]:
-    """The rows since `mark`, which is `file number:offset`, and the next mark. A log that was rotated is read from its beginning."""
+    """The rows since `mark`, which is `file number:offset:checksum of its beginning`, and the next mark. A log that was put aside under a
+    longer name (`access.log.1`) is read to its end first; one that was cut, or that began anew under its old number, from its beginning."""
     try:
-        stat = path.stat()
-        number, _, offset = mark.partition(":")
-        begin = int(offset) if number == str(stat.st_ino) and offset.isdigit() and int(offset) <= stat.st_size else 0
-        with path.open("rb") as log:
+        place, begin, over = _place(path, mark)
+        with place.open("rb") as log:
+            number = os.fstat(log.fileno()).st_ino
             log.seek(begin)
             data = log.read(AT_ONCE)
+            whole = len(data) < AT_ONCE
+            end = len(data) if over and whole else data.rfind(b"\n") + 1
+            if not whole and end == 0:
+                end, data = len(data), b""  # no line is so long: it is passed over
+            log.seek(0)
+            known = f"{number}:{begin + end}:{crc32(log.read(min(BEGINNING, begin + end))):x}"
     except FileNotFoundError:
         raise NodeError("There is no access log “{file}”.", file=path.name, field="settings.access_log") from None
     except OSError as error:
         raise NodeError("The access log “{file}” cannot be read: {reason}", file=path.name, reason=str(error)) from None
-    end = data.rfind(b"\n") + 1
-    return _rows(data[:end], gateway, items()) if end else (), f"{stat.st_ino}:{begin + end}"
+    return _rows(data[:end], gateway, items()) if data[:end] else (), known
+
+
+def _place(path: Path, mark: str) -> tuple[Path, int, bool]:
+    """The file in which a mark goes on, where, and whether nothing more comes to it."""
+    number, _, rest = mark.partition(":")
+    text, _, beginning = rest.partition(":")
+    if not text.isdigit():
+        return path, 0, False
+    offset = int(text)
+    if _goes_on(path, number, offset, beginning):
+        return path, offset, False
+    aside = sorted(_aside(path), key=lambda each: each.stat().st_mtime_ns)
+    at = next((at for at, each in enumerate(aside) if _goes_on(each, number, offset, beginning)), None)
+    if at is None:
+        return path, 0, False
+    # Who moved it may not have told Traefik yet: it writes there until it has begun the next one.
+    begun = at + 1 < len(aside) or (path.exists() and path.stat().st_size > 0)
+    if not begun or aside[at].stat().st_size > offset:
+        return aside[at], offset, begun
+    return (aside[at + 1], 0, True) if at + 1 < len(aside) else (path, 0, False)
+
+
+def _aside(path: Path) -> list[Path]:
+    """Logs that were put aside: the name and something behind it, but not those that were packed."""
+    return [each for each in path.parent.glob(f"{glob.escape(path.name)}?*") if each.suffix not in PACKED and each.is_file()]
+
+
+def _goes_on(path: Path, number: str, offset: int, beginning: str) -> bool:
+    """Whether a file is the one of a mark. A number alone does not say: it is given again once a file is gone."""
+    try:
+        stat = path.stat()
+        if str(stat.st_ino) != number or stat.st_size < offset:
+            return False
+        with path.open("rb") as log:
+            return not beginning or f"{crc32(log.read(min(BEGINNING, offset))):x}" == beginning
+    except FileNotFoundError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +114,21 @@ def _rows(data: bytes, gateway: str, items: Items) -> list[UsageRow]:
         if not version or rest[0] == "c":  # a router of several versions: what was called tells which one was meant
             api, version = known.found(path, api) or (api, version)
         consumer = rest[-1] if rest[-2:-1] == ["c"] else NOBODY
-        call = _Call(
-            _hour(str(line["StartUTC"])), api, version, known.operation(f"{api}@{version}", str(line.get("RequestMethod", "")), path),
-            consumer, known.plan(api, version, consumer), int(line.get("DownstreamStatus", 0)),
-        )  # fmt: skip
+        try:
+            hour, status = _hour(str(line["StartUTC"])[:19]), int(line.get("DownstreamStatus", 0))
+            received, sent = int(line.get("RequestContentSize", 0)), int(line.get("DownstreamContentSize", 0))
+            took = int(line.get("Duration", 0)) / 1e6
+            f"{api}{version}{consumer}".encode()
+        except (ValueError, TypeError, OverflowError):
+            continue  # a line that something else wrote, or a full disk cut short
+        if not plausible(hour, status, received, sent):
+            continue
+        operation = known.operation(f"{api}@{version}", str(line.get("RequestMethod", "")), path)
+        call = _Call(hour, api, version, operation, consumer, known.plan(api, version, consumer), status)
         calls[call] += 1
-        bytes_in[call] += int(line.get("RequestContentSize", 0))
-        bytes_out[call] += int(line.get("DownstreamContentSize", 0))
-        latency.setdefault(call, [0] * (len(BOUNDS_MS) + 1))[latency_class(int(line.get("Duration", 0)) / 1e6)] += 1
+        bytes_in[call] += received
+        bytes_out[call] += sent
+        latency.setdefault(call, [0] * (len(BOUNDS_MS) + 1))[latency_class(took)] += 1
     return [
         UsageRow(
             call.hour, call.api, call.version, call.operation, call.consumer, call.plan, call.status, count,
@@ -86,16 +142,16 @@ def _lines(data: bytes) -> Iterator[dict[str, Any]]:
     for raw in data.splitlines():
         try:
             line = json.loads(raw)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue  # a line of another format, from before the setting
         if isinstance(line, dict) and "StartUTC" in line:
             yield line
 
 
+@lru_cache(4096)
 def _hour(text: str) -> int:
-    # Nine digits of a second: Python reads six.
-    moment = datetime.fromisoformat(re.sub(r"(\.\d{6})\d*", r"\1", text).replace("Z", "+00:00"))
-    return int(moment.timestamp()) // 3600 * 3600
+    """The hour of `2026-11-25T18:04:31`, which is in UTC."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()) // 3600 * 3600
 
 
 class _Known:

@@ -16,6 +16,7 @@ import yaml
 from tisserand.apis.gateways.kept import Kept
 from tisserand.apis.gateways.traefik.objects import Objects
 from tisserand.apis.neutral import digest
+from tisserand.model.lenient_yaml import Loader
 
 HEAD = "# Written by Tisserand, which replaces it with the next push. What is changed here by hand shows up as drift.\n"
 MARK = "# item: "
@@ -96,4 +97,4 @@ def load(text: str) -> Any:
     try:
         return json.loads("\n".join(line for line in text.splitlines() if not line.startswith("#")))
     except ValueError:
-        return yaml.load(text, Loader=yaml.CSafeLoader) or {}  # somebody wrote it anew
+        return yaml.load(text, Loader=Loader) or {}  # noqa: S506 - a safe loader; somebody wrote it anew
