@@ -53,10 +53,13 @@ if os.getppid() != parent:
 import resource
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+os.umask(0o077)
 os.execv(program, sys.argv[2:])
 """
 """Becomes Envoy: ended when the thread that started it ends, however that happens (Linux: PR_SET_PDEATHSIG), and with as many open
-files as the system allows. A program of its own, because a process with threads must run nothing between fork and exec."""
+files as the system allows. What it writes is its owner's only, and no image of its memory, where keys stand, is left by a crash. A
+program of its own, because a process with threads must run nothing between fork and exec."""
 
 
 class EnvoyProcess:
@@ -90,7 +93,7 @@ class EnvoyProcess:
         ]  # fmt: skip
         if os.name != "nt":
             command = [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *command]
-        with (self._folder / LOG).open("ab") as log:
+        with open(self._folder / LOG, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
             )
@@ -211,7 +214,7 @@ class EnvoyProcess:
     def _rotate(self) -> None:
         log = self._folder / LOG
         if log.exists() and log.stat().st_size > LARGEST_LOG:
-            shutil.copyfile(log, log.with_name(f"{LOG}.1"))
+            shutil.copy(log, log.with_name(f"{LOG}.1"))
             os.truncate(log, 0)
 
     def why(self) -> str:
