@@ -189,7 +189,7 @@ class EnvoyProcess:
             try:
                 known = (self.gateway.place.root / name).stat()
                 found.append((known.st_mtime_ns, known.st_size, known.st_ino))
-            except OSError:
+            except (OSError, ValueError):  # ValueError: no name that a file can have
                 found.append(None)
         return found
 
@@ -207,7 +207,13 @@ class EnvoyProcess:
                 "The embedded gateway “{name}” cannot listen on port {port} of {host}: {reason}.",
                 name=self.gateway.name, port=port, host=host, reason=reason, fix="Choose another port in gateways.yaml.",
             )  # fmt: skip
-        port = _free(host)
+        try:
+            port = _free(host)
+        except OSError as error:
+            raise NodeError(
+                "The embedded gateway “{name}” cannot listen on {host}: {reason}.",
+                name=self.gateway.name, host=host, reason=error.strerror or str(error), fix="Choose an address of this machine.",
+            ) from None  # fmt: skip
         files.write_text(self._folder / ADDRESS, json.dumps({"port": port}), 0o600)
         return port
 
