@@ -59,6 +59,7 @@
     var place = document.createElement("div");
     holder.replaceChildren(place);
     function done(error) {
+      document.getElementById("waiting").hidden = true;
       holder.dataset.state = error ? "failed" : "drawn";
       if (error) { place.textContent = told.failed; }
     }

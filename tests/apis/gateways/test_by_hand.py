@@ -5,16 +5,18 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
-from tests.apis.gateways import shop
+from tests.apis.gateways import shop, test_aws
 from tests.apis.gateways.test_kong import adapter, rich
-from tests.servers import kong
+from tests.servers import aws, kong
 
+from tisserand.apis.gateways.aws.gateway import Aws, AwsSettings
 from tisserand.apis.gateways.compare import drifted
 from tisserand.apis.gateways.kong.gateway import Kong
 from tisserand.apis.gateways.traefik import file
@@ -223,3 +225,86 @@ def test_kong_repeats_no_secret_of_what_it_refuses(tmp_path: Path, monkeypatch: 
         assert problems
         told += " ".join(each.message.text("en") for each in problems)
         assert [each for each in (*SECRETS, "gate-s", "quoted", "key-4711") if each in told] == [] and told.count("•••") >= 2
+
+
+# -- AWS
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[aws.Cloud]:
+    with aws.running() as running:
+        yield running
+
+
+def test_aws_whatever_is_changed_in_the_account_is_seen_and_mended(cloud: aws.Cloud, tmp_path: Path) -> None:
+    cloud.reset()
+    settings = {"region": "eu-west-3", "endpoint": cloud.endpoint, "access_key": "AKIATEST", "secret_key": "secret:aws"}
+    gateway = Aws("cloud", AwsSettings.model_validate(settings), shop.place(tmp_path, {"aws": "very-secret"}))
+    other = boto3.client("apigateway", region_name="eu-west-3", endpoint_url=cloud.moto, **test_aws.WHO)
+    declared = replace(test_aws.rich(), upstream_headers={"orders@1": {"x-tisserand-gateway": "gate-secret-0123456789"}})
+    gateway.apply(declared, ())
+    expected = shop.expected(gateway, declared)
+    tags = {"tisserand": "cloud"}
+
+    def api() -> str:
+        return str(next(each["id"] for each in other.get_rest_apis()["items"] if each["name"] == "cloud:orders@1"))
+
+    def resource(end: str) -> str:
+        return str(next(each["id"] for each in other.get_resources(restApiId=api())["items"] if each["path"].endswith(end)))
+
+    def plan() -> str:
+        return str(next(each["id"] for each in other.get_usage_plans()["items"] if each["name"] == "cloud:gold/orders"))
+
+    def key(name: str) -> str:
+        return str(next(each["id"] for each in other.get_api_keys()["items"] if each["name"] == name))
+
+    def patch(path: str, value: str, op: str = "replace") -> list[dict[str, str]]:
+        return [{"op": op, "path": path, "value": value}]
+
+    by_hand: dict[str, Callable[[], Any]] = {
+        "a method without a key": lambda: other.put_method(
+            restApiId=api(), resourceId=resource("{id}"), httpMethod="GET", authorizationType="NONE", apiKeyRequired=False
+        ),
+        "another address": lambda: other.put_integration(
+            restApiId=api(), resourceId=resource("{id}"), httpMethod="GET", type="HTTP_PROXY", integrationHttpMethod="GET", uri="https://evil.example"
+        ),
+        "a method more": lambda: other.put_method(
+            restApiId=api(), resourceId=resource("/items"), httpMethod="DELETE", authorizationType="NONE", apiKeyRequired=False
+        ),
+        "a method less": lambda: other.delete_method(restApiId=api(), resourceId=resource("/items"), httpMethod="POST"),
+        "another policy": lambda: other.update_rest_api(restApiId=api(), patchOperations=patch("/policy", "")),
+        "no stage": lambda: other.delete_stage(restApiId=api(), stageName="live"),
+        "another deployment": lambda: other.update_stage(
+            restApiId=api(), stageName="live", patchOperations=patch("/deploymentId", other.create_deployment(restApiId=api())["id"])
+        ),
+        "another rate": lambda: other.update_usage_plan(usagePlanId=plan(), patchOperations=patch("/throttle/rateLimit", "9999")),
+        "another quota": lambda: other.update_usage_plan(usagePlanId=plan(), patchOperations=patch("/quota/limit", "999999")),
+        "a plan of fewer": lambda: other.update_usage_plan(usagePlanId=plan(), patchOperations=patch("/apiStages", f"{api()}:live", "remove")),
+        "a key more in the plan": lambda: other.create_usage_plan_key(usagePlanId=plan(), keyId=key("cloud:bolt/first"), keyType="API_KEY"),
+        "a foreign key in the plan": lambda: other.create_usage_plan_key(
+            usagePlanId=plan(), keyId=other.create_api_key(name="theirs", value="theirs-0123456789-0123456789")["id"], keyType="API_KEY"
+        ),
+        "a key less in the plan": lambda: other.delete_usage_plan_key(usagePlanId=plan(), keyId=key("cloud:acme/first")),
+        "a key that is off": lambda: other.update_api_key(apiKey=key("cloud:acme/first"), patchOperations=patch("/enabled", "false")),
+        "no key": lambda: other.delete_api_key(apiKey=key("cloud:acme/first")),
+        "a key of ours more": lambda: other.create_api_key(name="cloud:more/key", value="more-0123456789-0123456789", enabled=True, tags=tags),
+        "a plan of ours more": lambda: other.create_usage_plan(name="cloud:more/orders", tags=tags),
+        "an API of ours more": lambda: other.create_rest_api(name="cloud:more@1", tags=tags | {"tisserand-api": "more@1"}),
+        "an API less": lambda: other.delete_rest_api(restApiId=api()),
+    }  # fmt: skip
+    unseen, left = [], []
+    for what, change in by_hand.items():
+        change()
+        found = gateway.read().items
+        if not drifted(expected, found):
+            unseen.append(what)
+        assert not [each for each in (*SECRETS, "very-secret", "more-0123456789", "theirs-0123456789") if each in str(found)], (
+            what
+        )
+        gateway.apply(declared, ())
+        if gateway.read().items != expected:
+            left.append(what)
+            cloud.reset()
+            gateway.apply(declared, ())
+    assert unseen == [] and left == []
+    assert [each["name"] for each in other.get_api_keys()["items"] if not each["name"].startswith("cloud:")] in (["theirs"], [])

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from tisserand.apis.openapi.importing import draft
 from tisserand.apis.openapi.operations import operations
 from tisserand.apis.openapi.reading import load
 
@@ -361,6 +362,18 @@ def test_names_that_3_1_does_not_take_are_exchanged_with_all_that_refers_to_them
     assert {each.place.field for each in problems} == {
         "#/definitions/List«Pet»", "#/definitions/Pet<T>", "#/parameters/a b", "#/parameters/one body", "#/responses/not found",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("url", "target"),
+    [
+        ("https://a.example/v1/", "https://a.example/v1"), ("http://[::1", None), ("http://[::1]:80/x", "http://[::1]:80/x"), ("/v1", None),
+        ("ftp://a.example", None), ("https://{host}/v1", None), ("https:///v1", None), ("", None),
+    ],
+)  # fmt: skip
+def test_of_servers_those_become_targets_that_can_be_called(url: str, target: str | None) -> None:
+    made = draft({"openapi": "3.1.0", "info": {"title": "T", "version": "1"}, "servers": [{"url": url}], "paths": {}})
+    assert [each.url for each in made.upstream.targets] == ([target] if target else [])
 
 
 def test_references_are_read_as_addresses_are_written() -> None:

@@ -128,6 +128,7 @@ def test_a_document_that_cannot_be_drawn_says_so(site: Path, seen: tuple[Any, An
     page.open(network.url(f"{site.name}/orders@1.html"))
     page.until("document.getElementById('reference').dataset.state === 'failed'", 30)
     assert "cannot be shown" in page.value("document.body.innerText")
+    assert page.value("document.getElementById('waiting').hidden")
 
 
 def large(operations: int) -> dict[str, Any]:
@@ -155,7 +156,12 @@ def test_a_large_document(site: Path, seen: tuple[Any, Any], operations: int) ->
     page, network = seen
     write_site(site, [(api(), large(operations))])
     page.open(network.url(f"{site.name}/orders@1.html"))
+    # A large one takes its time: until then it is said.
+    assert page.value(
+        "document.getElementById('waiting').hidden === (document.getElementById('reference').dataset.state === 'drawn')"
+    )
     page.until(DRAWN, 240)
+    assert page.value("document.getElementById('waiting').hidden")
     text = page.value("document.getElementById('reference').textContent")
     assert "Thing number 0" in text and f"Thing number {operations - 1}" in text
     print(
