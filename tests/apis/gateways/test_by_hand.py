@@ -18,6 +18,7 @@ from tests.servers import aws, kong
 
 from tisserand.apis.gateways.aws.gateway import Aws, AwsSettings
 from tisserand.apis.gateways.compare import drifted
+from tisserand.apis.gateways.http_api import HttpApi
 from tisserand.apis.gateways.kong.gateway import Kong
 from tisserand.apis.gateways.traefik import file
 from tisserand.apis.gateways.traefik.gateway import Traefik, TraefikSettings
@@ -225,6 +226,16 @@ def test_kong_repeats_no_secret_of_what_it_refuses(tmp_path: Path, monkeypatch: 
         assert problems
         told += " ".join(each.message.text("en") for each in problems)
         assert [each for each in (*SECRETS, "gate-s", "quoted", "key-4711") if each in told] == [] and told.count("•••") >= 2
+
+
+def test_of_a_long_answer_no_half_of_a_secret_is_said() -> None:
+    api = HttpApi("edge", "http://127.0.0.1:9", {"token": "kong-secret"})
+    secrets = [f"{number:05}-key-{number:040}" for number in range(3_000)]
+    api.hide(secrets)
+    for shift in range(0, 60, 7):
+        text = "x" * shift + ("y " + " ".join(secrets)) * 20
+        told = api.clean(text)
+        assert "key" not in told and "0000" not in told and len(told) < 10_000
 
 
 # -- AWS

@@ -17,6 +17,8 @@ CONNECT = 5.0
 TRIES = 3
 SHOWN = 300
 """Characters of an answer in a sentence."""
+LOOKED_AT = 10_000
+"""Characters of an answer from which secrets are taken."""
 AGAIN = frozenset({429, 502, 503, 504})
 SAFE = frozenset({"GET", "PUT", "DELETE"})
 """Methods that may be sent twice (RFC 9110, 9.2.2)."""
@@ -110,11 +112,16 @@ class HttpApi:
         return self.clean(answer.text)[:SHOWN]
 
     def clean(self, text: str) -> str:
-        """Without what is hidden, also as JSON writes it, and JSON in JSON; the longest first, as one may be a part of another."""
+        """Without what is hidden, also as JSON writes it, and JSON in JSON; the longest first, as one may be a part of another. Of a
+        long text, the beginning."""
         known = set()
         for value in self._hidden:
             once = dumps(value)[1:-1]
             known |= {value, once, dumps(once)[1:-1]}
+        cut, longest = len(text) > LOOKED_AT, max(map(len, known), default=0)
+        text = text[:LOOKED_AT]
         for each in sorted(known, key=len, reverse=True):
             text = text.replace(each, "•••")
+        if cut:  # at its end may stand a half of one
+            text = text[: -longest - 1]
         return " ".join(text.split())
