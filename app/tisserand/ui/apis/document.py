@@ -297,7 +297,7 @@ class DocumentTab(QWidget):
             self._freeze(False)
             if self.detail is not None and self.detail.brief.key == brief.key:
                 self._list(problems)
-                self.foot.say(sentences(problems[:2]), "error")
+                self.foot.say(sentences(problems[:2]), role="error")
             else:
                 self.ground.complain([*problems])
 

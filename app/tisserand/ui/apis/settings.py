@@ -211,7 +211,7 @@ class SettingsTab(QWidget):
                     rest.append(problem)
             for name in self.fields:
                 self._tell(name, by_field.get(name, []))
-            self.foot.say(sentences(rest) if rest else _("Something is wrong: it stands under the field."), "error")
+            self.foot.say(sentences(rest) if rest else _("Something is wrong: it stands under the field."), role="error")
             first = next(iter(by_field), None)
             if first is not None:
                 self.area.ensureWidgetVisible(self.fields[first][2])
