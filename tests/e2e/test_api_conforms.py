@@ -160,3 +160,16 @@ def test_only_the_gateway_may_call(gate: Gate) -> None:
         assert found == [401] * len(shown)
     through = [requests.get(f"{gate.url}/lookup/v1/stock/nut", headers=each, timeout=PATIENCE).status_code for each in shown]
     assert through == [401, 200, 200, 401, 401]
+
+
+def test_a_key_that_is_taken_back_stops_by_itself(gate: Gate) -> None:
+    """Nobody pushes: the executor does what cannot wait, and the other key of the same consumer goes on."""
+    url = f"{gate.url}/lookup/v1/stock/nut"
+    second = gate.executor.apis.issue("ada")
+    assert _status(url, second.value) == 401, "as long as nobody pushed"
+    assert gate.executor.gateways.push("main").result == "done"
+    _until(lambda: _status(url, second.value) == 200)
+    gate.executor.apis.revoke("ada", second.credential)
+    _until(lambda: _status(url, second.value) == 401)
+    assert _status(url, gate.key) == 200
+    assert gate.executor.gateways.plan("main").changes == ()

@@ -1,8 +1,10 @@
 """What Envoy holds is what was pushed: read back, changed by hand, refused, blocked, and put right again."""
 
 import json
+import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import jwt
 import pytest
@@ -230,7 +232,9 @@ def test_files_can_be_read_by_their_owner_only(site):
     site.push(declared(api(site.one.url)))
     assert site.gateway.folder.path.stat().st_mode & 0o777 == 0o700
     for each in site.gateway.folder.path.iterdir():
-        if each.suffix == ".json" or each.name.endswith(".sock"):
-            assert each.stat().st_mode & 0o077 == 0, each.name
+        assert each.stat().st_mode & 0o077 == 0, each.name
+    assert {"access.log", "envoy.log"} <= {each.name for each in site.gateway.folder.path.iterdir()}
+    limits = (Path("/proc") / str(site.process._process.pid) / "limits").read_text()
+    assert re.search(r"Max core file size +0 +0 ", limits), "a crash leaves no image of the keys"
     assert CDS in {each.name for each in site.gateway.folder.path.iterdir()}
     assert without(declared(api(site.one.url)).items, ()) == site.gateway.read().items

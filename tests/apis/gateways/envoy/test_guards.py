@@ -39,8 +39,6 @@ SPOOFED = (
     "x-consumer-id: evil",
     "X_Consumer_Plan: evil",
     "x-tisserand-gateway: evil",
-    "x-envoy-max-retries: 3",
-    "x-envoy-retry-on: 5xx",
 )
 
 

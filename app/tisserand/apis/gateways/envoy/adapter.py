@@ -24,7 +24,7 @@ from tisserand.apis.gateways.envoy.harmful import harmful
 from tisserand.apis.gateways.envoy.held import FILE, Held, made
 from tisserand.apis.gateways.envoy.listener import inlined
 from tisserand.apis.gateways.envoy.making import Made, Making
-from tisserand.apis.gateways.envoy.places import CDS, RDS, ecds
+from tisserand.apis.gateways.envoy.places import CDS, RDS, SDS, ecds
 from tisserand.apis.gateways.envoy.routes import LUA
 from tisserand.apis.gateways.envoy.seen import Stamp, stamp_of
 from tisserand.apis.gateways.envoy.settings import EnvoySettings
@@ -88,7 +88,11 @@ class EnvoyGateway(Gateway):
         if any(each.severity == "error" for each in found):
             return found
         wanted = self._made(declared)
-        error = refused(inlined(self.settings, self.folder.path, *wanted.without(self._checked)), self.folder.path)
+        settings = self.settings
+        if settings.tls is not None and not (self.folder.path / SDS).exists():
+            # It never ran yet: what it serves can be right already, its certificate is looked at when it starts.
+            settings = settings.model_copy(update={"tls": None})
+        error = refused(inlined(settings, self.folder.path, *wanted.without(self._checked)), self.folder.path)
         if error:
             message = msg("Envoy would refuse this: {reason}", reason=error)
             found.append(Problem("envoy.refused", message, msg("Nothing was changed; mend what it names.")))
@@ -130,7 +134,7 @@ class EnvoyGateway(Gateway):
     def state(self) -> Mapping[str, Any]:
         port = self.port()
         scheme = "https" if self.settings.tls is not None else "http"
-        host = self.settings.host if self.settings.host not in ("0.0.0.0", "::") else "127.0.0.1"  # noqa: S104 - compared only
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings.host, self.settings.host)  # noqa: S104 - compared only
         told = admin.info(self.folder.socket)
         if not told and (trouble := self._trouble()) is not None:
             raise trouble

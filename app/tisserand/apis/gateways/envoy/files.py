@@ -60,8 +60,9 @@ class Folder:
         return found
 
     def put(self, clusters: Sequence[Json], filters: Mapping[str, Json], routes: Json, revision: str) -> None:
-        """Make all of it live: first what is new among the clusters, then filters and routes, at last the clusters that are no longer
-        used go. Raises `NodeError` as soon as Envoy refuses something; who calls puts the last good files back."""
+        """Make all of it live: first what is new among the clusters, then filters and routes, at last the clusters and the demands on
+        tokens that are no longer used go. Raises `NodeError` as soon as Envoy refuses something; who calls puts the last good files
+        back."""
         stale = self.stale()
         leaving: list[Json] = []
         if CDS in stale or not self.seen.holds(CDS, clusters):
@@ -70,11 +71,18 @@ class Folder:
             both = [*leaving, *clusters]
             if CDS in stale or not self.seen.holds(CDS, both):
                 self._swap(CDS, discovery(both, f"{revision}+"), f"{revision}+")
+        routed = RDS not in stale and self.seen.holds(RDS, [routes])
+        late: dict[str, Json] = {}
         for name, content in filters.items():
             if ecds(name) in stale or not self.seen.holds(ecds(name), [extension(name, content)]):
-                self.put_filter(name, content, revision)
-        if RDS in stale or not self.seen.holds(RDS, [routes]):
+                first = content if routed or ecds(name) in stale else _both(read(self.path / ecds(name))[0], content)
+                if first != content:
+                    late[name] = content
+                self.put_filter(name, first, f"{revision}+" if name in late else revision)
+        if not routed:
             self._swap(RDS, discovery([routes], revision), revision)
+        for name, content in late.items():
+            self.put_filter(name, content, revision)
         if leaving:
             self._swap(CDS, discovery(clusters, revision), revision)
 
@@ -106,3 +114,12 @@ class Folder:
             "refused": int(by.get("update_rejected", 0)) + int(by.get("config_fail", 0)),
             "taken": int(by.get("update_success", 0)),
         }
+
+
+def _both(known: Sequence[Json], content: Json) -> Json:
+    """What a filter is to hold as long as the old routes are live: what these ask of tokens too."""
+    old = known[0].get("typed_config") if len(known) == 1 and isinstance(known[0], dict) else None
+    names = [name for name in ("providers", "requirement_map") if name in content]
+    if not names or not isinstance(old, dict) or not all(isinstance(old.get(name), dict) for name in names):
+        return content
+    return {**content, **{name: {**old[name], **content[name]} for name in names}}

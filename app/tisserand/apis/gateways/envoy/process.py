@@ -53,10 +53,13 @@ if os.getppid() != parent:
 import resource
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+os.umask(0o077)
 os.execv(program, sys.argv[2:])
 """
 """Becomes Envoy: ended when the thread that started it ends, however that happens (Linux: PR_SET_PDEATHSIG), and with as many open
-files as the system allows. A program of its own, because a process with threads must run nothing between fork and exec."""
+files as the system allows. What it writes is its owner's only, and no image of its memory, where keys stand, is left by a crash. A
+program of its own, because a process with threads must run nothing between fork and exec."""
 
 
 class EnvoyProcess:
@@ -90,7 +93,7 @@ class EnvoyProcess:
         ]  # fmt: skip
         if os.name != "nt":
             command = [sys.executable, "-I", "-S", "-c", _LAUNCH, str(os.getpid()), *command]
-        with (self._folder / LOG).open("ab") as log:
+        with open(self._folder / LOG, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)) as log:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self._folder, start_new_session=True
             )
@@ -186,7 +189,7 @@ class EnvoyProcess:
             try:
                 known = (self.gateway.place.root / name).stat()
                 found.append((known.st_mtime_ns, known.st_size, known.st_ino))
-            except OSError:
+            except (OSError, ValueError):  # ValueError: no name that a file can have
                 found.append(None)
         return found
 
@@ -204,14 +207,20 @@ class EnvoyProcess:
                 "The embedded gateway “{name}” cannot listen on port {port} of {host}: {reason}.",
                 name=self.gateway.name, port=port, host=host, reason=reason, fix="Choose another port in gateways.yaml.",
             )  # fmt: skip
-        port = _free(host)
+        try:
+            port = _free(host)
+        except OSError as error:
+            raise NodeError(
+                "The embedded gateway “{name}” cannot listen on {host}: {reason}.",
+                name=self.gateway.name, host=host, reason=error.strerror or str(error), fix="Choose an address of this machine.",
+            ) from None  # fmt: skip
         files.write_text(self._folder / ADDRESS, json.dumps({"port": port}), 0o600)
         return port
 
     def _rotate(self) -> None:
         log = self._folder / LOG
         if log.exists() and log.stat().st_size > LARGEST_LOG:
-            shutil.copyfile(log, log.with_name(f"{LOG}.1"))
+            shutil.copy(log, log.with_name(f"{LOG}.1"))
             os.truncate(log, 0)
 
     def why(self) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from tisserand.sdk.config import Config, Unit
@@ -64,3 +65,12 @@ class EnvoySettings(Config):
     """How long a caller may take to send a whole request."""
     idle_timeout: Annotated[Duration, Unit("s")] = Duration("60s")
     """How long a connection may stand idle."""
+
+    @field_validator("host")
+    @classmethod
+    def _an_address(cls, host: str) -> str:
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            raise PydanticCustomError("address", "Write an address of this machine, for example 127.0.0.1 or 0.0.0.0.") from None
+        return host
