@@ -331,8 +331,9 @@ def text_of(file: str) -> str:
         return Path(file).read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise NodeError("“{file}” is not UTF-8 text.", file=file) from None
-    except OSError as error:
-        raise NodeError("“{file}” cannot be read: {reason}", file=file, reason=error.strerror or str(error)) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NodeError("“{file}” cannot be read: {reason}", file=file, reason=reason) from None
 
 
 def _done(found: ApiDetail, as_json: bool) -> int:

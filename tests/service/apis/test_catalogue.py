@@ -239,6 +239,6 @@ def test_the_reference_site_is_written_into_a_folder_of_its_own(executor: LocalE
     pages = executor.apis.docs("public/docs", "fr")
     assert list(pages) == ["en/index.html", "en/orders@1.html", "index.html", "orders@1.html"]
     assert executor.apis.docs("public/docs", "fr") == pages, "again over itself"
-    for folder in ("..", ".", "", "/etc", ".tisserand/x", "apis", "public", "a\0b"):
+    for folder in ("..", ".", "", "/etc", ".tisserand/x", "apis", "public", "a\0b", "a\udcff"):
         with pytest.raises(Refused):
             executor.apis.docs(folder)

@@ -180,7 +180,7 @@ def test_broken_files_are_told_though_they_are_no_apis(shop: Shop) -> None:
     """`Apis.problems`: the list does not hold them."""
     shop.apis.save(shop.data(plans=["iron"]))
     shop.file("broken.yaml").write_text("id: [\n")
-    (shop.root / "plans.yaml").write_text("Gold: 7\n")
+    (shop.root / "plans.yaml").write_text("gold: 7\n")
     assert shop.apis.search().total == 1
     found = [(each.place.file, each.place.line, each.severity) for each in shop.apis.problems()]
     assert found == [("apis/broken.yaml", 2, "error"), ("plans.yaml", 1, "error")]

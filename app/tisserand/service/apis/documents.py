@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
 
 WRITTEN = "site.json"
 """What a reference site is known by."""
+_NAMELESS = re.compile("[\0\ud800-\udfff]")
+"""What no name of a file holds."""
 LARGEST = 8_000_000
 """Characters of a document."""
 KEPT = 16
@@ -227,7 +230,7 @@ class Documents:
     def site_folder(self, folder: str) -> Path:
         """Where a site may be written: nothing that is not one is ever written over."""
         root = self._executor.root.resolve()
-        place = root if "\0" in folder else (root / folder).resolve()
+        place = (root / folder).resolve() if not _NAMELESS.search(folder) else root
         if not place.is_relative_to(root) or place == root or place.relative_to(root).parts[0].startswith("."):
             raise refusal("api.outside", msg("“{path}” is no folder of the workspace.", path=folder[:200]), field="folder")
         if place.exists() and not (place / WRITTEN).is_file() and not (place.is_dir() and not any(place.iterdir())):
