@@ -198,11 +198,15 @@ class Fake:
                 self.open_ways.append(route["name"])
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # five by itself: whoever comes sixth while the machine is busy waits for seconds
+
+
 @contextmanager
 def running(*, database: bool) -> Iterator[Fake]:
     fake = Fake(database)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _answering(fake))
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), _answering(fake))
     fake.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
@@ -197,6 +199,28 @@ def test_a_kill_in_the_middle_is_finished_by_the_next_start(root, step):
     again = LocalExecutor(root)
     assert [each.finished is not None for each in again.keys.erasures()] == [True]
     again.close()
+
+
+def test_a_kill_between_blotting_and_emptying_leaves_nothing_in_free_pages(root):
+    """The row is gone already; its bytes are not, and nothing is left to count."""
+    local = LocalExecutor(root)
+    folder = root / ".tisserand" / "published" / "a@1"
+    folder.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(folder / "usage.sqlite", isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE requests (error TEXT)")
+        db.executemany("INSERT INTO requests VALUES (?)", [(f"{VALUE} {n}",) for n in range(100)])
+        db.execute("PRAGMA secure_delete = OFF")
+        db.execute("DELETE FROM requests")
+    assert places(root, VALUE) == ["published/a@1/usage.sqlite"]
+    with local.keys.store.writing() as db:
+        db.execute(
+            'INSERT INTO erasures (name, value, hash, "by", reason, since) VALUES (?, ?, ?, ?, ?, ?)',
+            ("order", VALUE, local.keys.erasing.hash(VALUE), "ann", "r", 1.0),
+        )
+    assert local.keys.erasing.finish() == 1
+    local.close()
+    assert places(root, VALUE) == []
 
 
 def test_without_overwriting_the_value_would_be_left(root, monkeypatch):

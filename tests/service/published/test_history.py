@@ -119,9 +119,9 @@ def test_a_batch_is_written_when_many_wait_or_time_is_up(tmp_path: Path) -> None
     kept = History(tmp_path)
     for n in range(history.MOST * 3):
         kept.add(entry(n, "ada"))
-    until(lambda: (kept.store.row("SELECT count(*) FROM requests") or (0,))[0] == history.MOST * 3, 10)
+    until(lambda: (kept.store.row("SELECT count(*) FROM requests") or (0,))[0] == history.MOST * 3, 60)
     kept.add(entry(1, "last"))
-    until(lambda: kept.store.latest(1)[0][1].consumer == "last", 10)
+    until(lambda: kept.store.latest(1)[0][1].consumer == "last", 60)
     kept.add(entry(1, "very last"))
     kept.close()
     store = HistoryStore(tmp_path / history.FILE)
