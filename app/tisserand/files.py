@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import tempfile
 import threading
@@ -17,6 +18,10 @@ def shipped(name: str) -> Path:
     package = Path(__file__).resolve().parent
     installed = package / "_shipped" / name
     return installed if installed.exists() else package.parent.parent / name
+
+
+PARTIAL = re.compile(r"\..{0,40}\.(\d{1,10})-[a-z0-9_]{8}\.part", re.DOTALL)
+"""Names of files that are being written, by the process with this number. A kill leaves them; `retention.left` removes them later."""
 
 
 @contextmanager
@@ -34,7 +39,7 @@ def replacing(path: Path, mode: int | None = None) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # A name as long as the system takes leaves no room for more.
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.{os.getpid()}-", suffix=".part", dir=path.parent)
     except OSError as error:
         error.filename = str(path)  # people know the file, not the name that it has meanwhile
         raise

@@ -387,6 +387,7 @@ def test_a_value_that_cannot_be_stops_no_command(shop: Ask, name: str) -> None:
     Path("connections.yaml").write_text(f"odd: {{type: http, base_url: {value}}}\n")
     for line in ("api diff orders 1 1", "api key issue acme", "connection list", "gateway list", "check odd"):
         assert shop(*line.split(), code=None).code in (0, 2), line
+    assert shop("connection", "add", "more", "http", "--set", f"base_url={value}", code=None).code in (0, 2)
     Path("tisserand.yaml").write_text(f"id: cli-apis\nexecutor: {{warm: {value}}}\n")
     assert shop("api", "list", code=None).code in (0, 2)
 

@@ -46,7 +46,7 @@ def test_every_command_of_the_tour_runs(tmp_path: Path) -> None:
 def test_every_make_target_and_file_it_names_exists() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     named = set(re.findall(r"\bmake ([a-z]+)`", README)) | set(re.findall(r"^    make ([a-z]+)$", README, re.MULTILINE))
-    assert {"setup", "run", "test"} <= named <= targets
+    assert {"run", "test"} <= named <= targets
     paths = re.findall(r"`((?:app|nodes|flows|tests|resources)/[\w/.-]+)`", README) + re.findall(r"\]\(([\w/.-]+)\)", README)
     assert paths
     assert not [path for path in paths if not (ROOT / path).exists()]

@@ -153,8 +153,22 @@ def test_usage_is_what_the_gateway_told(window: Window, qtbot: QtBot, shop: Path
     assert sum(each.errors for each in page.stretches) == sum(row.requests for row in day if row.status >= 500)
     assert sum(each.rejected for each in page.stretches) == sum(row.requests for row in day if row.status == 429)
     assert sum(each.good + each.rejected + each.errors for each in page.stretches) == sum(by_consumer.values())
+    first = now + 3600 - 2 * 24 * 3600
+    before = Counter[str]()
+    for row in rows:
+        if first <= row.hour < first + 24 * 3600:
+            before[row.consumer] += row.requests
+    assert before and {line.key: line.cells[2].text for line in page.model.lines} == {
+        name: f"{round((count / before[name] - 1) * 100):+}%".replace("+0%", "0%") if before[name] else "new"
+        for name, count in by_consumer.items()
+    }
     page.by.setFocus()
     QTest.keyClick(page.by, Qt.Key.Key_End)
+    days = Counter[str]()
+    for row in day:
+        days[time.strftime("%Y-%m-%d", time.gmtime(row.hour))] += row.requests
+    qtbot.waitUntil(lambda: {line.key: line.item.requests for line in page.model.lines} == days, timeout=LONG)
+    QTest.keyClick(page.by, Qt.Key.Key_Up)
     qtbot.waitUntil(lambda: {line.key for line in page.model.lines} == {"200", "404", "429", "503"}, timeout=LONG)
     QTest.keyClicks(page.search, "globex")
     wanted = sum(row.requests for row in day if row.consumer == "globex" and row.status == 429)

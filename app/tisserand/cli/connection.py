@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import yaml
 from tisserand.cli import session
 from tisserand.cli.audit import note
 from tisserand.cli.words import Group, env_option, json_option, option, workspace_option
+from tisserand.model.lenient_yaml import Loader
 from tisserand.texts import N_, msg, translate
 
 if TYPE_CHECKING:
@@ -153,8 +155,9 @@ def _field(text: str) -> tuple[str, Any]:
         raise click.UsageError(msg("“{text}” is not FIELD=VALUE.", text=text).text())
     try:
         # A number is a number, true is true; what YAML cannot read is the text as it stands.
-        read = yaml.load(value, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError:
+        read = yaml.load(value, Loader=Loader)  # noqa: S506 - a safe loader
+        json.dumps(read, default=str)  # a list can hold itself
+    except (yaml.YAMLError, ValueError, RecursionError):
         read = value
     return name.strip(), read if isinstance(read, str | int | float | bool | list) else value
 

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tisserand.engine.failures import sentence_of
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.scan import literal
+from tisserand.sdk.sessions import SESSION
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,7 +28,7 @@ def asking(path: Path, where: str | None = None, order: str | None = None) -> It
     import duckdb
 
     with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(SESSION)
         source = f"(SELECT * FROM read_parquet({literal(str(path))}))"
         if where:
             source = f"({_filtered(connection, source, where)})"
@@ -147,7 +149,7 @@ def evaluate(formula: str, rows: pa.Table, parameters: Mapping[str, Any], limit:
 
     connection = ibis.duckdb.connect()
     try:
-        connection.con.execute("SET TimeZone = 'UTC'")
+        connection.con.execute(SESSION)
         connection.con.register("sample_rows", rows)
         table = connection.table("sample_rows")
         try:
@@ -161,7 +163,7 @@ def evaluate(formula: str, rows: pa.Table, parameters: Mapping[str, Any], limit:
         try:
             values = connection.to_pyarrow(found)["v"].to_pylist()
         except duckdb.Error as error:
-            raise NodeError(str(error).splitlines()[0].partition(": ")[2] or str(error).splitlines()[0]) from None
+            raise sentence_of(str(error).strip()) from None
         return kind, [None if value is None else _said(value) for value in values]
     finally:
         connection.disconnect()

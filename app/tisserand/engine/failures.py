@@ -141,10 +141,21 @@ def _data(text: str) -> tuple[Message, Message | None]:
             "Correct the value, filter such rows out before, or write TRY_CAST(… AS {type}) to get nothing instead.",
             type=cast[2].lower(),
         )
+    for said, message in _NO_RESULT.items():
+        if said in text:
+            return message, msg("Filter such rows out before, or ask with case when … then … end first.")
     if "out of range" in text.lower() or "overflow" in text.lower():
         return _overflow(text)
     return msg("The data could not be processed: {reason}", reason=_short(_reason(text))), None
 
+
+_NO_RESULT = {
+    "cannot take square root of a negative number": msg("There is no square root of a number below zero."),
+    "cannot take logarithm of zero": msg("There is no logarithm of zero."),
+    "cannot take logarithm of a negative number": msg("There is no logarithm of a number below zero."),
+    "zero raised to a negative power": msg("There is no power of zero by a number below zero."),
+}
+"""What DuckDB says of numbers for which a function has none."""
 
 _TYPES = {"int64": "integer", "int32": "integer", "bigint": "integer", "double": "number", "varchar": "text"}
 

@@ -10,6 +10,7 @@ import ibis.expr.datatypes as dt
 import ibis.expr.operations as ops
 
 from tisserand.model.formula.fitting import path_steps
+from tisserand.sdk.errors import NodeError
 
 Expr = Any
 """An Ibis value; Ibis ships no types that mypy could follow."""
@@ -95,9 +96,32 @@ def _round(number: Expr, digits: int = 0) -> Expr:
         return number - rest + up
     if kind.is_decimal():
         precision, scale = _digits(kind)
+        if digits < 0:
+            return _round_decimal(number, precision, scale, -digits)
         wide = _decimal(precision + 1, scale)
         return forced(forced(number, wide).round(digits), wide) if digits < scale else number
     return forced(ops.Round(number, ibis.literal(digits)).to_expr(), "float64")
+
+
+def _round_decimal(number: Expr, precision: int, scale: int, zeros: int) -> Expr:
+    """To tens, hundreds …; Ibis knows no decimal with fewer than no digits behind the point."""
+    if zeros + scale + 1 > 38:
+        raise NodeError(
+            "A decimal number with {scale} digits behind the point cannot be rounded to {zeros} zeros.", scale=scale, zeros=zeros
+        )
+    wide = _decimal(max(precision, zeros + scale) + 1, scale)
+    step, half = (integer(ibis.literal(count * 10 ** (zeros - 1))).cast(wide) for count in (10, 5))
+    rest = forced(_arithmetic(ops.Modulus, forced(number, wide), step), wide)
+    up = ibis.cases((rest >= half, step), (rest <= -half, -step), else_=_zero(step))
+    return forced(_arithmetic(ops.Add, _arithmetic(ops.Subtract, forced(number, wide), rest), up), wide)
+
+
+def _date_diff(unit: str, start: Expr, end: Expr) -> Expr:
+    if unit != "week":
+        return integer(end.delta(start, unit=unit))
+    # DuckDB counts whole weeks here and starts of everything else: between two Mondays lie as many starts as weeks.
+    first, last = (forced(each.truncate("W"), each.type()) for each in (start, end))
+    return integer(integer(last.delta(first, unit="day")) / 7)
 
 
 def _substr(text: Expr, start: Expr, length: Expr | None = None) -> Expr:
@@ -238,7 +262,7 @@ COMPILERS: dict[str, Callable[..., Expr]] = {
     "second": lambda a: a.second().cast("int64"),
     "date_trunc": lambda unit, a: forced(a.truncate(_UNIT[unit]), a.type()),
     "date_add": _date_add,
-    "date_diff": lambda unit, start, end: end.delta(start, unit=unit).cast("int64"),
+    "date_diff": _date_diff,
     "format_date": lambda a, pattern: a.strftime(pattern),
     "epoch": _epoch,
     "to_text": lambda a: a.cast("string"),

@@ -37,6 +37,7 @@ from tisserand.sdk.node import (
 )
 from tisserand.sdk.scan import REJECTED_SQL, literal, scan_error, scan_sql
 from tisserand.sdk.scan_whole import too_wide
+from tisserand.sdk.sessions import SESSION
 from tisserand.sdk.templates import Templates
 from tisserand.sdk.waiting import Answer, Awaited
 from tisserand.texts import Message
@@ -182,6 +183,7 @@ class LoneContext:
 
         connection = ibis.duckdb.connect()
         try:
+            connection.con.execute(SESSION)
             relation = _registered(connection, "input", table)
             value = compile_formula(formula, relation, self.parameters, aggregate)
             answer = relation.aggregate(value=value) if aggregate else relation.select(value=value).limit(1)
@@ -250,6 +252,7 @@ def run_transform(node: type[Transform[Any]], raw: Mapping[str, Any], **tables: 
     transform, config = node(), config_of(node, raw)
     connection = ibis.duckdb.connect()
     try:
+        connection.con.execute(SESSION)
         relations: dict[str, Any] = {}
         for port, table in tables.items():
             if isinstance(table, list | tuple):

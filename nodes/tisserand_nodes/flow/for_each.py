@@ -24,6 +24,7 @@ from tisserand.sdk import (
     msg,
 )
 from tisserand.sdk.columns import free_name
+from tisserand.sdk.sessions import SESSION
 from tisserand_nodes.flow.call import failure
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _parameters(batch: pa.RecordBatch, config: ForEachConfig) -> Iterator[dict[s
 
     connection = ibis.duckdb.connect(enable_external_access=False, threads=1)
     try:
-        connection.con.execute("SET TimeZone = 'UTC'")
+        connection.con.execute(SESSION)
         connection.con.register("items", pa.Table.from_batches([batch]))
         items = connection.table("items")
         wanted = items.select([formula.on(items).name(name) for name, formula in config.parameters.items()])

@@ -3,11 +3,13 @@ counted by hand in the texts below; the first line of a text is line 1."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tisserand.apis.catalogue.declaring import Surroundings, declared
 from tisserand.apis.catalogue.files import Catalogue
 from tisserand.apis.catalogue.references import references
 from tisserand.apis.catalogue.search import Index
@@ -168,6 +170,16 @@ def test_of_what_stands_in_a_broken_file_nobody_says_that_it_is_not_there(tmp_pa
         "gateways.yaml",
         "plans.yaml",
     ]
+
+
+def test_of_a_document_outside_the_folder_no_gateway_is_told(tmp_path: Path) -> None:
+    """As if it named no operations, everything would be let through: the push is refused instead."""
+    (tmp_path / "outside.openapi.yaml").write_text("paths: {/private: {get: {}}}\n")
+    catalogue = written(tmp_path, {API: HEAD + "lifecycle: published\nopenapi: ../outside.openapi.yaml\n"})
+    around = Surroundings(lambda _names: {}, {}, {}, lambda _place: {}, datetime(2026, 6, 15, tzinfo=UTC))
+    found, problems = declared(catalogue, "edge", around)
+    assert [(each.code, each.severity, each.place.field) for each in problems] == [("api.document", "error", "openapi")]
+    assert found.apis[0].route.operations == []
 
 
 @pytest.mark.parametrize("text", ["2026-02-31", "!!timestamp x", "!!bool maybe", "!!int ''", "!!int x", "!!float x"])

@@ -20,6 +20,7 @@ from tisserand.apis.gateways.compare import changes, drifted
 from tisserand.apis.gateways.traefik import fitting
 from tisserand.apis.gateways.traefik.gateway import Traefik, TraefikSettings
 from tisserand.apis.neutral import Declared
+from tisserand.files import write_text
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.fields import FolderPath
 
@@ -357,20 +358,22 @@ def test_what_was_changed_by_hand_is_found_and_mended(gateway: Traefik, proxy: t
     revision = push(gateway, declared)
     pushed, text = gateway.read().items, gateway.path.read_text()
 
-    def edited(old: str, new: str) -> dict[str, Any]:
+    def edited(old: str, new: str, seen: str) -> dict[str, Any]:
         assert old in text
-        gateway.path.write_text(text.replace(old, new))
+        # At once, and seen: of a file that is just being written, Traefik loads what is there.
+        write_text(gateway.path, text.replace(old, new))
+        until(lambda: seen in loaded(proxy))
         live = gateway.read().items
         return {change.item: change.fields for change in changes(pushed, pushed, live)} | {"all": drifted(pushed, live)}
 
     limit = "live.middlewares/edge~orders~1~0~body.buffering.maxRequestBodyBytes"
-    found = edited('"maxRequestBodyBytes": 1000', '"maxRequestBodyBytes": 5000000')
+    found = edited('"maxRequestBodyBytes": 1000', '"maxRequestBodyBytes": 5000000', "5000000")
     assert found["all"] == ["api/orders@1"] and found["api/orders@1"][0][0] == "live"
     assert found["api/orders@1"][0][1]["middlewares/edge~orders~1~0~body"] == {"buffering": {"maxRequestBodyBytes": 5_000_000}}, (
         limit
     )
-    assert edited('"burst": 3', '"burst": 3000')["all"] == ["subscription/acme-orders"]
-    stolen = edited("acme\\-key" if "acme\\-key" in text else "acme-key", "evil-key")
+    assert edited('"burst": 3', '"burst": 3000', "3000")["all"] == ["subscription/acme-orders"]
+    stolen = edited("acme\\-key" if "acme\\-key" in text else "acme-key", "evil-key", "evil-key")
     assert set(stolen["all"]) == {"consumer/acme", "consumer/bolt", "subscription/acme-orders"}
     assert "evil-key" not in str(stolen) and "•••" in str(stolen)
     gateway.path.write_text("http: [this is: no YAML")
@@ -380,6 +383,20 @@ def test_what_was_changed_by_hand_is_found_and_mended(gateway: Traefik, proxy: t
     gateway.path.unlink()
     assert gateway.read().items == {}
     assert push(gateway, declared) == revision and gateway.path.read_text() == text
+
+
+def test_a_push_over_what_was_changed_by_hand_is_served_when_it_returns(
+    gateway: Traefik, proxy: traefik.Proxy, service: echo.Echo
+) -> None:
+    declared = shop.declared(shop.api(service.url), plan={"rate": [{"count": 3, "per": "1h"}]})
+    revision = push(gateway, declared)
+    text = gateway.path.read_text()
+    for _ in range(3):
+        write_text(gateway.path, text.replace('"burst": 3', '"burst": 3117'))
+        until(lambda: "3117" in loaded(proxy))
+        # The mark of this revision is served all the time.
+        assert push(gateway, declared) == revision and "3117" not in loaded(proxy)
+        assert gateway.path.read_text() == text
 
 
 def test_what_traefik_did_not_load_is_not_believed(
@@ -489,8 +506,13 @@ def test_generated_catalogues_come_back_from_the_file(seed: int, tmp_path: Path)
     assert gateway.apply(declared, ()) == gateway.read().revision and gateway.path.read_text() == said
 
 
+def loaded(proxy: traefik.Proxy) -> str:
+    """All that Traefik serves."""
+    return requests.get(f"{proxy.api}/api/rawdata", timeout=10).text
+
+
 def until(holds: Any) -> None:
-    end = time.monotonic() + 15
+    end = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < end
         time.sleep(0.1)

@@ -16,6 +16,7 @@ from tisserand.engine.backends.duckdb import node_sql
 from tisserand.engine.rows.compile import RowFunction, compile_rows
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.formulas import compile_formula
+from tisserand.sdk.sessions import SESSION
 
 FAILED = "failed"
 """What stands for an error in a comparison."""
@@ -31,7 +32,7 @@ class Batch:
 
     def __init__(self) -> None:
         self.connection = duckdb.connect()
-        self.connection.execute("SET TimeZone='UTC'")
+        self.connection.execute(SESSION)
 
     def __enter__(self) -> Batch:
         return self

@@ -7,11 +7,17 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.engine.rows.batch import Batch, formula
 
+from tisserand.engine.backends.duckdb import DuckDB
+from tisserand.engine.edges import asking, evaluate
 from tisserand.engine.rows.compile import compile_rows
 from tisserand.sdk.errors import NodeError
 from tisserand.sdk.formulas import compile_formula
@@ -52,7 +58,7 @@ split_part(s, ';', i) | concat(s, i, f, d, dt, ts, b, tm, tz) | lpad(s, 5, t) | 
 regexp_matches(s, '^[A-Z]-[0-9]+$') | regexp_matches(s, 'a.b') | regexp_extract(s, '[0-9]+') | regexp_extract(s, '([a-z])(;)?', 2)
 regexp_replace(s, '[0-9a]+', '<\0>') | regexp_replace(s, '(a)(b)', '\2\1') | regexp_matches(s, '\s') | regexp_matches(s, '\bab')
 regexp_matches(s, '[^a-c]$') | regexp_replace(s, '\D', '') | s like 'a%' | s like t | s like '%b%c' | s like '_' | s ilike 'É%' | s ilike t
-abs(i) | abs(f) | abs(d) | round(f) | round(f, 1) | round(f, 2) | round(f, -2) | round(d) | round(d, 1) | round(i, -2) | round(i, -5) | round(e, 3)
+abs(i) | abs(f) | abs(d) | round(f) | round(f, 1) | round(f, 2) | round(f, -2) | round(d) | round(d, 1) | round(d, -1) | round(d, -3) | round(d, -10) | round(d, -15) | round(e, -2) | round(i, -2) | round(i, -5) | round(e, 3)
 floor(f) | ceil(f) | floor(d) | ceil(d) | floor(e) | sqrt(f) | power(f, g) | exp(f) | ln(f) | log10(f) | sign(i) | sign(f) | sign(d)
 mod(i, j) | mod(f, g) | mod(d, 2) | mod(d, e) | d % 0 | greatest(i, j) | greatest(f, g) | least(f, g, 1.0) | greatest(d, e) | least(s, t)
 coalesce(s, t) | coalesce(i, f) | coalesce(d, e) | nullif(s, t) | nullif(f, g) | nullif(i, 1) | if(b, i, j) | if(b, i, f) | if(b, d, e) | if(b, s)
@@ -60,7 +66,7 @@ year(dt) | quarter(ts) | month(ts) | week(dt) | week(ts) | day(ts) | weekday(ts)
 date_trunc('year', dt) | date_trunc('quarter', ts) | date_trunc('week', ts) | date_trunc('week', dt) | date_trunc('day', ts)
 date_trunc('hour', ts) | date_trunc('second', ts) | date_trunc('hour', dt) | date_add('month', j, dt) | date_add('month', 1, dt)
 date_add('year', i, ts) | date_add('quarter', -3, ts) | date_add('week', 2, dt) | date_add('day', j, ts) | date_add('hour', i, ts)
-date_diff('year', ts, ts2) | date_diff('quarter', ts, ts2) | date_diff('month', dt, ts) | date_diff('week', ts, ts2) | date_diff('day', ts, ts2)
+date_diff('year', ts, ts2) | date_diff('quarter', ts, ts2) | date_diff('month', dt, ts) | date_diff('week', ts, ts2) | date_diff('week', dt, ts2) | date_diff('day', ts, ts2)
 date_diff('hour', ts, ts2) | date_diff('minute', ts, ts2) | date_diff('second', ts2, ts) | format_date(dt, '%d/%m/%Y')
 format_date(ts, '%Y-%m-%d %H:%M:%S.%f %j %y %b %B %a %A %I %p %%') | to_text(i) | to_text(f) | to_text(d) | to_text(b) | to_text(ts) | to_text(tz)
 to_text(tm) | to_text(js) | to_integer(s) | to_integer(f) | to_integer(d) | to_integer(b) | to_number(s) | to_number(d) | to_number(e)
@@ -105,6 +111,12 @@ def test_row_by_row_as_in_a_batch(batch: Batch, text: str) -> None:
     formula(batch, SCHEMA, rows_for(text, EACH, 0), text)
 
 
+@pytest.mark.parametrize("choice", ["NULL, 3, j", "3, j", "NULL, 3", "3, 4", "3, NULL", "j, 3"])
+def test_a_choice_is_settled_only_where_the_database_settles_it(batch: Batch, choice: str) -> None:
+    row = tuple({"i": -(2**63), "j": 3}.get(name) for name in SCHEMA)
+    formula(batch, SCHEMA, [row], f"-i > coalesce({choice})")
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize("seed", range(1, 6))
@@ -132,6 +144,15 @@ def test_many_rows(batch: Batch, seed: int) -> None:
         ("d * 3", (Decimal("0.10"),), Decimal("0.30")),
         ("upper(s)", ("straße",), "STRAẞE"),
         ("i not in (2, NULL)", (1, 0), None),
+        ("round(d, -1)", (Decimal("-15.00"),), Decimal("-20.00")),
+        ("round(d, -2)", (Decimal("149.99"),), Decimal("100.00")),
+        ("round(d, -2)", (Decimal("9999999999.99"),), Decimal("10000000000.00")),
+        ("round(d, -12)", (Decimal("9999999999.99"),), Decimal("0.00")),
+        # A Sunday and the Monday after it; a Monday and the Sunday of the next week.
+        ("date_diff('week', dt, ts)", (date(2026, 3, 8), datetime(2026, 3, 9)), 1),
+        ("date_diff('week', dt, ts)", (date(2026, 3, 9), datetime(2026, 3, 22, 23, 59)), 1),
+        ("date_diff('week', dt, ts)", (date(2026, 3, 9), datetime(2026, 3, 8)), -1),
+        ("sqrt(f)", (-0.0,), -0.0),
     ],
 )
 def test_defined_once(text: str, row: tuple[Any, ...], expected: Any) -> None:
@@ -152,6 +173,11 @@ def test_defined_once(text: str, row: tuple[Any, ...], expected: Any) -> None:
         ("i + 1", (2**63 - 1,), "A number became too large for its type: 9223372036854775807 + 1."),
         ("to_integer(s)", ("twelve",), "“twelve” cannot be read as integer."),
         ("to_date(s)", ("2026-02-30",), 'A value became too large for its type: date field value out of range: "2026-02-30"'),
+        ("sqrt(f)", (-1.0,), "There is no square root of a number below zero."),
+        ("ln(f)", (0.0,), "There is no logarithm of zero."),
+        ("ln(f)", (-1.0,), "There is no logarithm of a number below zero."),
+        ("log10(f)", (-0.0,), "There is no logarithm of zero."),
+        ("power(f, -1)", (0.0,), "There is no power of zero by a number below zero."),
         ("abs(i)", (-(2**63),), "A value became too large for its type: Overflow on abs(-9223372036854775808)"),
     ],
 )
@@ -163,3 +189,25 @@ def test_errors_are_sentences(text: str, row: tuple[Any, ...], sentence: str) ->
     with pytest.raises(NodeError) as error:
         compile_rows(table.select(x=compile_formula(text, table, {})))(row)
     assert error.value.message.text("en") == sentence
+
+
+def test_whatever_computes_formulas_fails_alike(tmp_path: Path) -> None:
+    """Batches, previews and the filters of the data view: each has a database of its own."""
+    backend = DuckDB(None, 1, tmp_path)
+    with backend._cursor() as cursor, pytest.raises(duckdb.OutOfRangeException):
+        cursor.execute("SELECT sqrt(-1.0::DOUBLE)").fetchall()
+    backend.close()
+    with pytest.raises(NodeError, match="no logarithm of zero"):
+        evaluate("ln(f)", pa.table({"f": [1.0, 0.0]}), {})
+    pq.write_table(pa.table({"f": [1.0, -1.0]}), tmp_path / "edge.parquet")
+    with asking(tmp_path / "edge.parquet", "sqrt(f) > 0") as (connection, sql), pytest.raises(duckdb.OutOfRangeException):
+        connection.execute(sql).fetchall()
+
+
+def test_a_decimal_that_cannot_be_rounded_so_is_told_in_a_sentence() -> None:
+    import ibis
+
+    table = ibis.table({"w": "decimal(38, 30)"}, name="event.rows")
+    with pytest.raises(NodeError) as error:
+        compile_formula("round(w, -9)", table, {})
+    assert str(error.value) == "A decimal number with 30 digits behind the point cannot be rounded to 9 zeros."

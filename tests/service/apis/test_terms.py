@@ -140,6 +140,7 @@ def test_a_value_that_two_credentials_name_stays_with_the_other(shop: Shop) -> N
     assert store.names() == []
 
 
+BOMB = "x0: &a0 [1]\n" + "".join(f"x{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
 NEL, LS = "\x85", "\u2028"
 # A file before, and what it is after `gold` got a name, or None where it is refused and stays.
 FORMS: dict[str, tuple[str, str | None]] = {
@@ -156,6 +157,8 @@ FORMS: dict[str, tuple[str, str | None]] = {
     "two in a line": ("? gold\n: {price: x}\nb: {}\n", "gold:\n  name: G\nb: {}\n"),
     "no YAML": ("gold: [\n", None),
     "twice": ("gold: {}\ngold: {}\n", None),
+    "one that holds itself": ("'q': {}\na: {tags: &a [*a]}\n", "'q': {}\na: {tags: &a [*a]}\ngold:\n  name: G\n"),
+    "as large as one likes": (BOMB, BOMB + "gold:\n  name: G\n"),
     "a value that cannot be": ("a: {name: !!bool maybe}\n", "a: {name: !!bool maybe}\ngold:\n  name: G\n"),
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ from tisserand.model.schema import Schema
 from tisserand.sdk.arrow import streamed
 from tisserand.sdk.node import FileSink, Scan
 from tisserand.sdk.scan import REJECTED_SQL, literal, scan_sql
+from tisserand.sdk.sessions import SESSION
 
 if TYPE_CHECKING:
     import ibis
@@ -44,7 +45,7 @@ class DuckDB:
             config["threads"] = threads
         self.memory, self.threads, self.spill = memory, threads, spill
         self._connection = duckdb.connect(config=config)
-        self._connection.execute("SET TimeZone='UTC'")
+        self._connection.execute(SESSION)
         self._active: dict[duckdb.DuckDBPyConnection, int] = {}
         self._lock = threading.Lock()
 

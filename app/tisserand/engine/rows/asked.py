@@ -13,6 +13,7 @@ from typing import Any
 
 from tisserand.engine.failures import sentence_of
 from tisserand.sdk.errors import NodeError
+from tisserand.sdk.sessions import SESSION
 
 _MEMORY = "256MB"
 _SOURCE = re.compile(r" when casting from source column a[0-9]+")
@@ -83,7 +84,7 @@ def _connection() -> Any:
         import duckdb
 
         made = duckdb.connect(config={"threads": 1, "memory_limit": _MEMORY, "enable_external_access": "false"})
-        made.execute("SET TimeZone='UTC'")
+        made.execute(SESSION)
         _HERE.connection = made
     return _HERE.connection
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 
 from tisserand.service.published.operations import Operation
+from tisserand.service.published.twice import twice, unique
 from tisserand.service.published.typed import Misfit, Take, from_json, from_text
 from tisserand.texts import Message, msg
 
@@ -107,6 +109,8 @@ class Asking:
         except orjson.JSONDecodeError:
             faults.append(Fault(msg("The body is not JSON.") if body else msg("The body is missing."), ""))
             return []
+        if not unique(body, found):
+            faults.extend(Fault(_TWICE, pointer) for pointer in islice(twice(body), MOST_FAULTS))
         if not self._array:
             return [self._row(head, found, "", faults)]
         if type(found) is not list:

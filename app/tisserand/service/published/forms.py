@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from tisserand.model.lenient_yaml import Loader
 from tisserand.model.lock import lock_file
 from tisserand.service.published.calls import Serving
 from tisserand.workspace.connection_text import FILE as CONNECTIONS
@@ -92,8 +93,8 @@ class Forms:
 def _mapping(text: bytes) -> Mapping[str, Any]:
     """What a YAML file holds; nothing where it is broken."""
     try:
-        data = yaml.load(text, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError):
+        data = yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return {str(name): value for name, value in data.items()} if isinstance(data, dict) else {}
 

@@ -20,6 +20,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tisserand.model.lenient_yaml import Loader
 from tisserand.model.problem import Place, Problem
 from tisserand.service.person import person
 from tisserand.texts import msg
@@ -325,8 +326,8 @@ def _dumped(document: Mapping[str, Any]) -> str:
 def _unreadable(text: str) -> list[Problem]:
     """Why a text is no YAML, and where."""
     try:
-        yaml.load(text, Loader=yaml.CSafeLoader)
-    except yaml.YAMLError as error:
+        yaml.load(text, Loader=Loader)  # noqa: S506 - a safe loader
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         message = msg("The file is not valid YAML: {reason}", reason=str(getattr(error, "problem", None) or error))
         place = Place(line=mark.line + 1, column=mark.column + 1) if mark is not None else Place()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
@@ -14,7 +15,7 @@ from tisserand.texts import N_, ngettext
 from tisserand.texts import number as decimal
 from tisserand.texts import translate as _
 from tisserand.ui.apis.parts import Page, quiet
-from tisserand.ui.canvas.state import number
+from tisserand.ui.canvas.state import number, percent
 from tisserand.ui.supervision import words
 from tisserand.ui.supervision.buttons import searching
 from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
@@ -23,6 +24,7 @@ from tisserand.ui.theme import theme
 
 if TYPE_CHECKING:
     from tisserand.service.gateways.calls import UsageSum
+    from tisserand.service.gateways.trends import Trend
     from tisserand.service.protocol import Executor
     from tisserand.ui.supervision.ground import Ground
 
@@ -39,6 +41,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (N_("By operation"), ("api", "operation")),
     (N_("By plan"), ("plan",)),
     (N_("By status"), ("status",)),
+    (N_("By day"), ("day",)),
 )
 
 
@@ -85,8 +88,8 @@ class UsageView(Page):
         row.addWidget(self.calls, 3)
         row.addWidget(self.took, 2)
         columns = (
-            Column(_("Who or what"), 180, 3), Column(_("Calls"), 90, right=True), Column(_("Refused"), 90, right=True),
-            Column(_("Errors"), 80, right=True), Column(_("Bytes out"), 100, right=True), Column("p50 ms", 80, right=True),
+            Column(_("Who or what"), 180, 3), Column(_("Calls"), 90, right=True), Column(_("Trend"), 90, right=True),
+            Column(_("Refused"), 90, right=True), Column(_("Errors"), 80, right=True), Column(_("Bytes out"), 100, right=True), Column("p50 ms", 80, right=True),
             Column("p99 ms", 80, right=True),
         )  # fmt: skip
         self.table = Table(columns, _("Usage"))
@@ -121,6 +124,7 @@ class UsageView(Page):
 
     def _look(self) -> None:
         from tisserand.service.gateways.calls import UsageQuery
+        from tisserand.service.gateways.trends import trends
 
         _word, length, step = SPANS[self.span.currentIndex()]
         size = HOUR if step == "hour" else DAY
@@ -129,7 +133,7 @@ class UsageView(Page):
         text = self.search.text().strip()
         group = GROUPS[self.by.currentIndex()][1]
 
-        def ask(executor: Executor) -> tuple[list[UsageSum], list[UsageSum], list[UsageSum]]:
+        def ask(executor: Executor) -> tuple[list[UsageSum], list[UsageSum], list[Trend]]:
             filters: list[dict[str, str]] = [{"api": text}, {"consumer": text}] if text else [{}]
             for filtered in filters:
                 whole = UsageQuery(start, end, **filtered)  # type: ignore[arg-type]
@@ -138,16 +142,16 @@ class UsageView(Page):
                     break
             over_time = list(executor.gateways.usage(UsageQuery(start, end, by=(step, "status"), limit=100_000, **filtered)))
             latency = list(executor.gateways.usage(UsageQuery(start, end, by=(step,), limit=10_000, **filtered)))
-            grouped = list(executor.gateways.usage(UsageQuery(start, end, by=group, limit=200, **filtered)))
+            grouped = trends(executor.gateways.usage, UsageQuery(start, end, by=group, limit=400, **filtered))
             return over_time, latency, grouped
 
-        def come(found: tuple[list[UsageSum], list[UsageSum], list[UsageSum]]) -> None:
+        def come(found: tuple[list[UsageSum], list[UsageSum], list[Trend]]) -> None:
             self._take(*found, range(start, end, size), step, group)
 
         self.ground.ask(self, ask, come, once=f"usage {start} {step} {text} {group}")
 
     def _take(
-        self, over_time: Sequence[UsageSum], latency: Sequence[UsageSum], grouped: Sequence[UsageSum], times: range, step: str,
+        self, over_time: Sequence[UsageSum], latency: Sequence[UsageSum], grouped: Sequence[Trend], times: range, step: str,
         group: tuple[str, ...],
     ) -> None:  # fmt: skip
         if not grouped and not self.search.text().strip():
@@ -163,8 +167,8 @@ class UsageView(Page):
         for moment in times:
             good, rejected, errors = counts.get(moment, [0, 0, 0])
             self.stretches.append(Stretch(moment, times.step, good, rejected, errors, *took.get(moment, (None, None))))
-        requests = sum(each.requests for each in grouped)
-        refused, failed = sum(each.rejected for each in grouped), sum(each.errors for each in grouped)
+        requests = sum(each.sum.requests for each in grouped)
+        refused, failed = sum(each.sum.rejected for each in grouped), sum(each.sum.errors for each in grouped)
         text = ngettext("{count} call", "{count} calls", requests).format(count=number(requests))
         self.total.setText(
             _("{calls}, {refused} refused, {errors} errors").format(calls=text, refused=number(refused), errors=number(failed))
@@ -200,13 +204,29 @@ def told(stretch: Any) -> str:
     return "\n".join(lines)
 
 
-def _line(each: UsageSum, group: tuple[str, ...]) -> Line:
-    name = " ".join(str(each.group[part]) for part in group if str(each.group[part])) or "–"
+def _line(trend: Trend, group: tuple[str, ...]) -> Line:
+    each = trend.sum
+    parts = [_day(int(each.group[part])) if part == "day" else str(each.group[part]) for part in group]
+    name = " ".join(part for part in parts if part) or "–"
     cells = (
-        Cell(name), Cell(number(each.requests)), Cell(number(each.rejected) if each.rejected else ""),
+        Cell(name), Cell(number(each.requests)), _beside(trend), Cell(number(each.rejected) if each.rejected else ""),
         Cell(number(each.errors) if each.errors else ""), Cell(number(each.bytes_out)), Cell(_ms(each.p50)), Cell(_ms(each.p99)),
     )  # fmt: skip
     return Line(name, each, cells)
+
+
+def _day(moment: int) -> str:
+    """A day in UTC, as usage is kept."""
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()
+
+
+def _beside(trend: Trend) -> Cell:
+    """More or less calls than in the period before, of the same length."""
+    more = ngettext("{count} call in the period before", "{count} calls in the period before", trend.before)
+    told = more.format(count=number(trend.before))
+    if trend.change is None:
+        return Cell(_("new"), more=told)
+    return Cell(f"{'+' if trend.change > 0 else ''}{percent(trend.change)}", more=told)
 
 
 def _axis(value: float) -> str:

@@ -36,6 +36,8 @@ ENFORCED: frozenset[PolicyName] = frozenset({
 })  # fmt: skip
 COUNTED: frozenset[PolicyName] = frozenset({"quota", "usage"})
 """What needs Traefik's access log."""
+AGAIN = "~again"
+"""Behind the revision of a file that is pushed once more."""
 TESTED = "Traefik 3.7.15, the real program: every policy by requests, with it and without it."
 
 
@@ -139,9 +141,15 @@ class Traefik(Gateway):
     def apply(self, declared: Declared, changes: Sequence[Change], progress: Progress = lambda done, all: None) -> str:
         text, revision = self._text(declared)
         before = self.path.read_text(encoding="utf-8", errors="replace") if self.path.exists() else None
-        if text != before:
-            self._write(text)
         try:
+            if text != before:
+                if self._serves(revision):
+                    # It was pushed before and changed by hand since: what is seen of it now is of then. Under another mark, which tells
+                    # that the file is read, and then under its own.
+                    again = f"{revision}{AGAIN}"
+                    self._write(text.replace(file.marker(self._owner, revision), file.marker(self._owner, again)))
+                    self._loaded(again)
+                self._write(text)
             self._loaded(revision)
         except NodeError:
             if text != before:
@@ -212,20 +220,24 @@ class Traefik(Gateway):
         else:
             self._write(before)
 
+    def _serves(self, revision: str) -> bool:
+        """Whether Traefik has read a file with this revision."""
+        path = f"/api/http/middlewares/{file.marker(self._owner, revision)}@file"
+        return bool(self._set.api) and self._api.json("GET", path, fine=(404,)) is not None
+
     def _loaded(self, revision: str) -> None:
         """Wait until Traefik serves this revision. Raises `NodeError` with what it holds against it."""
         if not self._set.api:
             return
-        api, end = self._api, time.monotonic() + self._set.patience
-        path = f"/api/http/middlewares/{file.marker(self._owner, revision)}@file"
-        while api.json("GET", path, fine=(404,)) is None:
+        end = time.monotonic() + self._set.patience
+        while not self._serves(revision):
             if time.monotonic() > end:
                 raise NodeError(
                     "Traefik has not loaded the file within {seconds} s.", seconds=self._set.patience,
                     fix="Look into its log: it may be unable to read “{file}”, or watch another folder.", file=self.path.name,
                 )  # fmt: skip
             time.sleep(0.05)
-        faults = _faults(api.json("GET", "/api/rawdata"), self._owner)
+        faults = _faults(self._api.json("GET", "/api/rawdata"), self._owner)
         if faults:
             raise NodeError("Traefik refuses {count} of the definitions: {faults}", count=len(faults), faults=faults[:3])
 
