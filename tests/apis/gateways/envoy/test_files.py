@@ -228,6 +228,26 @@ def test_a_block_that_failed_is_tried_again(site, monkeypatch):
     site.gateway.block(told, frozenset())
 
 
+def test_a_push_that_was_killed_lets_nobody_in_who_is_to_be_blocked(site, monkeypatch):
+    """Who is blocked is noted once it is live: otherwise the next start would take it for done."""
+    told = declared(api(site.one.url), plan=Plan(quota=Quota(count=9, period="day")))
+    site.push(told)
+    who = frozenset({("acme", "orders")})
+
+    def killed(*_told):
+        raise SystemExit  # what a kill leaves: neither the effect nor what was to undo it
+
+    monkeypatch.setattr(type(site.gateway.folder), "put", killed)
+    monkeypatch.setattr(type(site.gateway), "_back", lambda *_told: None)
+    with pytest.raises(SystemExit):
+        site.gateway.apply(replace(told, exhausted=who), [])
+    monkeypatch.undo()
+    assert site.call("/orders/v1/x").status_code == 200
+    site.gateway.block(told, who)
+    soon(lambda: site.call("/orders/v1/x").status_code, 429)
+    site.gateway.block(told, frozenset())
+
+
 def test_files_can_be_read_by_their_owner_only(site):
     site.push(declared(api(site.one.url)))
     assert site.gateway.folder.path.stat().st_mode & 0o777 == 0o700

@@ -108,8 +108,9 @@ class EnvoyGateway(Gateway):
         before = self._files()
         progress(0, 1)
         try:
-            files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
             self.folder.put(wanted.clusters, filters, wanted.routes, revision)
+            # As for `block`: after a kill in between it is told again, and not taken for live.
+            files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
         except BaseException:
             self._back(before)
             raise
