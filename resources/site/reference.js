@@ -58,10 +58,16 @@
   function draw() {
     var place = document.createElement("div");
     holder.replaceChildren(place);
-    Redoc.init(JSON.parse(window.apiDocument), options(), place, function (error) {
+    function done(error) {
+      document.getElementById("waiting").hidden = true;
       holder.dataset.state = error ? "failed" : "drawn";
       if (error) { place.textContent = told.failed; }
-    });
+    }
+    try {
+      Redoc.init(JSON.parse(window.apiDocument), options(), place, done);
+    } catch (error) {
+      done(error);
+    }
   }
   document.addEventListener("theme", draw);
   draw();

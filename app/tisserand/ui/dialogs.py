@@ -107,6 +107,18 @@ def ask_about_run(parent: QWidget, title: str) -> str:
     return _asked(parent, _("A run is under way"), text, choices, "stay", more)
 
 
+def ask_about_written(parent: QWidget, names: Sequence[str]) -> str:
+    """What was written about APIs and is not kept: `discard` or `stay`."""
+    shown = ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+    return _asked(
+        parent,
+        _("Not kept yet"),
+        _("What you wrote about {names} is not kept yet.").format(names=shown),
+        [("discard", _("Discard it"), Role.DestructiveRole), ("stay", _("Stay"), Role.RejectRole)],
+        "stay",
+    )
+
+
 def ask_about_uncertain(parent: QWidget, nodes: Sequence[str]) -> str:
     """What becomes of sinks that may have written before a run broke off: `repeat`, `skip` or `stay`."""
     text = _("Nobody knows whether {nodes} wrote before the run broke off. Look at the target first.").format(

@@ -171,6 +171,7 @@ class Sheets(QObject):
         while len(self.sheets) > 1:
             self._drop(self.current)
         self.window_.desk.runs.abandon()
+        self.window_.desk.supervising.abandon()
         self.window_.document.new()
 
     def may_leave_all(self) -> bool:

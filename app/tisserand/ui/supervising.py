@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, Qt
 
 from tisserand.texts import translate as _
+from tisserand.ui import dialogs
 from tisserand.ui.actions import APIS, FILE, HELP, SUPERVISION
 from tisserand.ui.lookout import Lookout
 
@@ -51,6 +52,7 @@ class Supervising(QObject):
         bind("publish_api", self.publish_api)
         bind("api_import", self.import_api)
         bind("refresh", lambda: self.view.refresh() if self.view is not None else None)
+        self._abandoned = False
         self.lookout = Lookout(window)
         self.tray: Tray | None = None
         self._allow(False)
@@ -104,6 +106,23 @@ class Supervising(QObject):
             self._allow(False)
             w.canvas.setFocus(Qt.FocusReason.ShortcutFocusReason)
         w.actions_["supervision"].setChecked(False)
+
+    def take_over(self, other: Supervising) -> None:
+        """Show the page that another window showed, which goes."""
+        if other.shown and other.view is not None:
+            self.window_.runner.root = other.window_.runner.root
+            self.show(other.view.action)
+
+    def may_leave(self) -> bool:
+        """Before the window goes: whether what was written on a page and not kept may go with it, the person decides."""
+        unsaved = self.view.unsaved() if self.view is not None else []
+        if not unsaved or self._abandoned:
+            return True
+        return dialogs.ask_about_written(self.window_, unsaved) == "discard"
+
+    def abandon(self) -> None:
+        """Nothing is asked about any more."""
+        self._abandoned = True
 
     def history(self) -> None:
         """The runs of the open flow."""

@@ -264,6 +264,8 @@ class Window(QMainWindow):
         if self.runner.running:
             self.desk.say(_("The language can be changed when the run is over."))
             return
+        if not self.desk.supervising.may_leave():
+            return
         chosen = set_language("fr" if language() == "en" else "en")
         if self.settings is not None:
             self.settings.setValue("language", chosen)
@@ -273,6 +275,7 @@ class Window(QMainWindow):
         """Take over what another window showed: its flow with the history, its run, its place on the screen."""
         self.setGeometry(other.geometry())
         self.desk.sheets.take_over(other.desk.sheets)
+        self.desk.supervising.take_over(other.desk.supervising)
 
     def retire(self) -> None:
         """Go without a question: another window has taken over."""
@@ -303,7 +306,7 @@ class Window(QMainWindow):
         }
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        if not (self.desk.sheets.may_leave_all() and self.desk.runs.may_leave()):
+        if not (self.desk.sheets.may_leave_all() and self.desk.supervising.may_leave() and self.desk.runs.may_leave()):
             event.ignore()
             return
         self.desk.drafts.close()

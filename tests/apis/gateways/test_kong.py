@@ -183,7 +183,7 @@ def test_whatever_call_fails_everything_is_as_it_was(fake: kong.Fake, tmp_path: 
 def test_a_push_that_stopped_half_way_is_gone_on_with(fake: kong.Fake, tmp_path: Path) -> None:
     gateway = adapter(fake, tmp_path)
     push(gateway, rich())
-    for number in (3, 17, 33):
+    for number in (3, 6, 17, 33):
         other = shop.declared(shop.api("http://new.example", id=f"new-{number}"), subscribed=("bolt",))
         fake.forget()
         fake.refuse_from = number

@@ -50,3 +50,21 @@ def test_explain_shows_each_node(workspace: Workspace) -> None:
 def test_flows_without_requests_are_left_alone(workspace: Workspace) -> None:
     assert not [problem for problem in check_text(workspace, PLAIN).problems if problem.code == "rows.batch"]
     assert "rows" not in explain(workspace, PLAIN)
+
+
+BATCH = {
+    "an aggregate": "{kind: table.aggregate, inputs: {table: named}, config: {values: {most: max(name)}}}",
+    "rows told apart": "{kind: table.dedupe, inputs: {table: named}}",
+    "some of all rows": "{kind: table.top_n, inputs: {table: named}, config: {n: 3, by: [name]}}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", BATCH)
+def test_check_names_the_node_whose_operation_has_no_meaning_for_a_row(workspace: Workspace, what: str) -> None:
+    text = ASKED.replace("{table: sorted}}", "{table: culprit}}").replace(BEHIND.format(source="start"), "")
+    text += BEHIND.format(source="start").splitlines(keepends=True)[0] + f"  culprit: {BATCH[what]}\n"
+    checked = check_text(workspace, text)
+    assert [each for each in checked.problems if each.severity == "error"] == []
+    found = [problem for problem in checked.problems if problem.code == "rows.batch"]
+    assert [(problem.place.node, problem.severity) for problem in found] == [("culprit", "warning")]
+    assert found[0].message.text("en").endswith(".")

@@ -126,6 +126,15 @@ def test_many_rows(batch: Batch, seed: int) -> None:
 
 
 @pytest.mark.parametrize(
+    "choice", ["coalesce(NULL, 3, j)", "coalesce(3, j)", "coalesce(NULL, 3, 1)", "coalesce(3)", "if(TRUE, 3, j)"]
+)
+def test_what_is_chosen_beforehand_is_what_the_database_chooses_beforehand(batch: Batch, choice: str) -> None:
+    """`-i > 3` becomes `i < -3`, which cannot overflow; where the database does not see the 3, the negation does."""
+    schema = {"i": "int64", "j": "int32"}
+    formula(batch, schema, [(-(2**63), 1), (-4, None), (0, 0)], f"-i > {choice}", f"{choice} < -i", f"i + 1 > {choice}")
+
+
+@pytest.mark.parametrize(
     ("text", "row", "expected"),
     [
         ("i / j", (1, 0), None),

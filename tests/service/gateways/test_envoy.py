@@ -1,8 +1,10 @@
 """The whole way with a real Envoy: declared in files, planned, pushed, called, changed by hand, rolled back, counted, limited."""
 
 import json
+import random
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -165,3 +167,67 @@ def test_what_envoy_refuses_is_not_pushed(site):
         executor.gateways.push("main")
     assert asked(executor).json()["service"] == "one"
     assert secret_store(ID).get("acme.main") not in json.dumps([each.to_json() for each in executor.gateways.history("main")])
+
+
+def test_figures_are_those_of_the_requests_that_were_sent(site):
+    """Counted here from what was asked and answered, there from the log of the real one."""
+    desk, executor = site
+    gateways = executor.gateways
+    operations = [
+        {"method": "GET", "path": "/items/{id}"},
+        {"method": "POST", "path": "/items"},
+        {"method": "GET", "path": "/items"},
+    ]
+    desk.api(upstream={"targets": [{"url": desk.one.url}]}, route={"base_path": "/orders", "operations": operations})
+    desk.api(id="stock", upstream={"targets": [{"url": desk.two.url}]}, route={"base_path": "/stock"})
+    desk.write("plans.yaml", {"gold": {}, "free": {"rate": [{"count": 4, "per": "1h"}]}})
+    bought = {
+        "acme-orders": {"api": "orders", "plan": "gold", "consumer": "acme", "state": "active"},
+        "globex-orders": {"api": "orders", "plan": "free", "consumer": "globex", "state": "active"},
+        "acme-stock": {"api": "stock", "plan": "free", "consumer": "acme", "state": "active"},
+    }
+    desk.write("subscriptions.yaml", bought)
+    gateways.push("main")
+    soon(lambda: asked(executor, path="/stock/v1/ready").status_code, 200)
+    gateways.collect("main")
+    end = time.monotonic() + 30
+    while not (before := sums(gateways)) and time.monotonic() < end:
+        gateways.collect("main")
+    (info,) = gateways.list()
+    draw, expected, sizes = random.Random(7), Counter(), Counter()
+    ways = [
+        ("orders", "GET", "/items/{id}"), ("orders", "POST", "/items"), ("orders", "GET", "/items"), ("orders", "GET", None), ("stock", "GET", ""),
+    ]  # fmt: skip
+    plans = {(each["consumer"], each["api"]): each["plan"] for each in bought.values()}
+    for number in range(120):
+        api, method, template = draw.choice(ways)
+        who = draw.choice(["acme", "acme", "globex", "stranger", None])
+        path = {"stock": f"/any/{number}"}.get(api) or (
+            "/elsewhere" if template is None else template.replace("{id}", str(number))
+        )
+        body = b"x" * draw.choice([0, 10, 300]) if method == "POST" else None
+        headers = {"x-api-key": f"key-of-{who}"} if who else {}
+        answer = requests.request(method, f"{info.address}/{api}/v1{path}?n={number}", headers=headers, data=body, timeout=10)
+        known = who if answer.status_code not in (401, 404) else None
+        key = (api, f"{method} {template}" if template else "", known or "", plans.get((known, api), ""), answer.status_code)
+        expected[key] += 1
+        sizes[key] += len(body or b"")
+    wanted = {key: (count + before.get(key, (0, 0))[0]) for key, count in expected.items()}
+
+    def told():
+        gateways.collect("main")
+        return {key: count for key, (count, _) in sums(gateways).items() if key in wanted}
+
+    soon(told, wanted, 30)
+    assert {status for *_, status in expected} == {200, 401, 403, 404, 429}
+    # Of what is refused, the body need not be read.
+    assert all(received == sizes[key] for key, (_, received) in sums(gateways).items() if key[-1] == 200 and key in wanted)
+    assert all(each.p50 is not None and 0 < each.p50 <= each.p99 for each in gateways.usage(UsageQuery(by=("api", "status"))))
+
+
+def sums(gateways):
+    by = ("api", "operation", "consumer", "plan", "status")
+    return {
+        tuple(each.group[name] for name in by): (each.requests, each.bytes_in)
+        for each in gateways.usage(UsageQuery(by=by, limit=10_000))
+    }

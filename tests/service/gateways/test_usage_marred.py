@@ -3,6 +3,9 @@
 import json
 import random
 import resource
+import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -289,6 +292,34 @@ def test_usage_goes_by_whole_days_and_quotas_keep_their_count(desk, executor, ca
     assert left == {age: age + 1 for age in (0, 1, 29, 30)}
     assert executor.gateways.store.calls("month", periods.begin("month", now)) == calls
     assert executor.gateways.collect() == 0
+
+
+FORGET = """
+import os, signal, sys
+from pathlib import Path
+from tisserand.apis.usage_store import UsageStore
+left = [int(sys.argv[2])]
+def written(what):
+    left[0] -= 1
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+UsageStore(Path(sys.argv[1]), written).forget(float(sys.argv[3]))
+"""
+
+
+def test_a_kill_while_usage_goes_leaves_the_rest_for_the_next_time(store):
+    begin = 1_764_547_200
+    rows = [UsageRow(begin + hour * HOUR, "a", "1", "", who, "", 200, 1) for hour in range(10 * 24) for who in ("acme", "globex")]
+    store.take("main", rows, "", "1")
+    before = begin + 7 * DAY + 5 * HOUR
+    assert store.old(before) == 7 * 24 * 2
+    for number in (1, 3):
+        command = [sys.executable, "-c", FORGET, str(store.path), str(number), str(before)]
+        assert subprocess.run(command, check=False, timeout=60).returncode == -signal.SIGKILL
+    assert 0 < store.old(before) < 7 * 24 * 2
+    store.forget(before)
+    left = {each.group["day"]: each.requests for each in store.usage(UsageQuery(by=("day",)))}
+    assert left == {begin + day * DAY: 48 for day in (7, 8, 9)}
 
 
 @pytest.mark.parametrize("kind", ["envoy", "traefik"])

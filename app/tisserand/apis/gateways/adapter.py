@@ -66,6 +66,8 @@ class Live:
     """What the gateway calls this state, where it has a name for it."""
     foreign: int = 0
     """Things there that are not ours."""
+    hanging: Items = field(default_factory=dict)
+    """Of those, what somebody hung on ours (a plugin, a target, another key): it is told of as drift, and not touched."""
 
 
 @dataclass(frozen=True, slots=True)

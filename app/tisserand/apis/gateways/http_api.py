@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from json import dumps
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ CONNECT = 5.0
 TRIES = 3
 SHOWN = 300
 """Characters of an answer in a sentence."""
+LOOKED_AT = 10_000
+"""Characters of an answer from which secrets are taken."""
 AGAIN = frozenset({429, 502, 503, 504})
 SAFE = frozenset({"GET", "PUT", "DELETE"})
 """Methods that may be sent twice (RFC 9110, 9.2.2)."""
@@ -36,6 +39,10 @@ class HttpApi:
 
     def close(self) -> None:
         self._session.close()
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Keep values out of what is said: gateways repeat what they refuse."""
+        self._hidden = list(dict.fromkeys([*self._hidden, *(value for value in values if value)]))
 
     def ask(self, method: str, path: str, body: Any = None, *, fine: tuple[int, ...] = ()) -> requests.Response:
         """The answer, where it is 2xx or in `fine`; otherwise raises `NodeError` with what it said."""
@@ -102,7 +109,19 @@ class HttpApi:
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def _said(self, answer: requests.Response) -> str:
-        text = " ".join(answer.text.split())[:SHOWN]
+        return self.clean(answer.text)[:SHOWN]
+
+    def clean(self, text: str) -> str:
+        """Without what is hidden, also as JSON writes it, and JSON in JSON; the longest first, as one may be a part of another. Of a
+        long text, the beginning."""
+        known = set()
         for value in self._hidden:
-            text = text.replace(value, "•••")
-        return text
+            once = dumps(value)[1:-1]
+            known |= {value, once, dumps(once)[1:-1]}
+        cut, longest = len(text) > LOOKED_AT, max(map(len, known), default=0)
+        text = text[:LOOKED_AT]
+        for each in sorted(known, key=len, reverse=True):
+            text = text.replace(each, "•••")
+        if cut:  # at its end may stand a half of one
+            text = text[: -longest - 1]
+        return " ".join(text.split())

@@ -19,6 +19,9 @@ from tisserand.apis.neutral import digest
 GONE = "gone"
 """What stands for an object that is not there any more."""
 
+STRAY = "object"
+"""Begins the name of the item that stands for an object which nobody pushed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -55,6 +58,14 @@ def seen(
         elif (digests[name] if digests is not None else digest(live[name])) != pushed:
             changed[name] = show(name, live[name])
     return {**each.content, "live": changed} if changed else each.content
+
+
+def strays(
+    known: Iterable[Kept], live: Mapping[str, Any], show: Callable[[str, Any], Any] = lambda name, value: value
+) -> dict[str, Mapping[str, Any]]:
+    """What stands among ours and was never pushed, as items of its own that a push takes away."""
+    owned = {name for each in known for name in each.objects}
+    return {f"{STRAY}/{name}": {"live": show(name, content)} for name, content in live.items() if name not in owned}
 
 
 def pack(each: Kept) -> str:

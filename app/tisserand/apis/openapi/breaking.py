@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from tisserand.apis.openapi.operations import Operation, content_schemas, operations, resolve
-from tisserand.apis.openapi.widening import Difference, differences
+from tisserand.apis.openapi.widening import Comparison, Difference, differences
 from tisserand.texts import Message, msg
 
 Json = Mapping[str, Any]
@@ -32,16 +32,17 @@ class Found:
 
 def changes(old: Json, new: Json) -> list[Found]:
     """All changes that callers can notice, breaking ones first; texts and examples are not looked at."""
-    found = [*_operations(old, new)]
+    found = [*_operations(Comparison(old, new))]
     return sorted(found, key=lambda each: (not each.breaking, each.where, each.code))
 
 
-def _operations(old: Json, new: Json) -> Iterator[Found]:
-    before = {_key(each): each for each in operations(old)}
-    after = {_key(each): each for each in operations(new)}
+def _operations(both: Comparison) -> Iterator[Found]:
+    before = {_key(each): each for each in operations(both.old)}
+    after = {_key(each): each for each in operations(both.new)}
+    paths = {path for _, path in after}
     for key, operation in before.items():
         if key not in after:
-            gone = all(other.path != operation.path for other in after.values()) and not any(k[1] == key[1] for k in after)
+            gone = key[1] not in paths
             code, text = (
                 ("path.removed", msg("The path is gone.")) if gone else ("operation.removed", msg("The operation is gone."))
             )
@@ -50,7 +51,7 @@ def _operations(old: Json, new: Json) -> Iterator[Found]:
         if key not in before:
             yield Found(False, "operation.added", operation.name, msg("The operation is new."))
         else:
-            yield from _operation(old, new, before[key], operation)
+            yield from _operation(both, before[key], operation)
 
 
 def _key(operation: Operation) -> tuple[str, str]:
@@ -58,17 +59,17 @@ def _key(operation: Operation) -> tuple[str, str]:
     return operation.method, re.sub(r"\{[^{}]*\}", "{}", operation.path)
 
 
-def _operation(old: Json, new: Json, before: Operation, after: Operation) -> Iterator[Found]:
+def _operation(both: Comparison, before: Operation, after: Operation) -> Iterator[Found]:
     name = after.name
     if after.data.get("deprecated") and not before.data.get("deprecated"):
         yield Found(False, "operation.deprecated", name, msg("The operation is deprecated."))
-    yield from _parameters(old, new, before, after)
-    yield from _body(old, new, before, after)
-    yield from _responses(old, new, before, after)
-    yield from _security(old, new, before, after)
+    yield from _parameters(both, before, after)
+    yield from _body(both, before, after)
+    yield from _responses(both, before, after)
+    yield from _security(both, before, after)
 
 
-def _parameters(old: Json, new: Json, before: Operation, after: Operation) -> Iterator[Found]:
+def _parameters(both: Comparison, before: Operation, after: Operation) -> Iterator[Found]:
     was, now = _listed(before), _listed(after)
     for key, parameter in was.items():
         where = f"{after.name} → {key[1]}"
@@ -89,8 +90,8 @@ def _parameters(old: Json, new: Json, before: Operation, after: Operation) -> It
             yield Found(False, "parameter.optional", where, msg("The parameter is optional now."))
         if _written(parameter) != _written(current):
             yield Found(True, "parameter.style", where, msg("The parameter is written in another way."))
-        yield from _default(old, new, parameter, current, where)
-        yield from _schemas(old, new, _schema(parameter), _schema(current), where, "request", "parameter")
+        yield from _default(both, parameter, current, where)
+        yield from _schemas(both, _schema(parameter), _schema(current), where, "request", "parameter")
     for key, parameter in now.items():
         if key in was or any(other[1] == key[1] and other not in now for other in was):
             continue
@@ -112,9 +113,9 @@ def _written(parameter: Json) -> tuple[str, bool, str]:
     return style, bool(parameter.get("explode", style == "form")), next(iter(content_schemas(parameter)), "")
 
 
-def _default(old: Json, new: Json, before: Json, after: Json, where: str) -> Iterator[Found]:
+def _default(both: Comparison, before: Json, after: Json, where: str) -> Iterator[Found]:
     """Who leaves a parameter out gets something else, if what is taken for it changes."""
-    was, now = (resolve(document, each.get("schema")) or {} for document, each in ((old, before), (new, after)))
+    was, now = (resolve(document, each.get("schema")) or {} for document, each in ((both.old, before), (both.new, after)))
     if isinstance(was, Mapping) and isinstance(now, Mapping) and was.get("default") != now.get("default"):
         text = msg("Left out, it was {old} and is {new}.", old=_shown(was.get("default")), new=_shown(now.get("default")))
         yield Found(True, "parameter.default", where, text)
@@ -136,8 +137,8 @@ def _listed(operation: Operation) -> dict[tuple[str, str], Json]:
     return found
 
 
-def _body(old: Json, new: Json, before: Operation, after: Operation) -> Iterator[Found]:
-    was, now = resolve(old, before.data.get("requestBody")) or {}, resolve(new, after.data.get("requestBody")) or {}
+def _body(both: Comparison, before: Operation, after: Operation) -> Iterator[Found]:
+    was, now = resolve(both.old, before.data.get("requestBody")) or {}, resolve(both.new, after.data.get("requestBody")) or {}
     where = f"{after.name} → body"
     if was and not now:
         yield Found(True, "body.removed", where, msg("No body is taken any more."))
@@ -153,10 +154,10 @@ def _body(old: Json, new: Json, before: Operation, after: Operation) -> Iterator
         return
     if now.get("required") and not was.get("required"):
         yield Found(True, "body.required", where, msg("The body is required now."))
-    yield from _contents(old, new, was, now, where, "request")
+    yield from _contents(both, was, now, where, "request")
 
 
-def _responses(old: Json, new: Json, before: Operation, after: Operation) -> Iterator[Found]:
+def _responses(both: Comparison, before: Operation, after: Operation) -> Iterator[Found]:
     for status, raw in before.responses.items():
         where = f"{after.name} → {status}"
         if status not in after.responses:
@@ -168,8 +169,8 @@ def _responses(old: Json, new: Json, before: Operation, after: Operation) -> Ite
             )
             yield Found(good, "response.removed", where, text)
             continue
-        was, now = resolve(old, raw) or {}, resolve(new, after.responses[status]) or {}
-        yield from _contents(old, new, was, now, where, "reply")
+        was, now = resolve(both.old, raw) or {}, resolve(both.new, after.responses[status]) or {}
+        yield from _contents(both, was, now, where, "reply")
         headers, left = was.get("headers") or {}, now.get("headers") or {}
         for name in headers:
             if name.lower() not in {each.lower() for each in left}:
@@ -181,27 +182,27 @@ def _responses(old: Json, new: Json, before: Operation, after: Operation) -> Ite
             )
 
 
-def _contents(old: Json, new: Json, was: Json, now: Json, where: str, direction: Direction) -> Iterator[Found]:
+def _contents(both: Comparison, was: Json, now: Json, where: str, direction: Direction) -> Iterator[Found]:
     before, after = content_schemas(was), content_schemas(now)
     for media, schema in before.items():
         if media not in after:
             yield Found(True, "media.removed", where, msg("“{media}” is gone.", media=media))
         else:
-            yield from _schemas(old, new, schema, after[media], where, direction, direction)
+            yield from _schemas(both, schema, after[media], where, direction, direction)
     for media in after:
         if media not in before:
             yield Found(False, "media.added", where, msg("“{media}” is new.", media=media))
 
 
-def _security(old: Json, new: Json, before: Operation, after: Operation) -> Iterator[Found]:
-    was = before.data.get("security", old.get("security")) or []
-    now = after.data.get("security", new.get("security")) or []
+def _security(both: Comparison, before: Operation, after: Operation) -> Iterator[Found]:
+    was = before.data.get("security", both.old.get("security")) or []
+    now = after.data.get("security", both.new.get("security")) or []
     if not now:
         if was:
             yield Found(False, "security.removed", after.name, msg("No credential is asked for any more."))
         return
-    ways_before = {_way(old, each) for each in was} or {frozenset()}
-    ways_after = {_way(new, each) for each in now}
+    ways_before = {_way(both.old, each) for each in was} or {frozenset()}
+    ways_after = {_way(both.new, each) for each in now}
     lost = [way for way in ways_before if not any(other <= way for other in ways_after)]
     if lost:
         text = (
@@ -227,8 +228,8 @@ def _way(document: Json, demand: Any) -> frozenset[str]:
     return frozenset(found)
 
 
-def _schemas(old: Json, new: Json, was: Any, now: Any, where: str, direction: Direction, prefix: str) -> Iterator[Found]:
-    for each in differences(old, new, was, now, "readOnly" if direction == "request" else "writeOnly"):
+def _schemas(both: Comparison, was: Any, now: Any, where: str, direction: Direction, prefix: str) -> Iterator[Found]:
+    for each in differences(both, was, now, "readOnly" if direction == "request" else "writeOnly"):
         yield _judged(each, where, direction, prefix)
 
 

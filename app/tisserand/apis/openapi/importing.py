@@ -57,9 +57,16 @@ def _servers(document: Json) -> list[str]:
         for name, told in variables.items() if isinstance(variables, Mapping) else ():
             if isinstance(told, Mapping):
                 url = url.replace(f"{{{name}}}", str(told.get("default", "")))
-        if urlsplit(url).scheme in ("http", "https") and "{" not in url:
+        if _called(url) and "{" not in url:
             found.append(url.rstrip("/"))
     return found
+
+
+def _called(url: str) -> bool:
+    try:
+        return urlsplit(url).scheme in ("http", "https") and bool(urlsplit(url).hostname)
+    except ValueError:
+        return False  # a bracket that is not closed, for example
 
 
 def _security(document: Json) -> list[Security]:

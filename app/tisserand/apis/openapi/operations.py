@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 
@@ -64,7 +65,7 @@ def resolve(document: Json, value: Any) -> Any:
         if reference in seen or not reference.startswith("#"):
             return {}
         seen.add(reference)
-        value = at(document, reference)
+        value = at(document, unquote(reference))
     return value
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 from tisserand.apis.openapi.operations import resolve
@@ -18,7 +21,13 @@ _COMPOSED = (
     "allOf", "oneOf", "anyOf", "not", "if", "then", "else", "patternProperties", "dependentSchemas", "dependentRequired", "prefixItems",
     "contains", "propertyNames", "unevaluatedProperties", "unevaluatedItems", "discriminator",
 )  # fmt: skip
-DEEPEST = 40
+DEEP = 40
+"""Levels after which a place is told by the schema that it lies in."""
+MOST = 20_000
+"""Parts of a composed schema that are written out to compare it; what is larger, and not the same to the letter, cannot be told."""
+_TEXTS = frozenset({"description", "title", "summary", "example", "examples", "deprecated", "externalDocs", "xml"})
+"""What says nothing of values."""
+_SCHEMAS = "#/components/schemas/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,55 +41,90 @@ class Difference:
     message: Message
 
 
-def differences(old: Json, new: Json, was: Any, now: Any, absent: str = "") -> Iterator[Difference]:
-    """Every difference of two schemas, each in its own document. `absent` is the keyword of properties that are not sent this
-    way: `readOnly` for requests, `writeOnly` for replies."""
-    yield from _compare(old, new, was, now, "", frozenset(), 0, absent)
+class Comparison:
+    """Two documents, and what of their schemas is known already: each is looked at once, however often it is referred to."""
+
+    def __init__(self, old: Json, new: Json) -> None:
+        self.old, self.new = old, new
+        self._merged: dict[int, Any] = {}
+        self.compared: dict[tuple[str | int, str | int, str], tuple[list[Difference], list[_Inner], Any]] = {}
+
+    @cached_property
+    def _same(self) -> frozenset[str]:
+        """The schemas that are the same in both documents, with everything that they refer to."""
+        old, new = (_named(document) for document in (self.old, self.new))
+        users: dict[str, list[str]] = {}
+        changed = []
+        for name, schema in old.items():
+            others = [*_references(schema)]
+            if name not in new or not _equal(schema, new[name]) or not all(each.startswith(_SCHEMAS) for each in others):
+                changed.append(name)
+            for each in others:
+                users.setdefault(each.removeprefix(_SCHEMAS), []).append(name)
+        changed += users.keys() - old.keys()
+        known = set(changed)
+        while changed:
+            for user in users.get(changed.pop(), ()):
+                if user not in known:
+                    known.add(user)
+                    changed.append(user)
+        return frozenset(old.keys() - known)
+
+    def same(self, was: str, now: str) -> bool:
+        """Whether two references lead to the same."""
+        return was == now and was.startswith(_SCHEMAS) and was.removeprefix(_SCHEMAS) in self._same
+
+    def whole(self, document: Json, raw: Any) -> Any:
+        """What a schema means: its reference followed, with what stands beside it, and `allOf` of plain objects as one object with all
+        their properties."""
+        if isinstance(raw, Mapping) and isinstance(raw.get("$ref"), str):
+            beside = {key: each for key, each in raw.items() if key != "$ref" and not _text(key)}
+            if beside:
+                return self._one(
+                    {**beside, "allOf": [{"$ref": raw["$ref"]}, *(beside.get("allOf") or ())]}, document, frozenset()
+                )
+        return self._one(resolve(document, raw), document, frozenset())
+
+    def _one(self, schema: Any, document: Json, above: frozenset[int]) -> Any:
+        if not isinstance(schema, Mapping) or not isinstance(schema.get("allOf"), list):
+            return schema
+        known = self._merged.get(id(schema))
+        if known is not None:
+            return known[1]
+        if id(schema) in above or len(above) > DEEP:
+            return schema  # it holds itself
+        parts = [self._one(resolve(document, each), document, above | {id(schema)}) for each in schema["allOf"]]
+        found = schema
+        if all(
+            isinstance(part, Mapping)
+            and set(part) <= {"type", "properties", "required", "description", "title", "examples"}
+            and part.get("type", "object") == "object"
+            for part in parts
+        ):
+            found = _together(schema, parts)
+        self._merged[id(schema)] = schema, found  # kept beside it, so that nothing else gets its number
+        return found
 
 
-def _compare(
-    old: Json, new: Json, raw_was: Any, raw_now: Any, path: str, seen: frozenset[tuple[str, str]], depth: int, absent: str
-) -> Iterator[Difference]:
-    pair = (
-        str(raw_was.get("$ref", "")) if isinstance(raw_was, Mapping) else "",
-        str(raw_now.get("$ref", "")) if isinstance(raw_now, Mapping) else "",
-    )
-    if pair in seen or depth > DEEPEST:
-        return
-    if any(pair):
-        seen = seen | {pair}
-    was, now = _merged(old, resolve(old, raw_was)), _merged(new, resolve(new, raw_now))
-    if not isinstance(was, Mapping) or not isinstance(now, Mapping) or (was == now and not _refers(was)):
-        return
-    yield from _types(was, now, path)
-    yield from _enums(was, now, path)
-    yield from _bounds(was, now, path)
-    yield from _properties(old, new, was, now, path, seen, depth, absent)
-    if isinstance(was.get("items"), Mapping) and isinstance(now.get("items"), Mapping):
-        yield from _compare(old, new, was["items"], now["items"], f"{path}[]", seen, depth + 1, absent)
-    elif was.get("items") != now.get("items"):
-        effect: Effect = "narrower" if was.get("items") is None else "wider" if now.get("items") is None else "unclear"
-        yield Difference("items", effect, f"{path}[]", msg("What a list holds is told in another way."))
-    for key in _COMPOSED:
-        if _plain(old, was.get(key)) != _plain(new, now.get(key)):
-            yield Difference(
-                "composition",
-                "unclear",
-                path,
-                msg("“{keyword}” changed: whether that breaks callers cannot be told.", keyword=key),
-            )
+def _named(document: Json) -> dict[str, Any]:
+    components = document.get("components")
+    schemas = components.get("schemas") if isinstance(components, Mapping) else None
+    return {str(name): each for name, each in schemas.items()} if isinstance(schemas, Mapping) else {}
 
 
-def _merged(document: Json, schema: Any) -> Any:
-    """`allOf` of plain objects is one object with all their properties."""
-    if not isinstance(schema, Mapping) or not isinstance(schema.get("allOf"), list):
-        return schema
-    parts = [_merged(document, resolve(document, each)) for each in schema["allOf"]]
-    if not all(
-        isinstance(part, Mapping) and set(part) <= {"type", "properties", "required", "description", "title", "examples"}
-        for part in parts
-    ):
-        return schema
+def _references(schema: Any) -> Iterator[str]:
+    waiting = [schema]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            if isinstance(value.get("$ref"), str):
+                yield value["$ref"]
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+
+
+def _together(schema: Json, parts: list[Any]) -> Json:
     whole: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
     properties: dict[str, Any] = {}
     required: list[str] = []
@@ -94,22 +138,142 @@ def _merged(document: Json, schema: Any) -> Any:
     return whole
 
 
-def _refers(value: Any) -> bool:
-    return "$ref" in str(value)
+def differences(both: Comparison, was: Any, now: Any, absent: str = "") -> Iterator[Difference]:
+    """Every difference of two schemas, each in its own document; of a schema that is used several times, at the place nearest to the
+    top. `absent` is the keyword of properties that are not sent this way: `readOnly` for requests, `writeOnly` for replies."""
+    waiting = deque([_Place(None, "", was, now)])
+    seen: set[tuple[str | int, str | int]] = set()
+    while waiting:
+        place = waiting.popleft()
+        before, after = _reference(place.was), _reference(place.now)
+        key = before or id(place.was), after or id(place.now)
+        if key in seen or (before and after and both.same(before, after)):
+            continue
+        seen.add(key)
+        known = both.compared.get((*key, absent))
+        if known is None:
+            inner: list[_Inner] = []
+            # What is compared is kept beside it, so that nothing else gets its number.
+            found = [*_compare(both, place.was, place.now, absent, inner)]
+            inner = [each for each in inner if not _equal(each[1], each[2]) or any(True for _ in _references(each[1]))]
+            known = both.compared[*key, absent] = found, inner, (place.was, place.now)
+        for each in known[0]:
+            yield Difference(each.code, each.effect, place.path(each.path), each.message)
+        waiting.extend(_Place(place, step, left, right) for step, left, right in known[1])
 
 
-def _plain(document: Json, value: Any, depth: int = 0) -> Any:
-    """With references followed (as deep as is sensible), and without texts."""
-    if depth > 6:
-        return "…"
-    found = resolve(document, value) if isinstance(value, Mapping) else value
-    if isinstance(found, Mapping):
-        return {
-            key: _plain(document, each, depth + 1)
-            for key, each in found.items()
-            if key not in ("description", "title", "example", "examples", "deprecated") and not str(key).startswith("x-")
-        }
-    return [_plain(document, each, depth + 1) for each in found] if isinstance(found, list) else found
+_Inner = tuple[str, Any, Any]
+"""A step further (a name, `[]`, `*`), and the two schemas there."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    above: _Place | None
+    step: str
+    was: Any
+    now: Any
+
+    def path(self, last: str) -> str:
+        steps = [last] if last else []
+        place: _Place | None = self
+        while place is not None and len(steps) < DEEP:
+            steps.append(place.step)
+            place = place.above
+        found = ""
+        for step in reversed([each for each in steps if each]):
+            found += step if step == "[]" or not found else f".{step}"
+        if place is None:
+            return found
+        name = _reference(self.was) or _reference(self.now)
+        return f"… {name.rpartition('/')[2]}{f'.{last}' if last else ''}" if name else f"… {found}"
+
+
+def _reference(schema: Any) -> str:
+    """Where it leads, if nothing that matters stands beside it."""
+    if not isinstance(schema, Mapping) or not isinstance(schema.get("$ref"), str):
+        return ""
+    return str(schema["$ref"]) if all(key == "$ref" or _text(key) for key in schema) else ""
+
+
+def _text(key: Any) -> bool:
+    return key in _TEXTS or str(key).startswith("x-")
+
+
+def _compare(both: Comparison, raw_was: Any, raw_now: Any, absent: str, inner: list[_Inner]) -> Iterator[Difference]:
+    """The differences of the two themselves; what lies in them is put into `inner`."""
+    was, now = both.whole(both.old, raw_was), both.whole(both.new, raw_now)
+    if not isinstance(was, Mapping) or not isinstance(now, Mapping):
+        if not _equal(was, now):
+            text = msg("The schema is told in another way: whether that breaks callers cannot be told.")
+            yield Difference("composition", "unclear", "", text)
+        return
+    yield from _types(was, now, "")
+    yield from _enums(was, now, "")
+    yield from _bounds(was, now, "")
+    yield from _properties(both, was, now, absent, inner)
+    if isinstance(was.get("items"), Mapping) and isinstance(now.get("items"), Mapping):
+        inner.append(("[]", was["items"], now["items"]))
+    elif was.get("items") != now.get("items"):
+        effect: Effect = "narrower" if was.get("items") is None else "wider" if now.get("items") is None else "unclear"
+        yield Difference("items", effect, "[]", msg("What a list holds is told in another way."))
+    for key in _COMPOSED:
+        if (key in was or key in now) and not _alike(both, was.get(key), now.get(key)):
+            text = msg("“{keyword}” changed: whether that breaks callers cannot be told.", keyword=key)
+            yield Difference("composition", "unclear", "", text)
+
+
+def _alike(both: Comparison, was: Any, now: Any) -> bool:
+    """Whether two composed schemas say the same: to the letter with all that they refer to, or else written out."""
+    if _equal(_letters(both.old, was), _letters(both.new, now)):
+        return True
+    found = []
+    for document, value in ((both.old, was), (both.new, now)):
+        left = [MOST]
+        found.append(_written_out(document, value, (), left))
+        if left[0] <= 0:
+            return False
+    return _equal(found[0], found[1])
+
+
+def _letters(document: Json, value: Any) -> list[Any]:
+    """The schema without texts, and each that it refers to, by its first mention."""
+    numbers: dict[int, int] = {}
+    found: list[Any] = [value]
+
+    def told(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            made = {key: told(each) for key, each in value.items() if not _text(key) and key != "$ref"}
+            if isinstance(value.get("$ref"), str):
+                inner = resolve(document, value)
+                if id(inner) not in numbers:
+                    numbers[id(inner)] = len(found)
+                    found.append(inner)
+                made["$ref"] = numbers[id(inner)]
+            return made
+        return [told(each) for each in value] if isinstance(value, list) else value
+
+    made = []
+    for each in found:  # grows as it goes
+        made.append(told(each))
+    return made
+
+
+def _written_out(document: Json, value: Any, above: tuple[int, ...], left: list[int]) -> Any:
+    """With references followed, and without texts; where a schema holds itself, how many levels above. `left` counts down."""
+    left[0] -= 1
+    if left[0] <= 0 or len(above) > DEEP:
+        left[0] = 0
+        return None
+    if isinstance(value, Mapping) and isinstance(value.get("$ref"), str):
+        found = resolve(document, value)
+        if id(found) in above:
+            return {"above": above[::-1].index(id(found))}
+        beside = {key: each for key, each in value.items() if key != "$ref" and not _text(key)}
+        inner = _written_out(document, found, (*above, id(found)), left)
+        return {"allOf": [inner], **_written_out(document, beside, above, left)} if beside and left[0] > 0 else inner
+    if isinstance(value, Mapping):
+        return {key: _written_out(document, each, above, left) for key, each in value.items() if not _text(key)}
+    return [_written_out(document, each, above, left) for each in value] if isinstance(value, list) else value
 
 
 def _kinds(schema: Json) -> set[str] | None:
@@ -181,7 +345,8 @@ def _enums(was: Json, now: Json, path: str) -> Iterator[Difference]:
     if after is None:
         yield Difference("enum.dropped", "wider", path, msg("Any value is possible now."))
         return
-    gone, come = [each for each in before if each not in after], [each for each in after if each not in before]
+    old, new = {_json(each): each for each in before}, {_json(each): each for each in after}
+    gone, come = [each for key, each in old.items() if key not in new], [each for key, each in new.items() if key not in old]
     if gone:
         yield Difference(
             "enum.removed", "narrower", path, msg("Values are gone: {values}.", values=[str(each) for each in gone][:10])
@@ -190,6 +355,15 @@ def _enums(was: Json, now: Json, path: str) -> Iterator[Difference]:
         yield Difference(
             "enum.widened", "wider", path, msg("Values are new: {values}.", values=[str(each) for each in come][:10])
         )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return bool(one == other) and _json(one) == _json(other)
+
+
+def _json(value: Any) -> str:
+    """Texts that differ where values differ for JSON: 1 is not true."""
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _bounds(was: Json, now: Json, path: str) -> Iterator[Difference]:
@@ -214,46 +388,33 @@ def _number(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
-def _properties(
-    old: Json, new: Json, was: Json, now: Json, path: str, seen: frozenset[tuple[str, str]], depth: int, absent: str
-) -> Iterator[Difference]:
-    before, after = _sent(old, was, absent), _sent(new, now, absent)
+def _properties(both: Comparison, was: Json, now: Json, absent: str, inner: list[_Inner]) -> Iterator[Difference]:
+    before, after = _sent(both.old, was, absent), _sent(both.new, now, absent)
     needed_before, needed_after = set(was.get("required") or ()), set(now.get("required") or ())
     for name, schema in before.items():
-        inner = f"{path}.{name}" if path else str(name)
         if name not in after:
             # Who sends it may be refused or unheard; who reads it finds nothing.
-            yield Difference("property.removed", "both", inner, msg("The property is gone."))
+            yield Difference("property.removed", "both", name, msg("The property is gone."))
             continue
         if name in needed_after and name not in needed_before:
-            yield Difference("property.required", "narrower", inner, msg("The property is required now."))
+            yield Difference("property.required", "narrower", name, msg("The property is required now."))
         elif name in needed_before and name not in needed_after:
-            yield Difference("property.optional", "wider", inner, msg("The property may be missing now."))
-        yield from _compare(old, new, schema, after[name], inner, seen, depth + 1, absent)
+            yield Difference("property.optional", "wider", name, msg("The property may be missing now."))
+        inner.append((name, schema, after[name]))
     for name in after:
         if name in before:
             continue
-        inner = f"{path}.{name}" if path else str(name)
         if name in needed_after:
-            yield Difference("property.added.required", "narrower", inner, msg("A new property is required."))
+            yield Difference("property.added.required", "narrower", name, msg("A new property is required."))
         else:
-            yield Difference("property.added", "neither", inner, msg("There is a new property."))
-    closed_before, closed_after = was.get("additionalProperties") is False, now.get("additionalProperties") is False
-    if closed_before != closed_after:
-        code, effect = ("closed", "narrower") if closed_after else ("opened", "wider")
-        text = msg("Other properties are refused now.") if closed_after else msg("Other properties are allowed now.")
-        yield Difference(code, effect, path, text)  # type: ignore[arg-type]
-    elif isinstance(was.get("additionalProperties"), Mapping) and isinstance(now.get("additionalProperties"), Mapping):
-        yield from _compare(
-            old,
-            new,
-            was["additionalProperties"],
-            now["additionalProperties"],
-            f"{path}.*" if path else "*",
-            seen,
-            depth + 1,
-            absent,
-        )
+            yield Difference("property.added", "neither", name, msg("There is a new property."))
+    others_before, others_after = was.get("additionalProperties"), now.get("additionalProperties")
+    if (others_before is False) != (others_after is False):
+        code, effect = ("closed", "narrower") if others_after is False else ("opened", "wider")
+        text = msg("Other properties are refused now.") if others_after is False else msg("Other properties are allowed now.")
+        yield Difference(code, effect, "", text)  # type: ignore[arg-type]
+    elif isinstance(others_before, Mapping) and isinstance(others_after, Mapping):
+        inner.append(("*", others_before, others_after))
 
 
 def _sent(document: Json, schema: Json, absent: str) -> dict[str, Any]:

@@ -78,7 +78,8 @@ def reference(frame: Frame, api: Api, document: Mapping[str, Any] | None) -> str
             "failed": msg("The reference cannot be shown.").text(frame.language),
         }
         data = json.dumps(told, ensure_ascii=False).replace("<", "\\u003c")
-        drawn = f"""<div id="reference"></div><script id="told" type="application/json">{data}</script>
+        drawn = f"""<p id="waiting" class="muted" role="status">{frame.say(msg("The reference is being drawn …"))}</p>
+<div id="reference"></div><script id="told" type="application/json">{data}</script>
 <script src="{frame.root}documents/{escape(api.key)}.js"></script><script src="{frame.root}assets/redoc.standalone.js"></script>
 <script src="{frame.root}assets/reference.js"></script>"""
     else:

@@ -72,6 +72,7 @@ def settled_choice(name: str, value: Value) -> Value | None:
     """What CASE or COALESCE gives, where constants decide."""
     if name == "Coalesce":
         rest = [arg for arg in value.args if not (arg.is_constant and arg.constant is None)]
+        # A constant before a column is what is chosen as well, but the database does not see that beforehand.
         return rest[0] if rest and (len(rest) == 1 or all(arg.is_constant for arg in rest)) else None
     if name != "SearchedCase":
         return None

@@ -86,8 +86,11 @@ class Entries:
                     store.delete(each)
 
     def _known(self, name: str) -> GatewayEntry:
-        known = self._catalogue.gateways().by_id
+        found = self._catalogue.gateways()
+        known = found.by_id
         if name not in known:
+            if found.problems:
+                raise Refused([*found.problems])
             message = msg("There is no gateway “{name}”. Gateways: {known}.", name=name[:100], known=sorted(known) or ["–"])
             raise refusal("gateway.unknown", message, missing=True)
         return known[name]

@@ -83,7 +83,7 @@ class Following:
             self.problems[gateway.name] = Problem("gateway.credentials", message, msg("Push again."), severity="warning")
             return None
         declared = _without(moved or holding.declared, over, past)
-        if gateway.capabilities().reads_back and (drifted := self._pushing.drift(gateway)):
+        if gateway.capabilities().reads_back and (drifted := self._pushing.drift(gateway, hanging=False)):
             # Somebody changed it there, perhaps in an emergency: that is not overwritten unasked.
             message = msg(
                 "Addresses, credentials or subscriptions have changed, but {items} were changed in the gateway itself.",

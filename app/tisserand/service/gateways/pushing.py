@@ -118,11 +118,16 @@ class Pushing:
             audit("gateway.rolled_back" if rollback else "gateway.pushed", audit_data)
             return self._make_live(gateway, wanted, plan, live, by, sorted(accepted), rollback, note)
 
-    def drift(self, gateway: Gateway) -> list[Change]:
-        """From what was pushed to what is live; nothing where it was never pushed."""
+    def drift(self, gateway: Gateway, hanging: bool = True) -> list[Change]:
+        """From what was pushed to what is live; nothing where it was never pushed. With what others hung on it, unless it is not asked
+        for: a push does not touch that."""
         self.recover(gateway)
         last, held = self._last(gateway)
-        return changes(gateway.read().items, None, held.items) if last is not None and held is not None else []
+        if last is None or held is None:
+            return []
+        live = gateway.read()
+        added = [Change("create", name, (("live", None, content),)) for name, content in sorted(live.hanging.items())]
+        return [*changes(live.items, None, held.items), *(added if hanging else ())]
 
     def recover(self, gateway: Gateway) -> None:
         """Say of pushes whose process died how they ended: what is live tells it. Raises `NodeError` where that cannot be read."""
@@ -170,7 +175,8 @@ class Pushing:
         if not any(each.severity == "error" for each in problems):
             problems = (*problems, *gateway.validate(wanted.declared))
         plan = Plan(
-            gateway.name, tuple(found), wanted.dropped, problems, tuple(drifted(pushed, live.items)), wanted.content_hash
+            gateway.name, tuple(found), wanted.dropped, problems, (*drifted(pushed, live.items), *sorted(live.hanging)),
+            wanted.content_hash,
         )  # fmt: skip
         return plan, last, live
 

@@ -34,7 +34,7 @@ class AlikeTab(QWidget):
         self.told = quiet()
         self.told.setContentsMargins(10, 8, 10, 6)
         columns = (
-            Column(_("How alike"), 90, right=True),
+            Column(_("How alike"), 130, right=True),
             Column(_("API"), 150, 2),
             Column(_("and"), 150, 2),
             Column(_("Why"), 200, 4),

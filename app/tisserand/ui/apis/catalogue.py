@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,7 +95,7 @@ class CatalogueView(Page):
             self.filters.addWidget(shown)
         columns = (
             Column(_("API"), 150, 2), Column(_("version").capitalize(), 80), Column(_("Stage"), 116), Column(_("Path"), 120, 2), Column(_("Owner"), 106, 1),
-            Column(_("Tags"), 90, 1), Column(_("Consumers"), 124, right=True), Column(_("Problems"), 96, right=True),
+            Column(_("Tags"), 90, 1), Column(_("Consumers"), 124, right=True), Column(_("Problems"), 96),
         )  # fmt: skip
         self.table = Table(columns, _("APIs"))
         self.model = Listed(columns)
@@ -209,6 +209,9 @@ class CatalogueView(Page):
         self._marks()
         for choice in (self.tag, self.owner):
             choice.clear()
+
+    def unsaved(self) -> Collection[str]:
+        return self.document.unsaved() | self.settings.unsaved()
 
     def hideEvent(self, event: QHideEvent) -> None:
         super().hideEvent(event)
@@ -437,24 +440,44 @@ class CatalogueView(Page):
             self.take_document(path)
 
     def take_document(self, path: str) -> None:
-        """Read a file and make a draft of it."""
+        """Read a file and make a draft of it; where there is one of that name already, ask for another."""
 
-        def work(executor: Executor) -> ApiDetail:
-            try:
-                text = Path(path).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                raise NodeError("“{file}” cannot be read: {reason}", file=path, reason=reason) from None
-            return executor.apis.import_document(text, by=person())
+        def bring(values: Mapping[str, str], dialog: Asking | None) -> None:
+            def work(executor: Executor) -> ApiDetail:
+                try:
+                    text = Path(path).read_text(encoding="utf-8")
+                except (OSError, UnicodeDecodeError) as error:
+                    reason = getattr(error, "strerror", None) or str(error)
+                    raise NodeError("“{file}” cannot be read: {reason}", file=path, reason=reason) from None
+                return executor.apis.import_document(text, values.get("id", ""), values.get("version", ""), by=person())
 
-        def done(detail: ApiDetail) -> None:
-            self.search.clear()
-            self._published(detail)
+            def done(detail: ApiDetail) -> None:
+                if dialog is not None and isValid(dialog):
+                    dialog.accept()
+                self.search.clear()
+                self._published(detail)
 
-        def refused(problems: Sequence[Problem]) -> None:
-            self.ground.complain([*problems])
+            def refused(problems: Sequence[Problem]) -> None:
+                if dialog is not None and isValid(dialog):
+                    dialog.tell(sentences(problems))
+                elif any(each.code == "api.there" for each in problems):
+                    ask(sentences(problems))
+                else:
+                    self.ground.complain([*problems])
 
-        self.ground.ask(self, work, done, refused)
+            self.ground.ask(self, work, done, refused)
+
+        def ask(told: str) -> None:
+            fields = [
+                Field("id", _("Id"), hint=_("as the document says")), Field("version", _("Version"), hint=_("as the document says")),
+            ]  # fmt: skip
+            dialog = Asking(
+                self, _("Import an OpenAPI document"), fields, _("Import"), lambda values: bring(values, dialog), Path(path).name
+            )
+            dialog.tell(told)
+            dialog.open()
+
+        bring({}, None)
 
 
 def _line(brief: ApiBrief, written: bool) -> Line:

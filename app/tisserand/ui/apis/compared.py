@@ -33,7 +33,7 @@ class Compared(QWidget):
         self.other = QComboBox()
         self.other.setAccessibleName(_("Compare with version"))
         self.told = quiet()
-        columns = (Column(_("What it means"), 130), Column(_("Where"), 180, 2), Column(_("What changed"), 180, 3))
+        columns = (Column(_("For callers"), 170), Column(_("Place in the document"), 180, 2), Column(_("What changed"), 180, 3))
         self.table = Table(columns, _("Changes"))
         self.model = Listed(columns)
         follow(self.table, self.model, lambda: None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -66,8 +67,10 @@ class DocumentTab(QWidget):
         self.detail: ApiDetail | None = None
         self._document: Mapping[str, Any] = {}
         self._written = ""
-        self._aside: dict[str, _Aside] = {}
-        """API → what was written about it and not kept, while another one is looked at."""
+        self._root: FilePath | None = None
+        """The workspace of the version that is shown."""
+        self._aside: dict[tuple[FilePath | None, str], _Aside] = {}
+        """Workspace and API → what was written about it and not kept, while another one is looked at."""
         self.note = quiet()
         self.note.setContentsMargins(10, 6, 10, 2)
         self.title, self.summary = QLineEdit(), QPlainTextEdit()
@@ -135,7 +138,8 @@ class DocumentTab(QWidget):
         if self.detail is not None and detail.brief.key == self.detail.brief.key and (self.dirty() or detail == self.detail):
             return
         self._put_aside()
-        aside = self._aside.pop(detail.brief.key, None)
+        self._root = self.ground.root
+        aside = self._aside.pop((self._root, detail.brief.key), None)
         self._fill(detail if aside is None else aside.detail)
         if aside is not None:
             self._restore(aside)
@@ -157,7 +161,7 @@ class DocumentTab(QWidget):
 
     def _put_aside(self) -> None:
         if self.detail is not None and self.dirty():
-            self._aside[self.detail.brief.key] = _Aside(
+            self._aside[self._root, self.detail.brief.key] = _Aside(
                 self.detail, self.title.text(), plain_text(self.summary), dict(self.operations.edits), dict(self.schemas.edits),
                 plain_text(self.text),
             )  # fmt: skip
@@ -177,11 +181,15 @@ class DocumentTab(QWidget):
     def waiting(self) -> frozenset[str]:
         """The versions about which something is written that is not kept."""
         here = {self.detail.brief.key} if self.detail is not None and self.dirty() else set()
-        return frozenset({*self._aside, *here})
+        return frozenset({*(key for root, key in self._aside if root == self.ground.root), *here})
+
+    def unsaved(self) -> frozenset[str]:
+        """Those of every workspace that was looked at."""
+        return frozenset({*(key for _root, key in self._aside), *self.waiting()})
 
     def forget(self) -> None:
-        """Another workspace: its versions are others."""
-        self._aside.clear()
+        """Another workspace: its versions are others. What is written about those of this one waits until it is looked at again."""
+        self._put_aside()
         self.detail = None
 
     def _info(self, name: str) -> str:
@@ -274,12 +282,12 @@ class DocumentTab(QWidget):
         if detail is None or not self.dirty():
             return
         text = plain_text(self.text) if self.text_changed() else _dumped(self._changed())
-        brief = detail.brief
+        brief, root = detail.brief, self._root
         self._freeze(True)
 
         def done(new: ApiDetail) -> None:
             self._freeze(False)
-            self._aside.pop(new.brief.key, None)
+            self._aside.pop((root, new.brief.key), None)
             if self.detail is not None and self.detail.brief.key == new.brief.key:
                 self._fill(new)
                 self.foot.say(_("The document is kept."))
@@ -289,7 +297,7 @@ class DocumentTab(QWidget):
             self._freeze(False)
             if self.detail is not None and self.detail.brief.key == brief.key:
                 self._list(problems)
-                self.foot.say(sentences(problems[:2]), "error")
+                self.foot.say(sentences(problems[:2]), role="error")
             else:
                 self.ground.complain([*problems])
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtGui import QTextOption
+from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QTextEdit, QVBoxLayout, QWidget
 
 from tisserand.texts import translate as _
 from tisserand.ui.apis.doctree import operations
@@ -16,7 +18,35 @@ from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
 from tisserand.ui.supervision.table import Column, Table
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from tisserand.service.apis.calls import ApiDetail
+
+
+class _Whole(QTextEdit):
+    """A text that is seen whole: an address that is longer than its column is broken where it must be, and copied as it is."""
+
+    def __init__(self, text: str, spoken: str) -> None:
+        super().__init__()
+        self.setObjectName("whole")
+        self.setReadOnly(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
+        for turn in (self.setVerticalScrollBarPolicy, self.setHorizontalScrollBarPolicy):
+            turn(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.viewport().setAutoFillBackground(False)
+        self.document().setDocumentMargin(0)
+        self.setAccessibleName(spoken)
+        self.setPlainText(text)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        self.setFixedHeight(max(self.fontMetrics().height(), math.ceil(self.document().size().height())))
 
 
 class Facts(QWidget):
@@ -28,6 +58,7 @@ class Facts(QWidget):
         self.form.setContentsMargins(10, 12, 10, 8)
         self.form.setHorizontalSpacing(16)
         self.form.setVerticalSpacing(7)
+        self.form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         holder = QWidget()
         holder.setLayout(self.form)
         holder.setObjectName("page")
@@ -47,6 +78,12 @@ class Facts(QWidget):
         row = QHBoxLayout()
         row.setSpacing(0)
         row.addWidget(area, 2)
+        self.none = quiet(
+            _("It has no OpenAPI document yet, so nobody knows its operations. “Document” is where one is written or pasted.")
+        )
+        self.none.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.none.setContentsMargins(40, 10, 40, 30)
+        row.addWidget(self.none, 3)
         row.addWidget(self.operations, 3)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -66,12 +103,10 @@ class Facts(QWidget):
             if value:
                 name = QLabel(title)
                 name.setProperty("role", "muted")
-                shown = QLabel(value)
-                shown.setWordWrap(True)
-                shown.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-                shown.setAccessibleName(f"{title}: {value}")
-                self.form.addRow(name, shown)
+                self.form.addRow(name, _Whole(value, f"{title}: {value}"))
         self.model.take(_operations(detail))
+        self.none.setVisible(detail.document is None and not detail.problems)
+        self.operations.setVisible(self.none.isHidden())
         lines = [
             f"{'⚠' if each.severity == 'warning' else '✕'} {each.message.text()} {each.fix.text() if each.fix is not None else ''}".rstrip()
             for each in detail.problems[:4]

@@ -16,7 +16,7 @@ from tisserand.texts import N_, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.apis.asking import Asking
 from tisserand.ui.apis.gatewayform import GatewayDialog, adapters
-from tisserand.ui.apis.parts import Page, quiet, tell
+from tisserand.ui.apis.parts import Page, quiet, squeeze, tell
 from tisserand.ui.apis.parts import name as call
 from tisserand.ui.apis.words import CHANGES, RESULTS, sentences
 from tisserand.ui.canvas.state import number
@@ -24,6 +24,8 @@ from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
 from tisserand.ui.supervision.table import Column, Table
 
 if TYPE_CHECKING:
+    from PySide6.QtGui import QResizeEvent
+
     from tisserand.apis.gateways.adapter import Gateway, Plan
     from tisserand.model.problem import Problem
     from tisserand.service.gateways.calls import GatewayInfo, Pushed
@@ -150,6 +152,14 @@ class GatewaysView(Page):
         self._show_pushes(())
         self.say(_("Looking …"))
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._squeeze()
+
+    def _squeeze(self) -> None:
+        buttons = [self.new, self.change, self.remove, self.back, self.push, self.compare]
+        squeeze(buttons, [self.compare, self.push], self.width() - 30)
+
     # -- looking -------------------------------------------------------------------------------------------------------
     def first(self) -> QWidget:
         return self.table
@@ -227,6 +237,7 @@ class GatewaysView(Page):
         )  # fmt: skip
         chosen: Pushed | None = self.past.chosen() if self.tabs.currentIndex() == 1 else None
         call(self.back, _("Roll back to push {number}").format(number=chosen.number) if chosen is not None else _("Roll back"))
+        self._squeeze()
         good = [line for line in self.pushes.lines if line.item.result == "done"]
         self.back.setEnabled(bool(self._name) and not busy and (chosen.result == "done" if chosen is not None else len(good) > 1))
         self.hint(self.back)

@@ -150,6 +150,16 @@ def tell(label: QLabel, text: str, role: str = "muted") -> None:
         label.style().polish(label)
 
 
+def squeeze(buttons: Sequence[QPushButton], keep: Sequence[QPushButton], room: int) -> None:
+    """Where the words of all have no room, only those to `keep` have words; the others tell theirs when pointed at."""
+    for button in buttons:
+        name(button, button.accessibleName())
+    if sum(button.sizeHint().width() + 8 for button in buttons) > room:
+        for button in buttons:
+            if button not in keep:
+                button.setText("")
+
+
 def quiet(text: str = "") -> QLabel:
     """A muted line that may wrap."""
     label = QLabel(text)

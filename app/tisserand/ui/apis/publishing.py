@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -27,13 +28,14 @@ from tisserand.service.person import person
 from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.announce import announce
-from tisserand.ui.apis.parts import quiet
+from tisserand.ui.apis.parts import quiet, tell
 from tisserand.ui.apis.words import sentences
+from tisserand.ui.canvas.state import number
 from tisserand.ui.theme import mono
 
 if TYPE_CHECKING:
     from tisserand.model.problem import Problem
-    from tisserand.service.apis.calls import Answered, ApiDetail
+    from tisserand.service.apis.calls import Answered, ApiBrief, ApiDetail
     from tisserand.service.protocol import Executor
     from tisserand.service.published.calls import Suitability
     from tisserand.ui.window import Window
@@ -41,6 +43,10 @@ if TYPE_CHECKING:
 
 MODES: tuple[tuple[str, str], ...] = (("sync", N_("Wait for the answer")), ("async", N_("Start a job to ask for")))
 """How a flow answers: value and word."""
+STARTING = 15.0
+"""Seconds that the process of a flow may take to begin."""
+LONGEST, WIDEST = 100_000, 2_000
+"""Characters of an answer, and of one line of it, that are shown."""
 
 
 class PublishDialog(QDialog):
@@ -127,6 +133,10 @@ class PublishDialog(QDialog):
     def _named(self, found: Sequence[Any]) -> None:
         for each in sorted(found, key=lambda each: str(each.title or each.flow).casefold()):
             self.flow.addItem(each.title or each.flow, each.flow)
+        if not found:
+            self.told.setText(
+                _("There is no flow in this folder yet. Make one that begins with a request and ends with a reply.")
+            )
 
     def _chosen(self) -> None:
         flow = self.flow.currentData()
@@ -138,6 +148,8 @@ class PublishDialog(QDialog):
         self.name.setText(self.flow.currentText())
         self._suited = None
         self.told.setText(_("Looking at the flow …"))
+        self._role(self.told, "muted")
+        self.instead.hide()
         self._fit()
 
         def come(suited: Suitability) -> None:
@@ -177,12 +189,16 @@ class PublishDialog(QDialog):
         )  # fmt: skip
         self.publish.setEnabled(False)
         self.told.setText(_("Publishing …"))
+        self._role(self.told, "muted")
 
         def come(detail: ApiDetail) -> None:
             self.detail = detail
             self.publish.hide()
             self.trying.show_api(detail, self._suited)
             self.stack.setCurrentWidget(self.trying)
+            # From here on Enter sends.
+            self.trying.send.setDefault(True)
+            self.trying.send.setFocus(Qt.FocusReason.OtherFocusReason)
             if self._done is not None:
                 self._done(detail)
 
@@ -191,6 +207,9 @@ class PublishDialog(QDialog):
             self.told.setText(sentences(problems))
             self._role(self.told, "error")
             self.publish.setEnabled(True)
+            if any(each.code == "api.there" for each in problems):
+                self.id.setFocus(Qt.FocusReason.OtherFocusReason)
+                self.id.selectAll()
 
         self._ask(lambda executor: executor.apis.publish_flow(request), come, refused)
 
@@ -227,9 +246,7 @@ class PublishDialog(QDialog):
 
     @staticmethod
     def _role(label: QLabel, role: str) -> None:
-        label.setProperty("role", role)
-        label.style().unpolish(label)
-        label.style().polish(label)
+        tell(label, label.text(), role)
 
 
 class Trying(QWidget):
@@ -358,10 +375,17 @@ class Trying(QWidget):
         self.send.setEnabled(False)
         self._say(_("Waiting for the answer …"), "muted")
 
-        def come(answered: Answered) -> None:
+        def ask(executor: Executor) -> tuple[Answered, str]:
+            answered = _once_served(
+                executor, brief, lambda: executor.apis.call(brief.id, brief.version, method, address, headers, body)
+            )
+            return answered, shown(answered)
+
+        def come(found: tuple[Answered, str]) -> None:
+            answered, text = found
             self.send.setEnabled(True)
             self._say(_("Status {status} after {ms} ms").format(status=answered.status, ms=answered.ms), _shade(answered.status))
-            self.answer.setPlainText(_pretty(answered.body))
+            self.answer.setPlainText(text)
             self.headers.setPlainText("\n".join(f"{name}: {value}" for name, value in answered.headers.items()))
             announce(self.status, self.status.text())
 
@@ -369,13 +393,10 @@ class Trying(QWidget):
             self.send.setEnabled(True)
             self._say(sentences(problems), "error")
 
-        self._ask(lambda executor: executor.apis.call(brief.id, brief.version, method, address, headers, body), come, refused)
+        self._ask(ask, come, refused)
 
     def _say(self, text: str, role: str) -> None:
-        self.status.setText(text)
-        self.status.setProperty("role", role)
-        self.status.style().unpolish(self.status)
-        self.status.style().polish(self.status)
+        tell(self.status, text, role)
 
 
 def _shade(status: int) -> str:
@@ -383,8 +404,34 @@ def _shade(status: int) -> str:
     return "result" if status < 400 else "warning" if status < 500 else "error"
 
 
-def _pretty(text: str) -> str:
+def _once_served(executor: Executor, brief: ApiBrief, call: Callable[[], Answered]) -> Answered:
+    """The answer; of a flow that was published just now, as soon as its process is there. Beside the window."""
+    from tisserand.service.protocol import Refused
+
+    end = time.monotonic() + STARTING
+    while True:
+        try:
+            return call()
+        except Refused:
+            states = [each.state for each in executor.published.list() if (each.api, each.version) == (brief.id, brief.version)]
+            if "starting" not in states or time.monotonic() > end:
+                raise
+        time.sleep(0.2)
+
+
+def shown(answered: Answered) -> str:
+    """The body as it can be looked at: laid out where it is JSON, cut where it is long, and in words where it is no text."""
+    text = answered.body
+    odd = sum(each == "\ufffd" or (each < " " and each not in "\t\n\r\f") for each in text[:2000])
+    if odd * 20 > len(text[:2000]):
+        headers = {name.lower(): value for name, value in answered.headers.items()}
+        kind, size = headers.get("content-type") or "?", headers.get("content-length") or str(len(text))
+        return _("The answer is no text: {type}, {size} bytes.").format(type=kind, size=size)
     try:
-        return json.dumps(json.loads(text), indent=2, ensure_ascii=False)
-    except ValueError:
-        return text
+        text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        pass  # it is shown as it came
+    lines = [line if len(line) <= WIDEST else f"{line[:WIDEST]} …" for line in text[:LONGEST].split("\n")]
+    if len(text) > LONGEST:
+        lines += ["…", _("It is longer: these are its first {count} characters.").format(count=number(LONGEST))]
+    return "\n".join(lines)

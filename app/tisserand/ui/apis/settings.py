@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
@@ -56,8 +57,10 @@ class SettingsTab(QWidget):
         self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.foot = Foot(_("Save the settings"), self.keep, self.take_back)
         self.save, self.undo, self.said = self.foot.save, self.foot.undo, self.foot.said
-        self._aside: dict[str, tuple[ApiDetail, dict[str, Any]]] = {}
-        """API → what was written about it and not saved, while another one is looked at."""
+        self._root: Path | None = None
+        """The workspace of the version that is shown."""
+        self._aside: dict[tuple[Path | None, str], tuple[ApiDetail, dict[str, Any]]] = {}
+        """Workspace and API → what was written about it and not saved, while another one is looked at."""
         self._keeping = self._was_dirty = False
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -100,12 +103,16 @@ class SettingsTab(QWidget):
         same = self.detail is not None and detail.brief.key == self.detail.brief.key
         if same and (self.dirty() or detail == self.detail):
             return
-        if self.detail is not None and self.dirty():
-            self._aside[self.detail.brief.key] = self.detail, self.draft
-        aside = self._aside.pop(detail.brief.key, None)
+        self._put_aside()
+        self._root = self.ground.root
+        aside = self._aside.pop((self._root, detail.brief.key), None)
         self._fill(*(aside or (detail, {})))
         if aside is not None:
             self.foot.say(_("What you wrote here is not kept yet."))
+
+    def _put_aside(self) -> None:
+        if self.detail is not None and self.dirty():
+            self._aside[self._root, self.detail.brief.key] = self.detail, self.draft
 
     def _fill(self, detail: ApiDetail, draft: dict[str, Any]) -> None:
         self.detail, self.draft = detail, draft
@@ -120,11 +127,15 @@ class SettingsTab(QWidget):
     def waiting(self) -> frozenset[str]:
         """The versions about which something is written that is not saved."""
         here = {self.detail.brief.key} if self.detail is not None and self.dirty() else set()
-        return frozenset({*self._aside, *here})
+        return frozenset({*(key for root, key in self._aside if root == self.ground.root), *here})
+
+    def unsaved(self) -> frozenset[str]:
+        """Those of every workspace that was looked at."""
+        return frozenset({*(key for _root, key in self._aside), *self.waiting()})
 
     def forget(self) -> None:
-        """Another workspace: its versions are others."""
-        self._aside.clear()
+        """Another workspace: its versions are others. What is written about those of this one waits until it is looked at again."""
+        self._put_aside()
         self.detail, self.draft = None, {}
         form = self.area.takeWidget()
         if form is not None:
@@ -168,13 +179,13 @@ class SettingsTab(QWidget):
         """Have the executor check and save it."""
         if self.detail is None or not self.dirty():
             return
-        data, key, asked = self.values(), self.detail.brief.key, dict(self.draft)
+        data, key, root, asked = self.values(), self.detail.brief.key, self._root, dict(self.draft)
         self._keeping = True
         self._fit()
 
         def done(new: ApiDetail) -> None:
             self._keeping = False
-            self._aside.pop(key, None)
+            self._aside.pop((root, key), None)
             if self.detail is not None and self.detail.brief.key == key:
                 # What was written since is of the next time.
                 since = {name: value for name, value in self.draft.items() if name not in asked or asked[name] != value}
@@ -200,7 +211,7 @@ class SettingsTab(QWidget):
                     rest.append(problem)
             for name in self.fields:
                 self._tell(name, by_field.get(name, []))
-            self.foot.say(sentences(rest) if rest else _("Something is wrong: it stands under the field."), "error")
+            self.foot.say(sentences(rest) if rest else _("Something is wrong: it stands under the field."), role="error")
             first = next(iter(by_field), None)
             if first is not None:
                 self.area.ensureWidgetVisible(self.fields[first][2])

@@ -13,8 +13,7 @@ from shiboken6 import isValid
 from tisserand.service.person import person
 from tisserand.texts import translate as _
 from tisserand.ui.apis.asking import Asking, Field, Look, show_once
-from tisserand.ui.apis.parts import Page, quiet
-from tisserand.ui.apis.parts import name as call
+from tisserand.ui.apis.parts import Page, quiet, squeeze
 from tisserand.ui.apis.words import PERIODS, STATES, quota, rate, sentences
 from tisserand.ui.canvas.state import number
 from tisserand.ui.supervision.buttons import searching
@@ -87,7 +86,6 @@ class TermsView(Page):
             part.buttons[name] = button
             part.row.insertWidget(part.row.count() - 2, button)
             self.acts(action, button)
-            part.hints[name] = button.toolTip()
 
         put(self.plans, _("New plan…"), "plus", partial(self.edit_plan, None), "new", "entry_new")
         put(self.plans, _("Change…"), "pencil", lambda: self.edit_plan(self.plans.chosen()), "edit", "entry_edit")
@@ -393,7 +391,6 @@ class _Part(QWidget):
         self.table = Table(columns, title)
         self.model = Listed(columns)
         self.buttons: dict[str, QPushButton] = {}
-        self.hints: dict[str, str] = {}
         self.total = 0
         self.asked: str | None = None
         """What was searched for when these were found; None before the first answer."""
@@ -421,13 +418,7 @@ class _Part(QWidget):
         """Where the words of all buttons have no room, only the first keeps them; the others tell theirs when pointed at."""
         super().resizeEvent(event)
         room = event.size().width() - 20 - self.count.sizeHint().width() - 16
-        for button in self.buttons.values():
-            call(button, button.accessibleName())
-        narrow = sum(button.sizeHint().width() + 8 for button in self.buttons.values()) > room
-        for which, button in self.buttons.items():
-            button.setToolTip(self.hints[which])
-            if narrow and which != "new":
-                button.setText("")
+        squeeze([*self.buttons.values()], [self.buttons["new"]], room)
 
     def take(self, at: int | None, entries: Mapping[str, Mapping[str, Any]], total: int, text: str) -> None:
         """Entries from row `at` on (None: in the place of all), of `total` that hold the `text`."""
@@ -439,11 +430,10 @@ class _Part(QWidget):
         else:
             self.model.put(at, lines)
         here = len(self.model.lines)
-        self.count.setText(
-            _("{first} to {last} of {count}").format(first=1, last=number(here), count=number(total))
-            if here < total
-            else number(total) if total > 1 else ""
-        )  # fmt: skip
+        if here < total:
+            self.count.setText(_("{first} to {last} of {count}").format(first=1, last=number(here), count=number(total)))
+        else:
+            self.count.setText(_("{count} in all").format(count=number(total)) if total > 1 else "")
         if here and not self.table.currentIndex().isValid():
             self.table.setCurrentIndex(self.model.index(0, 0))
         words = {

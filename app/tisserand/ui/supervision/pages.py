@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,10 @@ class View(QWidget):
 
     def forget(self) -> None:
         """Another workspace is looked at: nothing of the one before may stay."""
+
+    def unsaved(self) -> Collection[str]:
+        """What something was written about that is not kept: the window asks before it closes."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,11 @@ class Supervision(QWidget):
         shown = self.stack.currentWidget()
         return shown if isinstance(shown, View) else None
 
+    @property
+    def action(self) -> str:
+        """The action of the page that is shown."""
+        return PAGES[max(0, self.list.currentRow())].action
+
     def of(self, action: str) -> View:
         """A page, made when it is first asked for."""
         found = self._made.get(action)
@@ -117,6 +122,10 @@ class Supervision(QWidget):
             self.turned.emit(action)
             self.refresh()
         return view
+
+    def unsaved(self) -> list[str]:
+        """What something was written about on any page that is not kept."""
+        return sorted({each for view in self._made.values() for each in view.unsaved()})
 
     def focus_page(self) -> None:
         """The keyboard to the page."""

@@ -92,6 +92,10 @@ class Undone:
                 self._back.pop()()
             except NodeError as error:
                 failed.append(error)
+            except KeyError:
+                if not failed:
+                    raise
+                # It stood on something that could not be brought back.
         return failed
 
 

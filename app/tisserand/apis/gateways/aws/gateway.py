@@ -15,7 +15,7 @@ from tisserand.apis.gateways.aws.client import Client
 from tisserand.apis.gateways.aws.pushing import Pushing
 from tisserand.apis.gateways.compare import without
 from tisserand.apis.gateways.coverage import unsupported
-from tisserand.apis.gateways.kept import kept, pack, seen
+from tisserand.apis.gateways.kept import kept, pack, seen, strays
 from tisserand.apis.model import ApiKey
 from tisserand.apis.neutral import Declared, digest
 from tisserand.apis.usage import UsageRow
@@ -114,10 +114,12 @@ class Aws(Gateway):
     def read(self) -> Live:
         found = account.read(self._client, self._owner, self._set.stage)
         live = found.objects(self._set.stage)
-        items = {each.item: seen(each, live) for each in found.kept()}
+        told = found.kept()
+        items: dict[str, Mapping[str, Any]] = {each.item: seen(each, live) for each in told}
         # What is ours, but tells of no item: somebody took the words away.
         for key in found.apis:
             items.setdefault(f"api/{key}", {"live": "unknown"})
+        items |= strays(told, {name: each for name, each in live.items() if not name.startswith("api/")})
         return Live(items, digest(live), found.foreign)
 
     def apply(self, declared: Declared, changes: Sequence[Change], progress: Progress = lambda done, all: None) -> str:

@@ -20,6 +20,7 @@ KONGS_OWN = frozenset({"created_at", "updated_at", "ws_id"})
 class Admin:
     def __init__(self, api: HttpApi, workspace: str, owner: str) -> None:
         self._api, self._base, self.owner = api, f"/{quote(workspace)}" if workspace else "", owner
+        self.hide = api.hide
 
     def information(self) -> dict[str, Any]:
         found: dict[str, Any] = self._api.json("GET", "/") or {}
@@ -34,7 +35,7 @@ class Admin:
         if answer.status_code != 400:
             return ""
         try:
-            return str(answer.json().get("message") or "?")
+            return self._api.clean(str(answer.json().get("message") or "?"))
         except ValueError:
             return "?"
 
@@ -50,28 +51,26 @@ class Admin:
 
     # -- with one
 
-    def read(self) -> tuple[Entities, int]:
-        """What is ours, and how many services are not."""
+    def read(self) -> tuple[Entities, Entities]:
+        """What is ours, and what is not; of the targets only those of our upstreams."""
         found: Entities = {}
-        foreign = 0
+        others: Entities = {}
         for kind, about in KINDS.items():
             if kind == "target":
                 each = [one for id in found["upstream"] for one in self._pages(f"/upstreams/{id}/targets")]
             else:
-                path = about.listed or f"/{about.collection}"
-                # All services, to know how many others there are; of the rest only ours.
-                each = list(self._pages(path, "" if kind == "service" else f"&tags={quote(entities.OWNED + self.owner)}"))
-            mine = [one for one in each if entities.ours(one, self.owner)]
-            if kind == "service":
-                foreign = len(each) - len(mine)
-            found[kind] = {str(one["id"]): _flat(one) for one in mine}
-        return found, foreign
+                each = list(self._pages(about.listed or f"/{about.collection}"))
+            mine = [entities.ours(one, self.owner) for one in each]
+            for into, ours in ((found, True), (others, False)):
+                into[kind] = {str(one["id"]): _flat(one) for one, is_ours in zip(each, mine, strict=True) if is_ours is ours}
+        return found, others
 
     def converge(self, live: Entities, wanted: Entities, step: Callable[[], None] = lambda: None) -> None:
-        """Make of `live` what is wanted, entity by entity; `live` is kept as it goes. A service that no way leads to yet answers once
-        all of it stands."""
+        """Make of `live` what is wanted, entity by entity; `live` is kept as it goes. A service that no way leads to yet, or
+        that a push left switched off which broke off, answers once all of it stands."""
         reached = {each.get("service") for each in live["route"].values()}
-        new = [id for id in wanted["service"] if id not in live["service"] or id not in reached]
+        off = {id for id, each in live["service"].items() if not each.get("enabled", True)}
+        new = [id for id in wanted["service"] if id not in live["service"] or id not in reached or id in off]
         for kind in KINDS:
             for id, entity in wanted[kind].items():
                 later = kind == "service" and id in new
@@ -147,8 +146,16 @@ def _same(kind: str, one: Entity | None, other: Entity) -> bool:
     )
 
 
-def split(data: Mapping[str, Any], owner: str) -> tuple[Entities, dict[str, Any], int]:
-    """A flat declarative configuration: what is ours, all the rest as it stands, and how many services are not ours."""
+def others_of(others: Mapping[str, Any]) -> Entities:
+    """The rest of a declarative configuration, as entities."""
+    return {
+        kind: {str(each.get("id", number)): _flat(each) for number, each in enumerate(others.get(about.collection) or ())}
+        for kind, about in KINDS.items()
+    }
+
+
+def split(data: Mapping[str, Any], owner: str) -> tuple[Entities, dict[str, Any]]:
+    """A flat declarative configuration: what is ours, and all the rest as it stands."""
     found: Entities = {kind: {} for kind in KINDS}
     kind_of = {about.collection: kind for kind, about in KINDS.items()}
     others: dict[str, Any] = {}
@@ -160,4 +167,4 @@ def split(data: Mapping[str, Any], owner: str) -> tuple[Entities, dict[str, Any]
         found[kind_of[name]] = {str(each["id"]): _flat(each) for each in value if entities.ours(each, owner)}
         if rest:
             others[name] = rest
-    return found, others, len(others.get("services") or ())
+    return found, others

@@ -46,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     "target": Kind("targets", ("target", "weight", "upstream"), "upstream", "/upstreams/{parent}/targets/{id}"),
     "service": Kind("services", (
         "name", "protocol", "host", "port", "path", "retries", "connect_timeout", "write_timeout", "read_timeout", "tls_verify", "enabled",
+        "ca_certificates", "client_certificate",
     )),
     "consumer": Kind("consumers", ("username", "custom_id")),
     "key": Kind("keyauth_credentials", ("key", "consumer"), "consumer", "/consumers/{parent}/key-auth/{id}", "/key-auths"),
@@ -54,8 +55,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "jwt": Kind("jwt_secrets", ("key", "algorithm", "rsa_public_key", "consumer"), "consumer", "/consumers/{parent}/jwt/{id}", "/jwts"),
     "acl": Kind("acls", ("group", "consumer"), "consumer", "/consumers/{parent}/acls/{id}", "/acls"),
-    "route": Kind("routes", ("name", "service", "protocols", "methods", "hosts", "paths", "headers", "strip_path", "preserve_host", "regex_priority")),
-    "plugin": Kind("plugins", ("name", "instance_name", "enabled", "service", "route", "consumer", "config")),
+    "route": Kind("routes", ("name", "service", "protocols", "methods", "hosts", "paths", "headers", "strip_path", "preserve_host", "regex_priority", "snis", "sources", "destinations")),
+    "plugin": Kind("plugins", ("name", "instance_name", "enabled", "protocols", "service", "route", "consumer", "config")),
 }  # fmt: skip
 """In the order in which they are made: first what others name."""
 GONE_FIRST = ("route", "plugin", "acl", "jwt", "basic", "key", "consumer", "service", "target", "upstream")
@@ -65,17 +66,24 @@ PLUGIN_FIELDS: Mapping[str, Sequence[str]] = {
     "key-auth": ("key_names", "key_in_header", "key_in_query", "key_in_body", "hide_credentials", "run_on_preflight", "anonymous"),
     "basic-auth": ("hide_credentials", "anonymous"),
     "jwt": ("key_claim_name", "claims_to_verify", "header_names", "uri_param_names", "cookie_names", "run_on_preflight", "anonymous"),
-    "acl": ("allow", "hide_groups_header"),
-    "rate-limiting": ("second", "minute", "hour", "day", "month", "limit_by", "policy", "fault_tolerant", "hide_client_headers", "error_code"),
+    "acl": ("allow", "deny", "hide_groups_header"),
+    "rate-limiting": ("second", "minute", "hour", "day", "month", "year", "limit_by", "policy", "fault_tolerant", "hide_client_headers", "error_code"),
     "cors": ("origins", "methods", "headers", "exposed_headers", "credentials", "max_age", "preflight_continue"),
     "request-size-limiting": ("allowed_payload_size", "size_unit", "require_content_length"),
-    "ip-restriction": ("allow", "deny", "status"),
-    "request-transformer": ("remove.headers", "add.headers", "replace.uri"),
-    "response-transformer": ("remove.headers", "add.headers"),
-    "proxy-cache": ("strategy", "cache_ttl", "request_method", "response_code", "content_type", "cache_control"),
-    "request-termination": ("status_code", "message"),
+    "ip-restriction": ("allow", "deny", "status", "message"),
+    "request-transformer": (
+        "http_method", "replace.uri",
+        *(f"{way}.{what}" for way in ("remove", "rename", "replace", "add", "append") for what in ("headers", "querystring", "body")),
+    ),
+    "response-transformer": tuple(f"{way}.{what}" for way in ("remove", "rename", "replace", "add", "append") for what in ("headers", "json")),
+    "proxy-cache": (
+        "strategy", "cache_ttl", "request_method", "response_code", "content_type", "cache_control", "vary_headers", "vary_query_params",
+    ),
+    "request-termination": ("status_code", "message", "body", "content_type", "trigger"),
 }  # fmt: skip
-"""Of the configuration of each plugin: what we always say."""
+"""Of the configuration of each plugin: what we always say, and what Kong leaves empty where nobody said it."""
+CALLS = {"http", "https"}
+"""Protocols that a plugin must be for; Kong itself adds others."""
 
 Entity = dict[str, Any]
 Entities = dict[str, dict[str, Entity]]
@@ -101,6 +109,12 @@ def name_of(entity: Mapping[str, Any]) -> str:
     return found[0] if found else str(entity.get("id", ""))
 
 
+def known_as(owner: str, kind: str, entity: Mapping[str, Any]) -> str:
+    """Its name, where it is the entity that we made under that name; the id of one that only looks so."""
+    name, id = name_of(entity), str(entity.get("id", ""))
+    return name if id == id_of(owner, kind, name) else id
+
+
 def words_of(entity: Mapping[str, Any]) -> list[str]:
     """The items that it carries, packed."""
     pieces = {}
@@ -109,6 +123,18 @@ def words_of(entity: Mapping[str, Any]) -> list[str]:
         if tag.startswith(KEPT) and colon and number.isdigit():
             pieces[int(number)] = piece
     return [word for word in "".join(pieces[number] for number in sorted(pieces)).split("&") if word]
+
+
+def hanging(found: Entities, others: Entities, owner: str) -> dict[str, Entity]:
+    """Of what is not ours, what changes what ours does: it stands below ours, or lets somebody into one of our groups."""
+    mine = {id for some in found.values() for id in some}
+    return {
+        f"{kind}/{id}": each
+        for kind, some in others.items()
+        for id, each in some.items()
+        if any(each.get(name) in mine for name in ("service", "route", "consumer", "upstream"))
+        or (kind == "acl" and str(each.get("group", "")).startswith(f"{owner}~"))
+    }
 
 
 def said(kind: str, entity: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,6 +148,8 @@ def said(kind: str, entity: Mapping[str, Any]) -> dict[str, Any]:
             value = _picked(value or {}, PLUGIN_FIELDS.get(str(entity.get("name")), tuple(value or {})))
         elif field == "healthchecks":
             value = _picked(value or {}, HEALTH) if _asks(value) else None
+        elif field == "protocols" and kind == "plugin":
+            value = None if set(value or CALLS) >= CALLS else value  # for others only, it guards nothing of ours
         elif field == "password":
             value = hashed(str(value or ""), _reference(entity.get("consumer")))
         if value not in (None, [], {}, ""):

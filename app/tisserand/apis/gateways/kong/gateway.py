@@ -15,9 +15,9 @@ from tisserand.apis.gateways.adapter import Capabilities, Change, Dropped, Gatew
 from tisserand.apis.gateways.compare import without
 from tisserand.apis.gateways.coverage import unsupported
 from tisserand.apis.gateways.http_api import HttpApi
-from tisserand.apis.gateways.kept import Kept, kept, pack, seen, unpack
+from tisserand.apis.gateways.kept import Kept, kept, pack, seen, strays, unpack
 from tisserand.apis.gateways.kong import configuration, deck, entities, fitting
-from tisserand.apis.gateways.kong.admin import Admin, split
+from tisserand.apis.gateways.kong.admin import Admin, others_of, split
 from tisserand.apis.gateways.kong.configuration import Configuration
 from tisserand.apis.gateways.kong.entities import Entities
 from tisserand.apis.neutral import Declared, digest
@@ -105,6 +105,7 @@ class Kong(Gateway):
         if found or self._set.mode == "file":
             return found
         admin = self._admin
+        admin.hide(_secrets(declared))
         if self._set.counters == "cluster" and self._without_database(admin):
             message = msg("Kong without a database counts calls on each node by itself.")
             found.append(Problem("gateway.unfit", message, None, Place(field=f"{self.name}.settings.counters")))
@@ -119,12 +120,22 @@ class Kong(Gateway):
         return found
 
     def read(self) -> Live:
-        found, foreign = self._live()
+        found, others = self._live()
         live = {
-            f"{kind}/{entities.name_of(each)}": entities.said(kind, each) for kind, some in found.items() for each in some.values()
-        }  # fmt: skip
-        items = {each.item: seen(each, live, entities.without_secrets) for each in _kept(found)}
-        return Live(items, digest(live), foreign)
+            f"{kind}/{entities.known_as(self._owner, kind, each)}": entities.said(kind, each)
+            for kind, some in found.items()
+            for each in some.values()
+        }
+        told = _kept(found)
+        items = {each.item: seen(each, live, entities.without_secrets) for each in told}
+        hanging = {
+            name: entities.said(name.partition("/")[0], each)
+            for name, each in entities.hanging(found, others, self._owner).items()
+        }
+        return Live(
+            {**items, **strays(told, live, entities.without_secrets)}, digest(live), len(others.get("service", ())),
+            strays((), hanging, entities.without_secrets),
+        )  # fmt: skip
 
     def apply(self, declared: Declared, changes: Sequence[Change], progress: Progress = lambda done, all: None) -> str:
         made = self._configuration(declared)
@@ -132,8 +143,9 @@ class Kong(Gateway):
             self._write(made)
         else:
             admin = self._admin
+            admin.hide(_secrets(declared))
             if self._without_database(admin):
-                _, others, _ = split(admin.whole(), self._owner)
+                _, others = split(admin.whole(), self._owner)
                 admin.replace(deck.flat(made.entities, others))
             else:
                 self._one_by_one(admin, made, progress)
@@ -168,19 +180,20 @@ class Kong(Gateway):
         made.carry(told)
         return made
 
-    def _live(self) -> tuple[Entities, int]:
+    def _live(self) -> tuple[Entities, Entities]:
+        """What is ours, and what is not."""
         if self._set.mode == "file":
             try:
                 text = self._file.read_text(encoding="utf-8")
             except FileNotFoundError:
-                return {kind: {} for kind in entities.KINDS}, 0
+                return {kind: {} for kind in entities.KINDS}, {}
             except (OSError, UnicodeDecodeError) as error:
                 raise NodeError("The file “{file}” cannot be read: {reason}", file=self._file.name, reason=str(error)) from None
-            return deck.unnested(deck.parse(text, self._file.name)), 0
+            return deck.unnested(deck.parse(text, self._file.name)), {}
         admin = self._admin
         if self._without_database(admin):
-            found, _, foreign = split(admin.whole(), self._owner)
-            return found, foreign
+            found, rest = split(admin.whole(), self._owner)
+            return found, others_of(rest)
         return admin.read()
 
     def _write(self, made: Configuration) -> None:
@@ -211,6 +224,12 @@ class Kong(Gateway):
                     fix="Push again when it answers.", retry=True,
                 ) from error  # fmt: skip
             raise
+
+
+def _secrets(declared: Declared) -> list[str]:
+    """What must not be repeated in a sentence."""
+    headers = [value for some in declared.upstream_headers.values() for value in some.values()]
+    return [*declared.values.values(), *headers]
 
 
 def _kept(found: Entities) -> list[Kept]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -31,6 +31,8 @@ class Content:
     objects: Objects
     """`routers/name` → content, as it stands now."""
     revision: str
+    others: Mapping[str, Any] = field(default_factory=dict)
+    """What stands beside `http`."""
 
 
 def revision_of(objects: Objects, kept: Sequence[Kept]) -> str:
@@ -53,9 +55,13 @@ def text_of(gateway: str, objects: Objects, kept: Sequence[Kept], revision: str,
         kind, _, id = name.partition("/")
         http.setdefault(kind, {})[id] = content
     parts = [f"{_json(kind)}: {{\n{_lines(some)}\n}}" for kind, some in http.items()]
-    more = f',\n"tls": {_json({"certificates": [dict(certificate)]})}' if certificate else ""
+    more = f',\n"tls": {_json(tls_of(certificate))}' if certificate else ""
     told = "".join(f"{MARK}{json.dumps(each.to_json(), sort_keys=True, ensure_ascii=True)}\n" for each in kept)
     return f'{HEAD}{told}{{"http": {{\n{",".join(parts)}\n}}{more}}}\n'
+
+
+def tls_of(certificate: Mapping[str, str] | None) -> Mapping[str, Any]:
+    return {"certificates": [dict(certificate)]} if certificate else {}
 
 
 def _lines(objects: Mapping[str, Any]) -> str:
@@ -80,16 +86,17 @@ def parse(gateway: str, text: str) -> Content:
     """What stands in a file, however it was changed: lines of items that cannot be read are left out, and what is not YAML any more
     holds no objects."""
     objects: Objects = {}
+    others: dict[str, Any] = {}
     with suppress(yaml.YAMLError, AttributeError):
+        data = load(text)
+        others = {name: content for name, content in data.items() if name != "http"}
         objects = {
-            f"{kind}/{name}": content
-            for kind, some in (load(text).get("http") or {}).items()
-            for name, content in (some or {}).items()
+            f"{kind}/{name}": content for kind, some in (data.get("http") or {}).items() for name, content in (some or {}).items()
         }
     found = [name for name in objects if name.startswith(f"middlewares/{gateway}~{REVISION}~")]
     for name in found:
         del objects[name]
-    return Content(items(text), objects, found[0].rpartition("~")[2] if len(found) == 1 else "")
+    return Content(items(text), objects, found[0].rpartition("~")[2] if len(found) == 1 else "", others)
 
 
 def load(text: str) -> Any:

@@ -18,7 +18,7 @@ from tisserand.apis.gateways.compare import without
 from tisserand.apis.gateways.coverage import unsupported
 from tisserand.apis.gateways.entitled import entitled_by_api
 from tisserand.apis.gateways.http_api import HttpApi
-from tisserand.apis.gateways.kept import kept, seen
+from tisserand.apis.gateways.kept import kept, seen, strays
 from tisserand.apis.gateways.traefik import access_log, dynamic, file, fitting, rules, trial
 from tisserand.apis.neutral import Declared
 from tisserand.apis.usage import UsageRow
@@ -136,7 +136,9 @@ class Traefik(Gateway):
             raise NodeError("The file “{file}” cannot be read: {reason}", file=self.path.name, reason=str(error)) from None
         content = file.parse(self._owner, text)
         live = {name: _as_loaded(name, each, loaded) for name, each in content.objects.items()}
-        return Live({each.item: seen(each, live, _shown) for each in content.kept}, content.revision, foreign)
+        items = {each.item: seen(each, live, _shown) for each in content.kept}
+        others = strays(content.kept, {**content.objects, **self._others(content)}, _shown)
+        return Live({**items, **others}, content.revision, foreign)
 
     def apply(self, declared: Declared, changes: Sequence[Change], progress: Progress = lambda done, all: None) -> str:
         text, revision = self._text(declared)
@@ -176,6 +178,15 @@ class Traefik(Gateway):
             return super().usage(mark)
         return access_log.read(self.place.root / self._set.access_log, mark, self._owner, self._items)
 
+    def _others(self, content: file.Content) -> Mapping[str, Any]:
+        """What stands in the file outside of `http`, and is none of ours."""
+        return {name: each for name, each in content.others.items() if name != "tls" or each != file.tls_of(self._certificate)}
+
+    @property
+    def _certificate(self) -> Mapping[str, str] | None:
+        settings = self._set
+        return {"certFile": settings.certificate, "keyFile": settings.key} if settings.tls and settings.certificate else None
+
     def _items(self) -> Mapping[str, Mapping[str, Any]]:
         try:
             text = self.path.read_text(encoding="utf-8")
@@ -198,12 +209,10 @@ class Traefik(Gateway):
         """The file for what is declared, and its revision."""
         now = datetime.now(UTC)
         made = dynamic.build(self._owner, declared, self._set.entry_points, self._set.tls, dynamic.next_periods(declared, now))
+        made.share([f"api/{api.key}" for api in declared.apis])
         items = kept(without(declared.items, self.dropped(declared)), made.objects, made.owners)
-        certificate = (
-            {"certFile": self._set.certificate, "keyFile": self._set.key} if self._set.tls and self._set.certificate else None
-        )
         revision = file.revision_of(made.objects, items)
-        return file.text_of(self._owner, made.objects, items, revision, certificate), revision
+        return file.text_of(self._owner, made.objects, items, revision, self._certificate), revision
 
     def _write(self, text: str) -> None:
         if not self.path.parent.is_dir():

@@ -33,6 +33,12 @@ class Dynamic:
                 owned.append(known)
         return name
 
+    def share(self, items: Sequence[str]) -> None:
+        """Objects that stand for no item alone are those of the first."""
+        owned = {name for some in self.owners.values() for name in some}
+        if items and (left := [name for name in self.objects if name not in owned]):
+            self.owners.setdefault(min(items), []).extend(left)
+
     def root(self, name: str, rule: str, priority: int, middlewares: Sequence[str], service: str, *items: str) -> None:
         """A router that sees every request; without a service those below it have the word."""
         content: dict[str, Any] = {"entryPoints": [*self.entry_points], "rule": rule, "priority": priority}
