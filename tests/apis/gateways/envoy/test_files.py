@@ -228,6 +228,68 @@ def test_a_block_that_failed_is_tried_again(site, monkeypatch):
     site.gateway.block(told, frozenset())
 
 
+def test_a_push_that_was_killed_lets_nobody_in_who_is_to_be_blocked(site, monkeypatch):
+    """Who is blocked is noted once it is live: otherwise the next start would take it for done."""
+    told = declared(api(site.one.url), plan=Plan(quota=Quota(count=9, period="day")))
+    site.push(told)
+    who = frozenset({("acme", "orders")})
+
+    def killed(*_told):
+        raise SystemExit  # what a kill leaves: neither the effect nor what was to undo it
+
+    monkeypatch.setattr(type(site.gateway.folder), "put", killed)
+    monkeypatch.setattr(type(site.gateway), "_back", lambda *_told: None)
+    with pytest.raises(SystemExit):
+        site.gateway.apply(replace(told, exhausted=who), [])
+    monkeypatch.undo()
+    assert site.call("/orders/v1/x").status_code == 200
+    site.gateway.block(told, who)
+    soon(lambda: site.call("/orders/v1/x").status_code, 429)
+    site.gateway.block(told, frozenset())
+
+
+@pytest.fixture
+def full(monkeypatch):
+    """The disk is full when the file number `at` is moved into its place."""
+    whole = Path.replace
+
+    def begin(at):
+        written = []
+
+        def replace(self, target):
+            written.append(target)
+            if len(written) == at + 1:
+                raise OSError(28, "No space left on device")
+            return whole(self, target)
+
+        monkeypatch.setattr(Path, "replace", replace)
+
+    yield begin
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_a_disk_that_is_full_is_told_and_the_last_good_one_serves_on(site, full, monkeypatch, at):
+    """Whichever file cannot be written, its own record among them."""
+    site.push(declared(api(site.one.url)))
+    wanted = site.gateway.read()
+    full(at)
+    with pytest.raises(NodeError, match="No space left on device"):
+        site.gateway.apply(declared(api(site.two.url), api(site.two.url, "second")), [])
+    monkeypatch.undo()
+    soon(lambda: site.gateway.read(), wanted)
+    assert site.call("/orders/v1/x").json()["service"] == "one"
+
+
+def test_a_disk_that_is_full_is_told_where_nothing_is_pushed(site, full):
+    told = declared(api(site.one.url), plan=Plan(quota=Quota(count=9, period="day")))
+    site.push(told)
+    for ask in (lambda: site.gateway.validate(told), lambda: site.gateway.block(told, frozenset({("acme", "orders")}))):
+        full(0)
+        with pytest.raises(NodeError, match="No space left on device"):
+            ask()
+
+
 def test_files_can_be_read_by_their_owner_only(site):
     site.push(declared(api(site.one.url)))
     assert site.gateway.folder.path.stat().st_mode & 0o777 == 0o700

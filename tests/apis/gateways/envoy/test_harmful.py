@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.apis.gateways.envoy.declaring import api, credential, declared
 
 from tisserand.apis.gateways.envoy import adapter, checking
 from tisserand.apis.gateways.envoy.harmful import harmful
+from tisserand.apis.gateways.envoy.routes import configuration
 from tisserand.apis.model import Api, Consumer, Plan, Subscription
 from tisserand.apis.neutral import Declared
 
@@ -220,6 +222,19 @@ def test_texts_of_files_are_texts_for_envoy(site: Site) -> None:
     answer = site.call("/orders/v1/x")
     assert answer.json()["headers"]["x-a"].encode("latin-1").decode() == value
     assert answer.headers["x-b"] == "%REQ(x-api-key)% %ENVIRONMENT(HOME)%"
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "UTC"])
+def test_a_moment_without_a_zone_is_the_same_everywhere(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """Seconds since 1970 of 2026-01-01T00:00:00Z, as `date -u -d 2026-01-01 +%s` gives them."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        made = str(configuration(declared(api(GOOD, lifecycle="deprecated", since="2026-01-01T00:00:00", sunset="2027-06-30"))))
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert "@1767225600" in made and "Wed, 30 Jun 2027 00:00:00 GMT" in made
 
 
 def test_paths_are_texts_for_envoy(site: Site) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -108,13 +109,18 @@ class EnvoyGateway(Gateway):
         before = self._files()
         progress(0, 1)
         try:
-            files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
             self.folder.put(wanted.clusters, filters, wanted.routes, revision)
+            # As for `block`: after a kill in between it is told again, and not taken for live.
+            files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
+            held = Held(revision, without(declared.items, self.dropped(declared)), made(self.folder.seen))
+            held.write(self.folder.path)
+        except OSError as error:
+            with suppress(OSError):  # a disk that is full: what it holds then is read afterwards, and told
+                self._back(before)
+            raise _unwritten(error) from error
         except BaseException:
             self._back(before)
             raise
-        held = Held(revision, without(declared.items, self.dropped(declared)), made(self.folder.seen))
-        held.write(self.folder.path)
         progress(1, 1)
         return revision
 
@@ -125,8 +131,11 @@ class EnvoyGateway(Gateway):
         if stops == self._blocked():
             return
         # Noted only once it is live: what failed is tried again.
-        self.folder.put_filter(LUA, lookup(declared, stops), f"{self._last().revision}.{digest(stops)}")
-        files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
+        try:
+            self.folder.put_filter(LUA, lookup(declared, stops), f"{self._last().revision}.{digest(stops)}")
+            files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
+        except OSError as error:
+            raise _unwritten(error) from error
 
     def usage(self, mark: str) -> tuple[Sequence[UsageRow], str]:
         return AccessLog(self.folder.path, self.settings.log_size.bytes, self._reopen).rows(mark)
@@ -216,6 +225,12 @@ def until(declared: Declared, exhausted: Iterable[tuple[str, str]]) -> list[tupl
         if quotas:
             found.append((consumer, api, max(periods.end(quota.period, now) for quota in quotas)))
     return found
+
+
+def _unwritten(error: OSError) -> NodeError:
+    return NodeError(
+        "The files of the embedded gateway cannot be written: {reason}.", reason=error.strerror or str(error), retry=True
+    )
 
 
 def _bytes(path: Path) -> bytes | None:

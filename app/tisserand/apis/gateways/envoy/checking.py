@@ -54,20 +54,27 @@ def binary() -> str:
 
 def refused(configuration: dict[str, Any], folder: Path) -> str:
     """Why Envoy would refuse a static configuration, or nothing. The file with its keys lives as long as the check."""
-    with tempfile.TemporaryDirectory(prefix="check-", dir=folder) as place:
-        path = Path(place) / "all.json"
-        files.write_text(path, orjson.dumps(configuration).decode(), 0o600)
-        command = [binary(), "--mode", "validate", "-c", str(path), "--log-level", "critical", "--disable-hot-restart"]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-        except subprocess.TimeoutExpired:
-            raise NodeError("Envoy did not check the definitions within {seconds} s.", seconds=PATIENCE) from None
+    try:
+        done = _checked(configuration, folder)
+    except OSError as error:
+        raise NodeError("Envoy cannot check the definitions: {reason}.", reason=error.strerror or str(error)) from error
     if done.returncode == 0:
         return ""
     text = _reason(done.stderr.strip() or done.stdout.strip())
     for key in _secrets(configuration):
         text = text.replace(key, "…")
     return text if len(text) <= 500 else f"{text[:200]}…{text[-299:]}"
+
+
+def _checked(configuration: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+    with tempfile.TemporaryDirectory(prefix="check-", dir=folder) as place:
+        path = Path(place) / "all.json"
+        files.write_text(path, orjson.dumps(configuration).decode(), 0o600)
+        command = [binary(), "--mode", "validate", "-c", str(path), "--log-level", "critical", "--disable-hot-restart"]
+        try:
+            return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        except subprocess.TimeoutExpired:
+            raise NodeError("Envoy did not check the definitions within {seconds} s.", seconds=PATIENCE) from None
 
 
 def _reason(said: str) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from tisserand.apis.gateways.envoy.settings import CONSUMER, METADATA, ROUTES, SUBJECT, TYPE
+from tisserand.apis.gateways.lifecycle import http_date
 from tisserand.apis.model import Api, ApiKey, Basic, Cors, Jwt, Open, Operation, Policies
 from tisserand.apis.neutral import Declared, digest
 
@@ -346,10 +347,10 @@ def _sunset(api: Api) -> dict[str, str]:
     found: dict[str, str] = {}
     if api.lifecycle in ("deprecated", "retired"):
         since = api.since or datetime(1970, 1, 2, tzinfo=UTC)
-        found["deprecation"] = f"@{int(since.timestamp())}"
+        # A moment without a time zone is meant in UTC, wherever this runs.
+        found["deprecation"] = f"@{int((since if since.tzinfo else since.replace(tzinfo=UTC)).timestamp())}"
         if api.sunset is not None:
-            moment = datetime.combine(api.sunset, time(), UTC)
-            found["sunset"] = moment.strftime("%a, %d %b %Y %H:%M:%S GMT")
+            found["sunset"] = http_date(datetime.combine(api.sunset, time(), UTC))
     return found
 
 
