@@ -226,3 +226,19 @@ def test_where_there_is_no_gateway_one_can_be_made(window: Window, qtbot: QtBot,
     qtbot.waitUntil(lambda: (shop / "gateways.yaml").is_file(), timeout=LONG)
     assert file(shop, "gateways.yaml") == {"local": {"type": "envoy"}}
     qtbot.waitUntil(lambda: len(page.model.lines) == 1 and page.compare.isEnabled(), timeout=LONG)
+
+
+@pytest.mark.parametrize(("action", "first"), [("apis_page", 9), ("terms_page", 6), ("gateways_page", 5)])
+def test_tab_goes_as_the_eye_does(window: Window, qtbot: QtBot, shop: Path, action: str, first: int) -> None:
+    """From the top to the bottom, from the left to the right."""
+    page = page_of(window, shop, action)
+    qtbot.waitUntil(lambda: page.stack.currentWidget() is page.split, timeout=LONG)
+    start = page.search if hasattr(page, "search") else page.new
+    start.setFocus()
+    seen = []
+    for _tab in range(first):
+        focused = window.focusWidget()
+        at = focused.mapTo(page, focused.rect().topLeft())
+        seen.append((at.y() // 20, at.x(), focused.accessibleName() or type(focused).__name__))
+        QTest.keyClick(focused, Qt.Key.Key_Tab)
+    assert seen == sorted(seen), seen

@@ -55,6 +55,7 @@ def test_what_is_written_waits_while_another_one_is_looked_at(window: Window, qt
     tab = page.document
     qtbot.waitUntil(lambda: tab.title.text() == "Orders of the shop", timeout=LONG)
     QTest.keyClicks(tab.title, " (mine)")
+    tab.tabs.setCurrentIndex(1)
     first = tab.operations.topLevelItem(0)
     assert first is not None
     first.child(0).setText(TEXT, "Two letters")
@@ -97,9 +98,10 @@ def test_a_document_is_kept_as_it_was_written(window: Window, qtbot: QtBot, shop
     page.tabs.setCurrentWidget(page.document)
     turn(page, qtbot, "orders@1")
     tab = page.document
-    qtbot.waitUntil(lambda: tab.text.toPlainText().startswith("# Ours"), timeout=LONG)
-    assert not tab.dirty() and not tab.save.isEnabled() and not tab.title.isReadOnly()
+    qtbot.waitUntil(lambda: tab.title.text() == "Orders of the shop", timeout=LONG)
     tab.tabs.setCurrentIndex(3)
+    assert tab.text.toPlainText().startswith("# Ours")
+    assert not tab.dirty() and not tab.save.isEnabled() and not tab.title.isReadOnly()
     QTest.keyClicks(tab.text, "# And mine")
     QTest.keyClick(tab.text, Qt.Key.Key_Return)
     assert tab.title.isReadOnly()

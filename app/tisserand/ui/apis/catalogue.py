@@ -29,7 +29,7 @@ from tisserand.ui.apis.asking import Asking, Field
 from tisserand.ui.apis.compared import Compared
 from tisserand.ui.apis.document import DocumentTab
 from tisserand.ui.apis.facts import Facts
-from tisserand.ui.apis.parts import Page, quiet, tell
+from tisserand.ui.apis.parts import Page, in_order, quiet, tell
 from tisserand.ui.apis.parts import name as call
 from tisserand.ui.apis.settings import SettingsTab
 from tisserand.ui.apis.words import LIFE, sentences
@@ -165,6 +165,10 @@ class CatalogueView(Page):
         self._offset = 0
         self._found: Sequence[ApiBrief] = ()
         self._faults: Sequence[Problem] = ()
+        in_order(
+            self.search, self.bring, self.publish, self.life, self.tag, self.owner, self.earlier, self.later, self.table,
+            self.tabs.tabBar(), *self.steps.values(), self.facts,
+        )  # fmt: skip
         self.say(_("Looking …"))
 
     def _picker(self, name: str, any_: str) -> QComboBox:

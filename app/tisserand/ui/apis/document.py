@@ -29,6 +29,7 @@ from tisserand.texts import translate as _
 from tisserand.ui.apis.doctree import DocTree, Path, operation_lines, schema_lines, with_edits
 from tisserand.ui.apis.parts import Foot, quiet, tell
 from tisserand.ui.apis.words import sentences
+from tisserand.ui.canvas.state import number
 from tisserand.ui.panels.source import NumberedText
 from tisserand.ui.theme import mono
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 TYPED = 400
 """Milliseconds of quiet after which a written text is looked at."""
+LISTED = 200
+"""Problems that are listed: lint finds thousands in a large document."""
 PROBLEM = Qt.ItemDataRole.UserRole
 
 
@@ -104,6 +107,7 @@ class DocumentTab(QWidget):
         split.addWidget(self.problems)
         split.setSizes([300, 70])
         split.setStretchFactor(0, 1)
+        self.written = split
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         for face, word in (
@@ -123,6 +127,9 @@ class DocumentTab(QWidget):
         self._typed.setInterval(TYPED)
         self._typed.timeout.connect(self._look)
         self._showing = self._keeping = self._was_dirty = False
+        self._unseen: set[QWidget | None] = {self.operations, self.schemas, self.written}
+        self._wrong: Sequence[Problem] = ()
+        self.tabs.currentChanged.connect(lambda _at: self._see(self.tabs.currentWidget()))
         self.title.textChanged.connect(self._fit)
         self.summary.textChanged.connect(self._fit)
         self.operations.edited.connect(self._fit)
@@ -135,7 +142,9 @@ class DocumentTab(QWidget):
     def show_detail(self, detail: ApiDetail) -> None:
         """Another version. What is being written is not taken away: it waits where another one is looked at meanwhile. The same one as
         it was moves nothing."""
-        if self.detail is not None and detail.brief.key == self.detail.brief.key and (self.dirty() or detail == self.detail):
+        if self.detail is not None and detail.brief.key == self.detail.brief.key and (
+            self.dirty() or self._writing() or detail == self.detail
+        ):  # fmt: skip
             return
         self._put_aside()
         self._root = self.ground.root
@@ -150,28 +159,47 @@ class DocumentTab(QWidget):
         self._showing = True
         self.title.setText(self._info("title"))
         self.summary.setPlainText(self._info("description"))
-        self.operations.show_lines(operation_lines(self._document))
-        self.schemas.show_lines(schema_lines(self._document))
+        self._unseen = {self.operations, self.schemas, self.written}
+        for tree in (self.operations, self.schemas):
+            tree.edits = {}
         self._written = _shown(detail.text) or (_dumped(self._document) if self._document else "")
-        self.text.setPlainText(self._written)
+        self._see(self.tabs.currentWidget())
         self._list(detail.problems)
         self._showing = False
         self.foot.say("")
         self._fit()
 
+    def _see(self, face: QWidget | None) -> None:
+        """The trees and the text of a large document take their time: each is made when it is looked at."""
+        if face not in self._unseen:
+            return
+        self._unseen.discard(face)
+        before, self._showing = self._showing, True
+        if face is self.operations:
+            self.operations.show_lines(operation_lines(self._document))
+        elif face is self.schemas:
+            self.schemas.show_lines(schema_lines(self._document))
+        else:
+            self.text.setPlainText(self._written)
+            self._mark()
+        self._showing = before
+
     def _put_aside(self) -> None:
         if self.detail is not None and self.dirty():
             self._aside[self._root, self.detail.brief.key] = _Aside(
                 self.detail, self.title.text(), plain_text(self.summary), dict(self.operations.edits), dict(self.schemas.edits),
-                plain_text(self.text),
+                self._text(),
             )  # fmt: skip
 
     def _restore(self, aside: _Aside) -> None:
         self._showing = True
         self.title.setText(aside.title)
         self.summary.setPlainText(aside.summary)
-        self.operations.write(aside.operations)
-        self.schemas.write(aside.schemas)
+        for tree, edits in ((self.operations, aside.operations), (self.schemas, aside.schemas)):
+            if edits:
+                self._see(tree)
+                tree.write(edits)
+        self._see(self.written)
         self.text.setPlainText(aside.text)
         self._showing = False
         self.foot.say(_("What you wrote here is not kept yet."))
@@ -198,7 +226,10 @@ class DocumentTab(QWidget):
 
     def text_changed(self) -> bool:
         """Whether the text differs from what is kept."""
-        return plain_text(self.text) != self._written
+        return self._text() != self._written
+
+    def _text(self) -> str:
+        return self._written if self.written in self._unseen else plain_text(self.text)
 
     def form_changed(self) -> bool:
         """Whether one of the other faces differs."""
@@ -208,6 +239,10 @@ class DocumentTab(QWidget):
             or bool(self.operations.edits)
             or bool(self.schemas.edits)
         )
+
+    def _writing(self) -> bool:
+        """Whether a cell of a tree is being written in."""
+        return any(tree.state() == tree.State.EditingState for tree in (self.operations, self.schemas))
 
     def dirty(self) -> bool:
         """Whether something was written that is not kept."""
@@ -242,32 +277,41 @@ class DocumentTab(QWidget):
 
     def _look(self) -> None:
         """Whether what is written can be read, beside the window; what else is wrong is told when it is kept."""
-        text = plain_text(self.text)
+        text = self._text()
         if text == self._written:
             if self.detail is not None:
                 self._list(self.detail.problems)
             return
 
         def come(problems: list[Problem]) -> None:
-            if text == plain_text(self.text):
+            if text == self._text():
                 self._list(problems)
 
         self.ground.ask(self, lambda _executor: _unreadable(text), come)
 
     def _list(self, problems: Sequence[Problem]) -> None:
         self.problems.clear()
-        for problem in problems:
+        for problem in problems[:LISTED]:
             line = f"{problem.place.line}: " if problem.place.line else ""
             item = QListWidgetItem(line + sentences([problem]))
             item.setData(PROBLEM, problem)
             self.problems.addItem(item)
+        if len(problems) > LISTED:
+            rest = QListWidgetItem(_("… and {count} more.").format(count=number(len(problems) - LISTED)))
+            rest.setFlags(Qt.ItemFlag.ItemIsEnabled)
+            self.problems.addItem(rest)
         self.problems.setVisible(bool(problems))
-        self.text.mark([each for each in problems if each.place.line and each.severity == "error"])
+        self._wrong = [each for each in problems if each.place.line and each.severity == "error"]
+        self._mark()
+
+    def _mark(self) -> None:
+        if self.written not in self._unseen:
+            self.text.mark(self._wrong)
 
     def _go_to(self, item: QListWidgetItem) -> None:
-        place = item.data(PROBLEM).place
-        if place.line:
-            self.text.go_to(place.line, place.column or 1)
+        problem = item.data(PROBLEM)
+        if problem is not None and problem.place.line:
+            self.text.go_to(problem.place.line, problem.place.column or 1)
 
     # -- keeping -------------------------------------------------------------------------------------------------------
     def take_back(self) -> None:
@@ -281,7 +325,7 @@ class DocumentTab(QWidget):
         detail = self.detail
         if detail is None or not self.dirty():
             return
-        text = plain_text(self.text) if self.text_changed() else _dumped(self._changed())
+        text = self._text() if self.text_changed() else _dumped(self._changed())
         brief, root = detail.brief, self._root
         self._freeze(True)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextOption
-from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
 
 from tisserand.texts import translate as _
 from tisserand.ui.apis.doctree import operations
@@ -32,6 +32,7 @@ class _Whole(QTextEdit):
         self.setReadOnly(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         for turn in (self.setVerticalScrollBarPolicy, self.setHorizontalScrollBarPolicy):
             turn(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -60,7 +61,10 @@ class Facts(QWidget):
         self.form.setVerticalSpacing(7)
         self.form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         holder = QWidget()
-        holder.setLayout(self.form)
+        inner = QVBoxLayout(holder)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.addLayout(self.form)
+        inner.addStretch(1)
         holder.setObjectName("page")
         area = QScrollArea()
         area.setWidgetResizable(True)

@@ -16,7 +16,7 @@ from tisserand.texts import N_, ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.apis.asking import Asking
 from tisserand.ui.apis.gatewayform import GatewayDialog, adapters
-from tisserand.ui.apis.parts import Page, quiet, squeeze, tell
+from tisserand.ui.apis.parts import Page, in_order, quiet, squeeze, tell
 from tisserand.ui.apis.parts import name as call
 from tisserand.ui.apis.words import CHANGES, RESULTS, sentences
 from tisserand.ui.canvas.state import number
@@ -148,6 +148,10 @@ class GatewaysView(Page):
             ("entry_edit", self.change), ("entry_remove", self.remove),
         ):  # fmt: skip
             self.acts(id, button)
+        in_order(
+            self.new, self.change, self.remove, self.back, self.push, self.compare, self.stop, self.table, self.tabs.tabBar(), self.changes,
+            self.past,
+        )  # fmt: skip
         self._show_plan()
         self._show_pushes(())
         self.say(_("Looking …"))
@@ -443,6 +447,7 @@ class GatewaysView(Page):
             box.toggled.connect(lambda _on: self._fit())
             self.boxes[each.name] = box
             self.accept.addWidget(box)
+        in_order(self.tabs.tabBar(), *self.boxes.values(), self.changes)
         # Many are scrolled through: the difference below keeps its room.
         self.duties.setFixedHeight(min(len(self.boxes), 4) * DUTY + 14)
         self.duties.setVisible(bool(self.boxes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSplitter, QStackedWidget, QVBoxLayout, QWidget
@@ -148,6 +149,12 @@ def tell(label: QLabel, text: str, role: str = "muted") -> None:
         label.setProperty("role", role)
         label.style().unpolish(label)
         label.style().polish(label)
+
+
+def in_order(*widgets: QWidget) -> None:
+    """Tab goes through them as they are seen, in whatever order they were made."""
+    for before, after in pairwise(widgets):
+        QWidget.setTabOrder(before, after)
 
 
 def squeeze(buttons: Sequence[QPushButton], keep: Sequence[QPushButton], room: int) -> None:

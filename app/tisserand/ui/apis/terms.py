@@ -13,7 +13,7 @@ from shiboken6 import isValid
 from tisserand.service.person import person
 from tisserand.texts import translate as _
 from tisserand.ui.apis.asking import Asking, Field, Look, show_once
-from tisserand.ui.apis.parts import Page, quiet, squeeze
+from tisserand.ui.apis.parts import Page, in_order, quiet, squeeze
 from tisserand.ui.apis.words import PERIODS, STATES, quota, rate, sentences
 from tisserand.ui.canvas.state import number
 from tisserand.ui.supervision.buttons import searching
@@ -70,6 +70,7 @@ class TermsView(Page):
         assert isinstance(layout, QVBoxLayout)
         layout.addWidget(self.told)
         self._buttons()
+        in_order(self.search, self.tabs.tabBar(), *(each for part in self.parts for each in (*part.buttons.values(), part.table)))
         self.search.textChanged.connect(lambda _text: self._typed.start())
         self._typed.timeout.connect(self._look)
         self.tabs.currentChanged.connect(lambda _at: self._look())

@@ -163,10 +163,10 @@ class UsageView(Page):
             kind = 2 if status >= 500 else 1 if status in (401, 403, 413, 429) else 0
             counts.setdefault(int(each.group[step]), [0, 0, 0])[kind] += each.requests
         took = {int(each.group[step]): (each.p50, each.p99) for each in latency}
-        self.stretches = []
+        stretches = []
         for moment in times:
             good, rejected, errors = counts.get(moment, [0, 0, 0])
-            self.stretches.append(Stretch(moment, times.step, good, rejected, errors, *took.get(moment, (None, None))))
+            stretches.append(Stretch(moment, times.step, good, rejected, errors, *took.get(moment, (None, None))))
         requests = sum(each.sum.requests for each in grouped)
         refused, failed = sum(each.sum.rejected for each in grouped), sum(each.sum.errors for each in grouped)
         text = ngettext("{count} call", "{count} calls", requests).format(count=number(requests))
@@ -175,7 +175,9 @@ class UsageView(Page):
         )
         self.model.take([_line(each, group) for each in grouped])
         self.shown()
-        self._redraw()
+        if stretches != self.stretches:
+            self.stretches = stretches
+            self._redraw()
 
     def _redraw(self) -> None:
         for plot in (self.calls, self.took):

@@ -158,12 +158,13 @@ class Plot(QWidget):
         x = numpy.array([load.time + width / 2 for load in self.loads])
         for token, values in parts:
             y = numpy.array([numpy.nan if value is None else value for value in values], dtype=float)
+            if not numpy.isfinite(y).any():
+                continue
             pen = pyqtgraph.mkPen(theme().colour(token), width=2)
             shade = theme().colour(token)
             points = {"symbol": "o", "symbolSize": 5, "symbolPen": None, "symbolBrush": shade}
             self._draw(pyqtgraph.PlotDataItem(x, y, pen=pen, connect="finite", **points))
-            if numpy.isfinite(y).any():
-                top = max(top, float(numpy.nanmax(y)))
+            top = max(top, float(numpy.nanmax(y)))
         self._range(top)
 
     def _range(self, top: float) -> None:
