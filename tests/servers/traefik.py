@@ -48,6 +48,11 @@ class Proxy:
     def log(self) -> str:
         return (self.folder / "out").read_text(errors="replace")
 
+    def begin_new_log(self) -> None:
+        """After its access log was moved."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+
     def start(self) -> None:
         found = program()
         assert found is not None

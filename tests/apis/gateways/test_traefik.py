@@ -487,6 +487,39 @@ def test_usage_is_read_from_the_access_log(gateway: Traefik, proxy: traefik.Prox
     assert not counting.usage(mark)[0]
 
 
+def test_no_call_is_lost_when_the_log_is_put_aside(
+    gateway: Traefik, proxy: traefik.Proxy, service: echo.Echo, tmp_path: Path
+) -> None:
+    """As logrotate does it: moved, then Traefik is told (SIGUSR1); between the two it writes on where it was."""
+    counting = _gateway(proxy, tmp_path, access_log=str(proxy.access_log))
+    push(counting, shop.declared(shop.api(service.url, id="rotated"), subscribed=("acme",)))
+    aside = proxy.access_log.with_name("access.log.1")
+    rows: list[Any] = []
+    mark = counting.usage("")[1]
+
+    def asked(count: int) -> None:
+        assert statuses(proxy, count, ACME, "/rotated/v1/list") == [200] * count
+
+    def told(count: int) -> bool:
+        nonlocal mark
+        more, mark = counting.usage(mark)
+        rows.extend(each for each in more if each.api == "rotated")
+        return sum(each.requests for each in rows) == count
+
+    asked(3)
+    until(lambda: told(3))
+    asked(2)
+    proxy.access_log.rename(aside)
+    asked(4)
+    proxy.begin_new_log()
+    until(proxy.access_log.exists)
+    asked(1)
+    until(lambda: told(10))
+    asked(5)
+    until(lambda: told(15))
+    aside.unlink()
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_generated_catalogues_come_back_from_the_real_one(seed: int, gateway: Traefik) -> None:
     declared = generated.declared(seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -124,8 +124,17 @@ def overlooked(batch: Batch, table: ibis.Table, row: tuple[Any, ...], expression
             found = computed(arg)
             if null and isinstance(found, tuple):
                 return True
-            null = null or found == [(None,)]
+            null = null or (found == [(None,)] and not _always_null(arg, computed))
     return False
+
+
+def _always_null(value: ops.Value, computed: Callable[[Any], Any]) -> bool:
+    """Whether a constant makes it NULL in any company: that the database sees beforehand."""
+    if not value.find(ops.Field):
+        return bool(computed(value) == [(None,)])
+    if isinstance(value, (*LAZY, ops.Greatest, ops.Least, ops.IsNull, ops.NotNull)):
+        return False
+    return any(_always_null(arg, computed) for arg in _flat(value.args))
 
 
 def _flat(args: Sequence[Any]) -> Iterator[ops.Value]:

@@ -134,6 +134,44 @@ def test_what_is_chosen_beforehand_is_what_the_database_chooses_beforehand(batch
     formula(batch, schema, [(-(2**63), 1), (-4, None), (0, 0)], f"-i > {choice}", f"{choice} < -i", f"i + 1 > {choice}")
 
 
+CHOSEN = (
+    "p and CAST(s AS integer) = 3", "CAST(s AS integer) = 3 and p", "p or CAST(s AS integer) = 3", "(p or i > 1) and CAST(s AS integer) = 3",
+    "not (p and CAST(s AS integer) = 3)", "(p and CAST(s AS integer) = 3) is true", "p and (i > 1 or CAST(s AS integer) = 3)",
+    "coalesce(p and CAST(s AS integer) = 3, false)",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("condition", CHOSEN)
+def test_what_a_condition_of_a_choice_leaves_unlooked_at_cannot_fail(batch: Batch, condition: str) -> None:
+    """In CASE, and nowhere else, the database stops at what decides: `if(p and to_integer(s) > 3, …)` is fine where p does not hold."""
+    schema = {"i": "int64", "s": "string", "p": "boolean"}
+    rows = [(None, "x", None), (0, "x", False), (5, "x", True), (5, "3", True), (0, "3", None)]
+    choices = (
+        "if({}, 1, 2)",
+        "CASE WHEN i > 100 THEN 0 WHEN {} THEN 1 ELSE 2 END",
+        "if(not ({}), 1, 2)",
+        "if({}, CAST(s AS integer), 7)",
+    )
+    formula(batch, schema, rows, condition, *(each.format(condition) for each in choices))
+
+
+NOWHERE = "substr(s, 1, 9223372036854775807)"
+"""Fails for every text."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"(t || NULL) || {NOWHERE}", f"lpad({NOWHERE}, 7, NULL)", f"lpad(t, i, NULL) || {NOWHERE}", f"lpad(nullif('a', 'a'), 7, {NOWHERE})",
+        "(i + NULL) + CAST(s AS integer)", "(i % NULL) * CAST(s AS integer)", "coalesce(i + NULL, CAST(s AS integer))",
+        "nullif(i + NULL, CAST(s AS integer))", "if(i > NULL, CAST(s AS integer), 7)", "(i > NULL) and CAST(s AS integer) > 3",
+    ],
+)  # fmt: skip
+def test_what_a_constant_null_makes_null_takes_along_what_could_fail(batch: Batch, text: str) -> None:
+    schema = {"i": "int64", "s": "string", "t": "string"}
+    formula(batch, schema, [(0, "x", "a"), (None, "3", None)], text)
+
+
 @pytest.mark.parametrize(
     ("text", "row", "expected"),
     [

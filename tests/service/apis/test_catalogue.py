@@ -135,6 +135,31 @@ def test_an_imported_document_is_a_draft(executor: LocalExecutor) -> None:
     assert executor.apis.search("órders LIST").total == 0 and executor.apis.search("ÓRDERS /orders").total == 1
 
 
+def test_what_an_import_loses_is_said_to_who_imports(
+    executor: LocalExecutor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The document that is kept is of 3.1 and does not tell any more."""
+    from tisserand.cli.main import call
+
+    text = """\
+swagger: "2.0"
+info: {title: Old, version: "1"}
+schemes: [https, wss]
+host: old.example.org
+paths: {/a: {get: {responses: {"200": {description: ok}}}}}
+"""
+    (tmp_path / "old.yaml").write_text(text)
+    found = executor.apis.import_document(text)
+    assert [(each.code, each.severity, each.place.field) for each in found.problems if each.code == "openapi.lost"] == [
+        ("openapi.lost", "warning", "#/schemes")
+    ]  # fmt: skip
+    assert not [each for each in executor.apis.get("old", "1").problems if each.code == "openapi.lost"]
+    again = executor.apis.set_document("old", "1", text)
+    assert [each.code for each in again.problems if each.code == "openapi.lost"] == ["openapi.lost"]
+    assert call(["api", "import", str(tmp_path / "old.yaml"), "--id", "older", "--workspace", str(executor.root)]) == 0
+    assert "wss" in capsys.readouterr().err
+
+
 def test_terms_and_their_comments(executor: LocalExecutor) -> None:
     (executor.root / "plans.yaml").write_text("# ours\nsilver: {name: Silver}   # stays\n\n# the best\ngold:\n  name: Gold\n")
     executor.apis.save_entry("plan", "gold", {"name": "Golden", "rate": [{"count": 5, "per": "1s"}], "approval": "manual"})

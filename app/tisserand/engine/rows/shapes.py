@@ -12,7 +12,7 @@ def strict(value: Value, operate: Callable[..., Any]) -> Closure:
     """`operate` over the arguments of `value`; NULL where one of them is NULL."""
     args = value.args
     if any(arg.is_constant and arg.constant is None for arg in args):
-        return _null
+        return null
     if len(args) == 1:
         return _one(args[0], operate)
     if len(args) == 2:
@@ -20,7 +20,8 @@ def strict(value: Value, operate: Callable[..., Any]) -> Closure:
     return _many([arg.closure for arg in args], operate)
 
 
-def _null(cells: Cells) -> Any:
+def null(cells: Cells) -> Any:
+    """What `strict` makes where a constant argument is NULL: nothing else is computed, as the database computes nothing either."""
     return None
 
 

@@ -14,6 +14,7 @@ from tisserand.engine.rows.operations.casts import never_fails
 from tisserand.engine.rows.operations.documents import Document
 from tisserand.engine.rows.operations.table import family, meanings
 from tisserand.engine.rows.rules import COMPARISONS, relaxed, settled_choice
+from tisserand.engine.rows.shapes import null
 from tisserand.engine.rows.unrowable import Unrowable, unknown
 from tisserand.engine.rows.values import Closure, Value, column, constant, too_deep
 from tisserand.sdk.errors import NodeError
@@ -322,6 +323,15 @@ def _literal(operation: Any) -> Value:
     return constant(operation, operation.dtype, value)
 
 
+def _is_null(value: Value) -> bool:
+    """Whether one constant NULL makes it NULL. Its other arguments were not made yet: an operation that asks for them first is not so."""
+    assert value.emit is not None
+    try:
+        return value.emit(value) is null
+    except AssertionError:
+        return False
+
+
 def _simplified(value: Value) -> Value:
     """A constant, or one of its arguments, where that comes out whatever the row is."""
     name = type(value.operation).__name__
@@ -332,6 +342,8 @@ def _simplified(value: Value) -> Value:
     chosen = settled_choice(name, value)
     if chosen is not None:
         return chosen
+    if any(arg.is_constant and arg.constant is None for arg in value.args) and _is_null(value):
+        return constant(value.operation, value.type, None)
     if name == "TimestampNow" or value.local or not all(arg.is_constant for arg in value.args):
         return value
     assert value.emit is not None

@@ -252,14 +252,15 @@ class Documents:
 
     # -- keeping
 
-    def set(self, file: ApiFile, text: str, hash: str, note: Callable[[], None]) -> None:
-        """Keep a document beside the file of a version. Raises `Refused` with all that is wrong; `note` is called before it is done."""
+    def set(self, file: ApiFile, text: str, hash: str, note: Callable[[], None]) -> Sequence[Problem]:
+        """Keep a document beside the file of a version; gives what was lost where it is of 2.0 or 3.0. Raises `Refused` with all that is
+        wrong; `note` is called before it is done."""
         api = file.api
         assert api is not None
         if hash and hash != _hash(self._raw(file)):
             message = msg("“{file}” was changed meanwhile.", file=api.openapi or file.file)
             raise refusal("api.changed", message, msg("Look at it anew, then save."))
-        document = self._read(text)
+        document, lost = self._read(text)
         name = api.openapi or document_name(api)
         place = self._beside(file.path, name) if api.openapi else self.new(file.path, name, document)
         if api.lifecycle in ("published", "deprecated"):
@@ -275,6 +276,7 @@ class Documents:
             self.write(place, document)
         if not api.openapi:
             write_api(self._catalogue, api.model_copy(update={"openapi": name}), file.path)
+        return lost
 
     def kept(self, file: ApiFile, saved: Api) -> None:
         """What is subscribed keeps its document where a version is saved that names another one, or another flow."""
@@ -302,13 +304,13 @@ class Documents:
             fix = msg("“{api}” has subscriptions: make a new version.", api=api.key)
             raise Refused([Problem("api.breaks", each.message, fix, Place(file=file.file, field=each.where)) for each in broken])
 
-    def imported(self, text: str, id: str, version: str) -> tuple[Api, Mapping[str, Any]]:
-        """A draft from a document."""
+    def imported(self, text: str, id: str, version: str) -> tuple[Api, Mapping[str, Any], Sequence[Problem]]:
+        """A draft from a document, the document in 3.1, and what was lost of it."""
         from tisserand.apis.openapi.importing import draft
 
-        document = self._read(text)
+        document, lost = self._read(text)
         try:
-            return draft(document, id, version), document
+            return draft(document, id, version), document, lost
         except ValidationError as error:
             raise Refused(placed(error, Api, FOLDER)) from None
 
@@ -373,7 +375,8 @@ class Documents:
         found = next(each for each in self._catalogue.apis() if each.api is not None and each.api.key == api.key)
         return replace(found, api=api)
 
-    def _read(self, text: str) -> Mapping[str, Any]:
+    def _read(self, text: str) -> tuple[Mapping[str, Any], Sequence[Problem]]:
+        """The document in 3.1, and what was lost of it."""
         from tisserand.apis.openapi.reading import load
 
         if len(text) > LARGEST:
@@ -382,7 +385,7 @@ class Documents:
         wrong = [each for each in problems if each.severity == "error"]
         if document is None or wrong:
             raise Refused(wrong)
-        return document
+        return document, problems
 
     def _beside(self, path: Path, name: str) -> Path:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -147,12 +148,12 @@ class HereApis:
     def set_document(self, id: str, version: str, text: str, by: str = "", hash: str = "") -> ApiDetail:
         file = self._find(id, version)
         with _sentences():
-            self._documents.set(file, text, hash, lambda: self._note("api.document", f"{id}@{version}", by))
-        return self.get(id, version)
+            lost = self._documents.set(file, text, hash, lambda: self._note("api.document", f"{id}@{version}", by))
+        return _with(self.get(id, version), lost)
 
     @_alone
     def import_document(self, text: str, id: str = "", version: str = "", by: str = "") -> ApiDetail:
-        api, document = self._documents.imported(text, id, version)
+        api, document, lost = self._documents.imported(text, id, version)
         if self._known(api.id, api.version) is not None:
             raise refusal(
                 "api.there", msg("“{api}” is there already.", api=api.key), msg("Give the import another id or version.")
@@ -164,7 +165,7 @@ class HereApis:
         self._note("api.imported", api.key, by)
         self._documents.write(place, document)
         writing.write_api(self.catalogue, api, path)
-        return self.get(api.id, api.version)
+        return _with(self.get(api.id, api.version), lost)
 
     @_alone
     def move(self, id: str, version: str, to: str, sunset: str = "", by: str = "") -> ApiDetail:
@@ -320,6 +321,11 @@ def _open(api: Api) -> dict[str, Any]:
     """Who allowed that everybody may call, for the audit."""
     allowed = [each.approved_by for each in api.security if isinstance(each, Open)]
     return {"open": allowed} if allowed else {}
+
+
+def _with(found: ApiDetail, lost: Sequence[Problem]) -> ApiDetail:
+    """What was lost is said once: the document that is kept does not tell any more."""
+    return replace(found, problems=(*lost, *found.problems))
 
 
 def _date(text: str) -> date:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tisserand.engine.rows.operations.table import family, means
-from tisserand.engine.rows.shapes import strict
+from tisserand.engine.rows.shapes import null, strict
 from tisserand.engine.rows.unrowable import Unrowable
 from tisserand.engine.rows.values import Cells, Closure, Value
 from tisserand.texts import msg
@@ -188,6 +188,8 @@ def _in(value: Value) -> Closure:
 @means("NullIf", check=alike, fails=False)
 def _nullif(value: Value) -> Closure:
     left, right = value.args
+    if left.is_constant and left.constant is None:
+        return null
     equal = _equal if "float" in (family(left.type), family(right.type)) else operator.eq
     if right.is_constant and right.constant is not None and equal is operator.eq:
         none = right.constant
@@ -279,15 +281,27 @@ def _branches(value: Value) -> None:
     fits(value, value.args[count:])
 
 
+def _holds(value: Value) -> Closure:
+    """Whether a condition of CASE is true. Here, and nowhere else, the database looks at the second part of AND and OR only where the first
+    does not decide: `if(a AND to_integer(b) > 3, …)` does not fail where `a` does not hold."""
+    name = type(value.operation).__name__
+    if value.is_constant or name not in ("And", "Or"):
+        return value.closure
+    first, second = (_holds(arg) for arg in value.args)
+    if name == "And":
+        return lambda cells: second(cells) if first(cells) else False
+    return lambda cells: True if first(cells) else second(cells)
+
+
 @means("SearchedCase", check=_branches, fails=False)
 def _case(value: Value) -> Closure:
     count = len(value.operation.cases)
     conditions, results = value.args[:count], value.args[count : 2 * count]
     default = value.args[2 * count]
     if count == 1:
-        condition, then, otherwise = conditions[0].closure, results[0].closure, default.closure
+        condition, then, otherwise = _holds(conditions[0]), results[0].closure, default.closure
         return lambda cells: then(cells) if condition(cells) else otherwise(cells)
-    pairs = [(one.closure, two.closure) for one, two in zip(conditions, results, strict=True)]
+    pairs = [(_holds(one), two.closure) for one, two in zip(conditions, results, strict=True)]
     last = default.closure
 
     def case(cells: Cells) -> Any:
