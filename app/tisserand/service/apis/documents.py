@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -35,10 +34,6 @@ from tisserand.workspace.folder import Workspace, raw_flows
 if TYPE_CHECKING:
     from tisserand.service.local import LocalExecutor
 
-WRITTEN = "site.json"
-"""What a reference site is known by."""
-_NAMELESS = re.compile("[\0\ud800-\udfff]")
-"""What no name of a file holds."""
 LARGEST = 8_000_000
 """Characters of a document."""
 KEPT = 16
@@ -224,31 +219,6 @@ class Documents:
             Redundant(each.left, each.right, each.score, tuple(Problem("api.redundant", message) for message in each.evidence))
             for each in redundant(known)
         ]
-
-    # -- the reference site
-
-    def site_folder(self, folder: str) -> Path:
-        """Where a site may be written: nothing that is not one is ever written over."""
-        root = self._executor.root.resolve()
-        place = (root / folder).resolve() if not _NAMELESS.search(folder) else root
-        if not place.is_relative_to(root) or place == root or place.relative_to(root).parts[0].startswith("."):
-            raise refusal("api.outside", msg("“{path}” is no folder of the workspace.", path=folder[:200]), field="folder")
-        if place.exists() and not (place / WRITTEN).is_file() and not (place.is_dir() and not any(place.iterdir())):
-            message = msg("“{path}” holds something else than a reference site.", path=folder[:200])
-            raise refusal("api.occupied", message, msg("Name a new folder."), field="folder")
-        return place
-
-    def site(self, place: Path, language: str) -> Sequence[str]:
-        """Write it; gives its pages."""
-        from tisserand.apis.site.writing import write_site
-
-        known = [(file.api, self.document(file)[0]) for file in self._catalogue.apis() if file.api is not None]
-        addresses = [each.address for each in self._executor.gateways.list() if each.address]
-        try:
-            return write_site(place, known, language, plans=self._catalogue.plans().by_id, addresses=addresses)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise refusal("api.site", msg("The site cannot be written: {reason}", reason=reason), field="folder") from None
 
     # -- keeping
 

@@ -22,6 +22,7 @@ from tisserand.sdk.errors import NodeError
 from tisserand.service.apis.calling import called
 from tisserand.service.apis.calls import Answered, ApiDetail, ApiPage, Impact, Issued, Kind, PublishRequest, Redundant
 from tisserand.service.apis.documents import Documents
+from tisserand.service.apis.reference import site, site_folder
 from tisserand.service.apis.terms import Terms
 from tisserand.service.apis.valid import valid_api
 from tisserand.texts import msg
@@ -86,9 +87,9 @@ class HereApis:
         return self._documents.redundancy()
 
     def docs(self, folder: str, language: str = "en", by: str = "") -> Sequence[str]:
-        place = self._documents.site_folder(folder)
+        place = site_folder(self._executor.root, folder)
         self._executor.audit.note("api.docs", folder, {"language": language}, by=by)
-        return self._documents.site(place, language)
+        return site(self._executor, self._documents, place, language)
 
     def problems(self) -> Sequence[Problem]:
         return [*self.catalogue.problems(), *references(self.catalogue)]
