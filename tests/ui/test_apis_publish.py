@@ -67,6 +67,9 @@ def served(shop: Path) -> Iterator[Path]:
 def asked(window: Window, path: Path, qtbot: QtBot) -> PublishDialog:
     window.desk.load(path)
     qtbot.waitUntil(lambda: not window.desk.disk.loading, timeout=LONG)
+    # Without a screen, nobody gives the window the keyboard back when a dialog closes.
+    window.activateWindow()
+    QTest.qWaitForWindowActive(window, 5000)
     QTest.keyClick(window, Qt.Key.Key_P, CONTROL | SHIFT)
     return next(each for each in window.findChildren(PublishDialog) if each.isVisible())
 
@@ -157,4 +160,25 @@ def test_what_is_not_saved_is_saved_first(window: Window, qtbot: QtBot, shop: Pa
     dialog = next(each for each in window.findChildren(PublishDialog) if each.isVisible())
     qtbot.waitUntil(dialog.publish.isEnabled, timeout=LONG)
     assert QApplication.focusWidget() is not None
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+
+
+def test_without_a_reply_or_an_executor_it_is_said_in_place(window: Window, qtbot: QtBot, shop: Path) -> None:
+    path = shop / "flows" / "price.yaml"
+    flow = yaml.safe_load(path.read_text())
+    reply = next(name for name, node in flow["nodes"].items() if node["kind"].endswith("reply"))
+    silent = {**flow, "id": "silent", "nodes": {name: node for name, node in flow["nodes"].items() if name != reply}}
+    silent["layout"] = {name: at for name, at in flow.get("layout", {}).items() if name != reply}
+    (shop / "flows" / "silent.yaml").write_text(yaml.safe_dump(silent, sort_keys=False))
+    dialog = asked(window, shop / "flows" / "silent.yaml", qtbot)
+    qtbot.waitUntil(lambda: dialog.told.property("role") == "error", timeout=LONG)
+    assert "reply" in dialog.told.text().lower() and not dialog.publish.isEnabled()
+    QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    dialog = asked(window, path, qtbot)
+    qtbot.waitUntil(dialog.publish.isEnabled, timeout=LONG)
+    QTest.mouseClick(dialog.publish, LEFT)
+    qtbot.waitUntil(lambda: dialog.detail is not None, timeout=LONG)
+    QTest.mouseClick(dialog.trying.send, LEFT)
+    qtbot.waitUntil(lambda: dialog.trying.status.property("role") == "error", timeout=LONG)
+    assert "tisserand serve" in dialog.trying.status.text() and dialog.trying.send.isEnabled()
     QTest.keyClick(dialog, Qt.Key.Key_Escape)

@@ -267,3 +267,43 @@ def test_the_reference_site_is_written_into_a_folder_of_its_own(executor: LocalE
     for folder in ("..", ".", "", "/etc", ".tisserand/x", "apis", "public", "a\0b", "a\udcff"):
         with pytest.raises(Refused):
             executor.apis.docs(folder)
+
+
+def test_a_document_is_kept_word_for_word_and_not_over_what_others_wrote(executor: LocalExecutor) -> None:
+    executor.apis.save(_api())
+    text = DOCUMENT.replace("paths:", "# Prix\u00a0: voir le site\npaths:  # all of them")
+    first = executor.apis.set_document("orders", "1", text)
+    path = executor.root / "apis" / "orders-1.openapi.yaml"
+    assert path.read_bytes() == text.encode() and first.text == text
+    path.write_text(text + "# theirs\n", encoding="utf-8")
+    with pytest.raises(Refused) as refused:
+        executor.apis.set_document("orders", "1", text + "# mine\n", hash=first.document_hash)
+    assert [each.code for each in refused.value.problems] == ["api.changed"] and path.read_text().endswith("# theirs\n")
+    again = executor.apis.get("orders", "1")
+    assert again.text.endswith("# theirs\n") and again.document_hash != first.document_hash
+    executor.apis.set_document("orders", "1", text, hash=again.document_hash)
+    # What has to be lifted is written anew, and so is YAML into a file that is called JSON.
+    lifted = executor.apis.set_document("orders", "1", text.replace("openapi: 3.1.0", "openapi: 3.0.3"))
+    assert yaml.safe_load(lifted.text)["openapi"].startswith("3.1") and "Prix" not in lifted.text
+    path.unlink()
+    data = executor.apis.get("orders", "1").data
+    executor.apis.save({**data, "openapi": "orders-1.openapi.json"})
+    executor.apis.set_document("orders", "1", text)
+    assert json.loads((executor.root / "apis" / "orders-1.openapi.json").read_text())["openapi"] == "3.1.0"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n" + "".join(f"k{at}: &k{at} [*{'c' if at == 0 else f'k{at - 1}'}, *{'c' if at == 0 else f'k{at - 1}'}]\n" for at in range(40)),
+        "paths: 3\ninfo: []\ncomponents: x\n", "paths: {/a: {get: [1], parameters: x}}\n", "paths: {/a: {get: {parameters: [3], responses: [x]}}}\n",
+        "components: {schemas: {A: {$ref: '#/components/schemas/A', properties: [1]}}}\npaths: {}\n", "[" * 5000, "\x00", "- 1\n",
+        "paths: {3: {get: {4: 5}}}\nsecurity: x\n", "paths: &p {/a: *p}\n",
+    ],
+    ids=["bomb", "kinds", "lists", "numbers", "circle", "deep", "zero", "list", "keys", "itself"],
+)  # fmt: skip
+def test_a_hostile_document_is_one_that_something_is_said_of(executor: LocalExecutor, text: str) -> None:
+    executor.apis.save({**_api(), "openapi": "orders-1.openapi.yaml"})
+    (executor.root / "apis" / "orders-1.openapi.yaml").write_text("openapi: 3.1.0\n" + text)
+    [brief] = executor.apis.search().apis
+    assert brief.problems > 0 and executor.apis.get("orders", "1").problems

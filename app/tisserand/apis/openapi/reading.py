@@ -74,7 +74,7 @@ def parsed(text: str) -> tuple[Json | None, Problem | None]:
         return None, _problem("openapi.form", msg("It cannot be read."), "")
     if not isinstance(data, dict):
         return None, _problem("openapi.form", msg("It is no OpenAPI document: it holds no names with values."), "")
-    if not bounded(data):
+    if not _bounded(data):
         return None, _problem("openapi.large", msg("It holds more than {most} values.", most=MOST), "")
     plain: Json = _plain(data)
     return plain, None
@@ -94,7 +94,7 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def bounded(data: Any) -> bool:
+def _bounded(data: Any) -> bool:
     """Aliases of YAML make a few lines as large as one likes: values are counted as often as they would be written."""
     sizes: dict[int, int] = {}
 

@@ -107,6 +107,7 @@ class Facts(QWidget):
             if value:
                 name = QLabel(title)
                 name.setProperty("role", "muted")
+                name.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
                 self.form.addRow(name, _Whole(value, f"{title}: {value}"))
         self.model.take(_operations(detail))
         self.none.setVisible(detail.document is None and not detail.problems)
