@@ -245,6 +245,26 @@ def test_a_port_that_is_taken_is_told_and_tried_again(desk, executor):
     part.stop()
 
 
+def test_one_that_cannot_start_holds_up_no_other(desk, executor, monkeypatch):
+    from tisserand.apis.gateways.envoy.process import EnvoyProcess
+
+    start = EnvoyProcess.start
+
+    def full(self):
+        if self.gateway.name == "first":
+            raise OSError(28, "No space left on device")
+        start(self)
+
+    monkeypatch.setattr(EnvoyProcess, "start", full)
+    desk.write("gateways.yaml", {"first": {"type": "envoy"}, "main": {"type": "envoy"}})
+    part = Embedded(executor)
+    part.work()
+    first, main = executor.gateways.list()
+    assert main.alive is True and first.alive is False
+    assert "No space left on device" in first.problem.message.text("en")
+    part.end()
+
+
 def test_other_settings_restart_it_in_place(desk, executor, part):
     soon(lambda: info(executor).alive)
     executor.gateways.push("main")

@@ -155,6 +155,25 @@ def test_a_revoked_key_stops_without_a_push(site):
     assert asked(executor).status_code == 200
 
 
+def test_a_revoked_key_stops_although_somebody_changed_the_gateway(site):
+    """What was changed by hand stays, also the other key of the same file, until somebody pushes."""
+    desk, executor = site
+    executor.gateways.push("main")
+    soon(lambda: asked(executor, "key-of-globex").status_code, 200)
+    routes = desk.state / RDS
+    write_text(routes, routes.read_text().replace("/orders/v1", "/moved/v1"), 0o600)
+    soon(lambda: asked(executor, "key-of-globex", "/moved/v1/x").status_code, 200)
+    desk.consumer("globex", "key-of-globex", state="revoked")
+    for _ in range(2):
+        executor.gateways.follow()
+        soon(lambda: asked(executor, "key-of-globex", "/moved/v1/x").status_code, 401)
+        assert asked(executor, path="/moved/v1/x").status_code == 200
+    assert executor.gateways.list()[0].problem is not None and len(executor.gateways.history("main")) == 1
+    executor.gateways.push("main")
+    soon(lambda: asked(executor).status_code, 200)
+    assert asked(executor, "key-of-globex").status_code == 401 and executor.gateways.drift("main") == []
+
+
 def test_what_envoy_refuses_is_not_pushed(site):
     desk, executor = site
     executor.gateways.push("main")

@@ -22,6 +22,14 @@ class Blocks(Protocol):
         """Refuse these `(consumer, api id)` and nobody else, from now on. `declared` is what was pushed last."""
 
 
+@runtime_checkable
+class Closes(Protocol):
+    """A gateway that takes single credentials away, whatever else was changed there."""
+
+    def close(self, fingerprints: frozenset[str]) -> None:
+        """Whatever opens with a value of these fingerprints opens nothing from now on. Nothing else changes."""
+
+
 def exhausted(declared: Declared, calls: Calls, now: float) -> frozenset[tuple[str, str]]:
     """`(consumer, api id)` of those who used up the quota of their plan in its current period.
 

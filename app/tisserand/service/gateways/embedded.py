@@ -108,6 +108,11 @@ class Child:
             self.process.start()
         except NodeError as error:
             self._failed(error, now)
+        except OSError as error:  # a full disk, no more processes: the others are looked after all the same
+            reason = error.strerror or str(error)
+            self._failed(
+                NodeError("The embedded gateway “{name}” cannot start: {reason}.", name=self.gateway.name, reason=reason), now
+            )
         else:
             self._began = self._heard = self._asked = time.monotonic()
 

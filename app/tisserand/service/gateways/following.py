@@ -10,13 +10,13 @@ from datetime import datetime
 
 from tisserand.apis import periods
 from tisserand.apis.gateways.adapter import Gateway
-from tisserand.apis.gateways.quotas import Blocks, exhausted
+from tisserand.apis.gateways.quotas import Blocks, Closes, exhausted
 from tisserand.apis.model import Consumer, Target
 from tisserand.apis.neutral import Declared, now
 from tisserand.apis.usage_store import UsageStore
 from tisserand.model.problem import Problem
 from tisserand.service.gateways.calls import Pushed
-from tisserand.service.gateways.holding import Holding, ended, run_out
+from tisserand.service.gateways.holding import Holding, ended, fingerprints, run_out
 from tisserand.service.gateways.pushing import Audit, Pushing
 from tisserand.service.gateways.store import CREDENTIAL, header_digest
 from tisserand.texts import msg
@@ -84,7 +84,9 @@ class Following:
             return None
         declared = _without(moved or holding.declared, over, past)
         if gateway.capabilities().reads_back and (drifted := self._pushing.drift(gateway, hanging=False)):
-            # Somebody changed it there, perhaps in an emergency: that is not overwritten unasked.
+            # Somebody changed it there, perhaps in an emergency: that is not overwritten unasked. What was revoked goes all the same.
+            if over and isinstance(gateway, Closes):
+                gateway.close(fingerprints(holding.held, over))
             message = msg(
                 "Addresses, credentials or subscriptions have changed, but {items} were changed in the gateway itself.",
                 items=[change.item for change in drifted[:5]],

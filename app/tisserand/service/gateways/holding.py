@@ -86,6 +86,11 @@ def run_out(subscriptions: Mapping[str, Subscription], today: date) -> frozenset
     return frozenset(id for id, each in subscriptions.items() if not runs(each, today))
 
 
+def fingerprints(held: Held, names: frozenset[str]) -> frozenset[str]:
+    """Of credentials, `consumer/credential`."""
+    return frozenset(each["fingerprint"] for name, each in credentials(held).items() if name in names)
+
+
 def gone(held: Held, consumers: Mapping[str, Consumer]) -> frozenset[str]:
     """The credentials that the catalogue does not know any more, or that have another value now."""
     now = {f"{id}/{each.id}": each.fingerprint for id, consumer in consumers.items() for each in consumer.credentials}

@@ -9,7 +9,7 @@ from pathlib import Path
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.apis.gateways.envoy.declaring import api, declared
+from tests.apis.gateways.envoy.declaring import api, credential, declared
 from tests.apis.gateways.generated import declared as generated
 
 from tisserand import files
@@ -18,7 +18,8 @@ from tisserand.apis.gateways.envoy import adapter, making
 from tisserand.apis.gateways.envoy.filters import lookup
 from tisserand.apis.gateways.envoy.places import CDS, RDS, ecds
 from tisserand.apis.gateways.envoy.routes import KEYS, LUA
-from tisserand.apis.model import Plan, Quota, Rate, Subscription
+from tisserand.apis.model import Consumer, Plan, Quota, Rate, Subscription
+from tisserand.apis.neutral import fingerprint
 from tisserand.sdk.errors import NodeError
 
 KEY = {
@@ -246,6 +247,32 @@ def test_a_push_that_was_killed_lets_nobody_in_who_is_to_be_blocked(site, monkey
     site.gateway.block(told, who)
     soon(lambda: site.call("/orders/v1/x").status_code, 429)
     site.gateway.block(told, frozenset())
+
+
+def test_single_credentials_go_and_nothing_else(site):
+    """Keys and passwords, of which one has a colon; a file that is no longer ours is left."""
+    kinds = {"k1": "api_key", "p1": "basic", "p2": "basic"}
+    values = {"acme/k1": "key-of-acme", "acme/p1": "first: pass", "acme/p2": "second"}
+    people = {"acme": Consumer(credentials=[
+        credential(id, values[f"acme/{id}"]).model_copy(update={"kind": kind}) for id, kind in kinds.items()])}  # fmt: skip
+    site.push(declared(api(site.one.url, security=[{"kind": "api_key"}, {"kind": "basic"}]), consumers=people, values=values))
+
+    def found():
+        basic = [site.call("/orders/v1/x", key=None, auth=("acme", each)).status_code for each in ("first: pass", "second")]
+        return [site.call("/orders/v1/x").status_code, *basic]
+
+    assert found() == [200, 200, 200]
+    site.gateway.close(frozenset({fingerprint("first: pass")}))
+    soon(found, [200, 401, 200])
+    site.gateway.close(frozenset({fingerprint("key-of-acme"), fingerprint("unknown")}))
+    soon(found, [401, 401, 200])
+    before = (site.gateway.folder.path / ecds(KEYS)).read_bytes()
+    site.gateway.close(frozenset({fingerprint("key-of-acme")}))
+    assert (site.gateway.folder.path / ecds(KEYS)).read_bytes() == before
+    for odd in ({"resources": [7]}, {"resources": [{"typed_config": {"credentials": [7, {}]}}]}, 7):
+        files.write_text(site.gateway.folder.path / ecds(KEYS), json.dumps(odd), 0o600)
+        site.gateway.close(frozenset({fingerprint("key-of-acme")}))
+    site.push(declared(api(site.one.url)))
 
 
 @pytest.fixture

@@ -67,8 +67,7 @@ def test_pushes_under_load_lose_no_request(site, services):
     assert requests > 100 and pushes > 3, text
     assert (odd, errors) == (0, 0), text
     # The same measure sees a loss: one push that takes the API away.
-    load = subprocess.Popen([*command[:3], "-d1s", *command[4:]], stdout=subprocess.PIPE, text=True)
-    time.sleep(0.3)
-    site.push(declared(other))
+    load = subprocess.Popen([*command[:3], "-d2s", *command[4:]], stdout=subprocess.PIPE, text=True)
+    site.gateway.apply(declared(other), [])
     text, _ = load.communicate(timeout=30)
     assert figures(text)[1] > 0, text

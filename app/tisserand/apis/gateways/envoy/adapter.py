@@ -19,14 +19,15 @@ from tisserand.apis.gateways.envoy.accesslog import AccessLog
 from tisserand.apis.gateways.envoy.certificates import authorities
 from tisserand.apis.gateways.envoy.checking import impossible, refused
 from tisserand.apis.gateways.envoy.clusters import verifies
+from tisserand.apis.gateways.envoy.discovery import read
 from tisserand.apis.gateways.envoy.files import Folder
-from tisserand.apis.gateways.envoy.filters import CHANGING, lookup
+from tisserand.apis.gateways.envoy.filters import CHANGING, lookup, remaining
 from tisserand.apis.gateways.envoy.harmful import harmful
 from tisserand.apis.gateways.envoy.held import FILE, Held, made
 from tisserand.apis.gateways.envoy.listener import inlined
 from tisserand.apis.gateways.envoy.making import Made, Making
 from tisserand.apis.gateways.envoy.places import CDS, RDS, SDS, ecds
-from tisserand.apis.gateways.envoy.routes import LUA
+from tisserand.apis.gateways.envoy.routes import KEYS, LUA, PASSWORDS
 from tisserand.apis.gateways.envoy.seen import Stamp, stamp_of
 from tisserand.apis.gateways.envoy.settings import EnvoySettings
 from tisserand.apis.neutral import Declared, digest
@@ -136,6 +137,18 @@ class EnvoyGateway(Gateway):
             files.write_text(self.folder.path / BLOCKED, json.dumps(stops), 0o600)
         except OSError as error:
             raise _unwritten(error) from error
+
+    def close(self, fingerprints: frozenset[str]) -> None:
+        """Keys and passwords that have ended go, also while something else was changed by hand."""
+        for name in (KEYS, PASSWORDS):
+            known, _revision = read(self.folder.path / ecds(name))
+            left = [remaining(each, fingerprints) for each in known]
+            if left != known:
+                content = left[0]["typed_config"]
+                try:
+                    self.folder.put_filter(name, content, f"{self._last().revision}.{digest(content)}")
+                except OSError as error:
+                    raise _unwritten(error) from error
 
     def usage(self, mark: str) -> tuple[Sequence[UsageRow], str]:
         return AccessLog(self.folder.path, self.settings.log_size.bytes, self._reopen).rows(mark)

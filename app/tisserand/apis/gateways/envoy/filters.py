@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,7 +23,7 @@ from tisserand.apis.gateways.envoy.routes import (
 )
 from tisserand.apis.gateways.envoy.settings import CONSUMER, METADATA, PLAN, SUBJECT, TYPE
 from tisserand.apis.model import Jwt, Rate
-from tisserand.apis.neutral import Declared
+from tisserand.apis.neutral import Declared, fingerprint
 
 Json = dict[str, Any]
 
@@ -114,6 +114,26 @@ def passwords(declared: Declared) -> Json:
          for consumer, value in _values(declared, "basic")],
         "authorization",
     )  # fmt: skip
+
+
+def remaining(resource: Json, fingerprints: frozenset[str]) -> Json:
+    """The filter of keys or of passwords as it stands in its file, without the credentials of some fingerprints."""
+    content = resource.get("typed_config") if isinstance(resource, dict) else None
+    listed = content.get("credentials") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(listed, list):
+        return resource  # no longer what we write
+    ended = [each for each in listed if isinstance(each, dict) and fingerprint(_value(str(each.get("key")))) in fingerprints]
+    return {**resource, "typed_config": {**content, "credentials": [each for each in listed if each not in ended]}}
+
+
+def _value(key: str) -> str:
+    """Of what stands in a header: the key itself, or the password behind the name."""
+    if not key.startswith("Basic "):
+        return key
+    try:
+        return b64decode(key[6:]).decode().partition(":")[2]
+    except ValueError:
+        return key
 
 
 def _keys(credentials: list[Json], header: str) -> Json:
