@@ -18,6 +18,7 @@ from tisserand.engine.launch import Refused, refusal
 from tisserand.model.problem import Problem
 from tisserand.model.units import UnitError, seconds
 from tisserand.sdk.errors import NodeError
+from tisserand.service.apis.alone import alone_in
 from tisserand.service.apis.calling import called
 from tisserand.service.apis.calls import Answered, ApiDetail, ApiPage, Impact, Issued, Kind, PublishRequest, Redundant
 from tisserand.service.apis.documents import Documents
@@ -39,10 +40,10 @@ R = TypeVar("R")
 
 
 def _alone(change: Callable[Concatenate[HereApis, P], R]) -> Callable[Concatenate[HereApis, P], R]:
-    """Files are read, changed and written by one thread at a time."""
+    """Files are read, changed and written by one thread at a time, of all processes that do so: two commands beside each other, too."""
 
     def alone(self: HereApis, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self.changing:
+        with self.changing, alone_in(self.catalogue.root):
             return change(self, *args, **kwargs)
 
     return alone
