@@ -93,6 +93,10 @@ class HereApis:
     def problems(self) -> Sequence[Problem]:
         return [*self.catalogue.problems(), *references(self.catalogue)]
 
+    def lint(self, limit: int = 100, offset: int = 0) -> Sequence[Problem]:
+        files = [each for each in self.catalogue.apis() if each.api is not None]
+        return [problem for file in files[offset : offset + limit] for problem in self._documents.told(file)]
+
     def entries(
         self, kind: Kind, text: str = "", limit: int = 1000, offset: int = 0
     ) -> tuple[Mapping[str, Mapping[str, Any]], int]:
