@@ -18,6 +18,7 @@ import pytest
 import yaml
 from tests.cli.conftest import Ask
 
+from tisserand.apis.catalogue.files import ApiFile, Catalogue
 from tisserand.cli.main import root
 
 DOCUMENT = """\
@@ -181,6 +182,23 @@ def test_lint_tells_all_and_leaves_with_2_where_something_is_wrong(shop: Ask) ->
     assert len(lines) == len(set(lines)) == len(told["problems"]), "each is told once"
     assert "apis/flow.yaml:5: plans.0: There is no plan “iron”." in lines
     assert "apis/outside.yaml:5: openapi: “../document.yaml” lies outside the folder of APIs." in lines
+
+
+def test_lint_looks_through_the_folder_a_few_times_only(shop: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once for each API: of thousands that would be millions of files."""
+    for number in range(130):
+        head = f"id: a{number}\nversion: '1'\nroute: {{base_path: /a{number}}}\nupstream: {{}}\n"
+        Path(f"apis/a{number}.yaml").write_text(head + "openapi: gone.openapi.yaml\n")
+    looked, apis = [0], Catalogue.apis
+
+    def counted(catalogue: Catalogue) -> list[ApiFile]:
+        looked[0] += 1
+        return apis(catalogue)
+
+    monkeypatch.setattr(Catalogue, "apis", counted)
+    told = shop("api", "lint", "--json", code=2).json["problems"]
+    assert len({each["place"]["file"] for each in told if each["place"]["field"] == "openapi"}) == 130
+    assert looked[0] < 15
 
 
 def test_what_is_set_leaves_all_else(shop: Ask) -> None:

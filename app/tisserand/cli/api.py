@@ -31,6 +31,9 @@ api = Group(
     },
 )
 
+LINTED = 100
+"""APIs whose documents are looked at in one call."""
+
 LIFE: dict[str, str] = {
     "draft": N_("draft"),
     "published": N_("published"),
@@ -249,8 +252,8 @@ def lint(key: str, workspace: str | None, as_json: bool) -> int:
             one = executor.apis.get(id, version)
             found = [*(each for each in found if each.place.file == one.brief.file), *one.problems]
         else:
-            for each in executor.apis.search(limit=10_000).apis:
-                found += executor.apis.get(each.id, each.version).problems
+            for offset in range(0, executor.apis.search(limit=1).total, LINTED):
+                found += executor.apis.lint(LINTED, offset)
     # A file and its document are looked at by more than one.
     found = [*{(each.place.file, each.place.field, each.message.text()): each for each in reversed(found)}.values()][::-1]
     errors = sum(each.severity == "error" for each in found)

@@ -32,7 +32,7 @@ from tisserand.workspace.connection_text import (
     texts_in,
 )
 from tisserand.workspace.folder import Environment, Workspace, raw_flows, yaml_line
-from tisserand.workspace.secrets import Redactor, SecretStore, secret_store
+from tisserand.workspace.secrets import Redactor, SecretStore, changing, secret_store
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 # Looked for ahead, so that in “secret: secret:NAME” the name of the field does not hide the reference.
@@ -208,6 +208,11 @@ class Connections:
         return True
 
     def _replace(self, name: str, block: str) -> None:
+        # Two commands at once would take each other's entries away.
+        with changing(self.workspace.id):
+            self._replaced(name, block)
+
+    def _replaced(self, name: str, block: str) -> None:
         text = self._text()
         _entries, problems = self._parse(text)
         if any(problem.code == "connections.yaml" for problem in problems):

@@ -227,6 +227,9 @@ class Apis(Protocol):
     def problems(self) -> Sequence[Problem]:
         """What is wrong with the files of the catalogue: a file that cannot be read is no API, and is told here only."""
 
+    def lint(self, limit: int = 100, offset: int = 0) -> Sequence[Problem]:
+        """What is wrong with the files and documents of APIs, warnings included: of so many from the offset on, by their files."""
+
     def save(self, data: Mapping[str, Any], by: str = "") -> ApiDetail:
         """Create or replace one version; the lifecycle goes its own way (`move`)."""
 

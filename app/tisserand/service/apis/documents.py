@@ -69,9 +69,14 @@ class Documents:
             found.operations, counted[api.id] + counted[api.key], len(found.file.problems) + found.told,
         )  # fmt: skip
 
-    def detail(self, file: ApiFile) -> ApiDetail:
+    def told(self, file: ApiFile) -> list[Problem]:
+        """What is wrong with a file of an API and its document, warnings of lint included."""
+        _text, (_document, _generated, problems) = self._look(file)
+        return [*file.problems, *(each.at(file=file.file) for each in problems)]
+
+    def _look(self, file: ApiFile) -> tuple[str, tuple[Mapping[str, Any] | None, bool, list[Problem]]]:
+        """The text of its document, and what `document` says of it with the warnings of lint."""
         from tisserand.apis.openapi.lint import lint
-        from tisserand.apis.openapi.operations import operations
 
         api = file.api
         assert api is not None
@@ -90,6 +95,14 @@ class Documents:
             self._looked[file.path] = key, (document, generated, problems)
             for oldest in [*self._looked][:-KEPT]:
                 self._looked.pop(oldest, None)
+        return text, (document, generated, problems)
+
+    def detail(self, file: ApiFile) -> ApiDetail:
+        from tisserand.apis.openapi.operations import operations
+
+        api = file.api
+        assert api is not None
+        text, (document, generated, problems) = self._look(file)
         count = sum(1 for _each in operations(document)) if document is not None else 0
         brief = self.brief(Found(file, count, len(problems)), self.subscribers())
         data = {**api.model_dump(mode="json"), "hash": file.hash}

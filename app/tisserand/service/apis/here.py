@@ -19,6 +19,7 @@ from tisserand.engine.launch import Refused, refusal
 from tisserand.model.problem import Problem
 from tisserand.model.units import UnitError, seconds
 from tisserand.sdk.errors import NodeError
+from tisserand.service.apis.alone import alone_in
 from tisserand.service.apis.calling import called
 from tisserand.service.apis.calls import Answered, ApiDetail, ApiPage, Impact, Issued, Kind, PublishRequest, Redundant
 from tisserand.service.apis.documents import Documents
@@ -41,10 +42,10 @@ R = TypeVar("R")
 
 
 def _alone(change: Callable[Concatenate[HereApis, P], R]) -> Callable[Concatenate[HereApis, P], R]:
-    """Files are read, changed and written by one thread at a time."""
+    """Files are read, changed and written by one thread at a time, of all processes that do so: two commands beside each other, too."""
 
     def alone(self: HereApis, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with self.changing:
+        with self.changing, alone_in(self.catalogue.root):
             return change(self, *args, **kwargs)
 
     return alone
@@ -93,6 +94,10 @@ class HereApis:
 
     def problems(self) -> Sequence[Problem]:
         return [*self.catalogue.problems(), *references(self.catalogue)]
+
+    def lint(self, limit: int = 100, offset: int = 0) -> Sequence[Problem]:
+        files = [each for each in self.catalogue.apis() if each.api is not None]
+        return [problem for file in files[offset : offset + limit] for problem in self._documents.told(file)]
 
     def entries(
         self, kind: Kind, text: str = "", limit: int = 1000, offset: int = 0

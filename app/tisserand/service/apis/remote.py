@@ -77,6 +77,10 @@ class RemoteApis:
     def changes(self, id: str, old: str, new: str) -> Impact:
         return Impact.from_json(self._post("/apis/changes", {"id": id, "old": old, "new": new}))
 
+    def lint(self, limit: int = 100, offset: int = 0) -> Sequence[Problem]:
+        found = self._executor.call("POST", "/apis/lint", {"limit": limit, "offset": offset}, timeout=LONG).json()
+        return [Problem.from_json(each) for each in found]
+
     def redundancy(self) -> Sequence[Redundant]:
         found = self._executor.call("GET", "/apis/redundancy", timeout=LONG).json()
         return [Redundant.from_json(each) for each in found]

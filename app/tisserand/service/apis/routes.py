@@ -28,6 +28,11 @@ class SearchBody(_Body):
     offset: Annotated[int, Field(ge=0, le=2**40)] = 0
 
 
+class PageBody(_Body):
+    limit: Annotated[int, Field(ge=0, le=1000)] = 100
+    offset: Annotated[int, Field(ge=0, le=2**40)] = 0
+
+
 class VersionBody(_Body):
     id: Text
     version: Text = ""
@@ -161,6 +166,10 @@ def _looking(api: FastAPI, executor: LocalExecutor) -> None:
     @api.get("/apis/problems")
     def problems() -> list[Any]:
         return [each.to_json() for each in executor.apis.problems()]
+
+    @api.post("/apis/lint")
+    def lint(body: PageBody) -> list[Any]:
+        return [each.to_json() for each in executor.apis.lint(body.limit, body.offset)]
 
     @api.get("/apis/redundancy")
     def redundancy() -> list[Any]:

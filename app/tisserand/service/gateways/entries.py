@@ -16,6 +16,7 @@ from tisserand.apis.neutral import digest
 from tisserand.engine.launch import Refused, refusal
 from tisserand.model.problem import Problem
 from tisserand.sdk.errors import NodeError
+from tisserand.service.apis.alone import alone_in
 from tisserand.service.apis.valid import valid
 from tisserand.texts import msg
 from tisserand.workspace.secrets import SecretStore, check_name
@@ -46,7 +47,7 @@ class Entries:
         """Write a new entry, or, with the `hash` of what was read, another content of one. `note` is called before it is done."""
         given = dict(data)
         hash = str(given.pop("hash", "") or "")
-        with self._changing:
+        with self._changing, alone_in(self._catalogue.root):
             self._whole(name)
             if not re.fullmatch(ID, name):
                 message = msg(
@@ -76,7 +77,7 @@ class Entries:
 
     def remove(self, name: str, note: Callable[[], object]) -> None:
         """Take an entry out, and the secrets that were kept for it. What the gateway holds it goes on holding."""
-        with self._changing:
+        with self._changing, alone_in(self._catalogue.root):
             self._whole(name)
             self._known(name)
             self._write(name, None, note)
