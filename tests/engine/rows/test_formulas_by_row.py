@@ -134,6 +134,21 @@ def test_what_is_chosen_beforehand_is_what_the_database_chooses_beforehand(batch
     formula(batch, schema, [(-(2**63), 1), (-4, None), (0, 0)], f"-i > {choice}", f"{choice} < -i", f"i + 1 > {choice}")
 
 
+SUM = "(i + 9223372036854775807)"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"nullif(0, {SUM})", f"nullif({SUM}, 0)", f"{SUM} in (1)", f"1 in ({SUM}, 3)", f"{SUM} between 0 and 5", f"CASE {SUM} WHEN 1 THEN 2 END",
+        f"CASE 1 WHEN {SUM} THEN 2 END", f"coalesce({SUM} > 1, false)", f"greatest({SUM}, 1)", f"{SUM} = j",
+    ],
+)  # fmt: skip
+def test_comparisons_in_other_words_overflow_as_in_the_database(batch: Batch, text: str) -> None:
+    """`nullif(0, i + 1)` compares as `0 = i + 1` does, which becomes `i = -1`."""
+    formula(batch, {"i": "int64", "j": "int64"}, [(1, 1), (-5, None), (None, 2)], text)
+
+
 CHOSEN = (
     "p and CAST(s AS integer) = 3", "CAST(s AS integer) = 3 and p", "p or CAST(s AS integer) = 3", "(p or i > 1) and CAST(s AS integer) = 3",
     "not (p and CAST(s AS integer) = 3)", "(p and CAST(s AS integer) = 3) is true", "p and (i > 1 or CAST(s AS integer) = 3)",

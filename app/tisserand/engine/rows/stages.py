@@ -206,6 +206,8 @@ class Lowering:
             nodes = (operation.left, operation.right.arg)
         if name in COMPARISONS:
             args = relaxed(name, args)
+        if name == "NullIf":
+            args = args[0], relaxed("Equals", args)[1]  # what it gives is computed as it stands
         return self._made(operation, nodes, args, table.stage)
 
     def _made(self, operation: Any, nodes: tuple[Any, ...], args: tuple[Value, ...], stage: Stage) -> Value:
