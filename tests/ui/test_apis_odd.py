@@ -22,7 +22,8 @@ from tisserand.service.gateways.here import HereGateways
 from tisserand.ui import dialogs
 from tisserand.ui.apis.catalogue import CatalogueView
 from tisserand.ui.apis.gateways import GatewaysView
-from tisserand.ui.apis.publishing import LONGEST, PublishDialog, shown
+from tisserand.ui.apis.publishing import PublishDialog
+from tisserand.ui.apis.trying import LONGEST, shown
 from tisserand.ui.app import in_another_language
 from tisserand.ui.theme import theme
 from tisserand.ui.window import Window

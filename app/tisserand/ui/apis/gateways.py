@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
@@ -12,15 +10,16 @@ from PySide6.QtWidgets import QCheckBox, QFrame, QLabel, QProgressBar, QScrollAr
 from shiboken6 import isValid
 
 from tisserand.service.person import person
-from tisserand.texts import N_, ngettext
+from tisserand.texts import ngettext
 from tisserand.texts import translate as _
 from tisserand.ui.apis.asking import Asking
 from tisserand.ui.apis.gatewayform import GatewayDialog, adapters
+from tisserand.ui.apis.gatewaylines import gateway_line, pushed_line, with_lines
 from tisserand.ui.apis.parts import Page, in_order, quiet, squeeze, tell
 from tisserand.ui.apis.parts import name as call
-from tisserand.ui.apis.words import CHANGES, RESULTS, sentences
+from tisserand.ui.apis.words import CHANGES, sentences
 from tisserand.ui.canvas.state import number
-from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
+from tisserand.ui.supervision.listed import Line, Listed, follow
 from tisserand.ui.supervision.table import Column, Table
 
 if TYPE_CHECKING:
@@ -32,11 +31,8 @@ if TYPE_CHECKING:
     from tisserand.service.protocol import Executor
     from tisserand.ui.supervision.ground import Ground
 
-LONGEST = 80
-"""Characters of a value in the difference."""
 DUTY = 26
 """Height of one line to tick."""
-WEIGHTS = {"security": N_("Security: refuses the push"), "limit": N_("Limit: refuses the push"), "other": ""}
 
 
 class GatewaysView(Page):
@@ -183,7 +179,7 @@ class GatewaysView(Page):
         self._still()
 
     def _take(self, found: Sequence[GatewayInfo]) -> None:
-        self.model.take([_line(each) for each in found])
+        self.model.take([gateway_line(each) for each in found])
         if not found:
             self._name, self.plan = "", None
             self._show_plan()
@@ -265,7 +261,7 @@ class GatewaysView(Page):
         """Ask what a push would do."""
         name = self._name
 
-        self._work(_("Comparing …"), lambda executor: _with_lines(executor.gateways.plan(name)), self._compared)
+        self._work(_("Comparing …"), lambda executor: with_lines(executor.gateways.plan(name)), self._compared)
 
     def _compared(self, found: tuple[Plan, list[Line]]) -> None:
         self.tabs.setCurrentIndex(0)
@@ -281,7 +277,7 @@ class GatewaysView(Page):
         def work(executor: Executor) -> Pushed | tuple[Plan, list[Line]]:
             now = executor.gateways.plan(name)
             if (now.content_hash, now.changes, now.dropped) != (seen.content_hash, seen.changes, seen.dropped):
-                return _with_lines(now)
+                return with_lines(now)
             return executor.gateways.push(name, accepted, person())
 
         def come(found: Pushed | tuple[Plan, list[Line]]) -> None:
@@ -413,7 +409,7 @@ class GatewaysView(Page):
         self.whole.setVisible(bool(text))
 
     def _show_pushes(self, found: Sequence[Pushed]) -> None:
-        self.pushes.take([_pushed(each) for each in found])
+        self.pushes.take([pushed_line(each) for each in found])
         self.unpushed.setVisible(not found)
         self.past.setVisible(bool(found))
 
@@ -472,62 +468,3 @@ def _middle() -> QLabel:
     label.setAlignment(Qt.AlignmentFlag.AlignCenter)
     label.setContentsMargins(40, 10, 40, 30)
     return label
-
-
-def _with_lines(plan: Plan) -> tuple[Plan, list[Line]]:
-    """Thousands of lines are made beside the window."""
-    return plan, _differences(plan)
-
-
-def _line(info: GatewayInfo) -> Line:
-    alive = {
-        True: Cell(_("Yes"), "circle-check", "done"), False: Cell(_("No"), "circle-x", "failed"), None: Cell(""),
-    }[info.alive]  # fmt: skip
-    name = info.title or info.name
-    trouble = info.problem
-    first = Cell(name, "triangle-alert", "warning", sentences([trouble])) if trouble is not None else Cell(name)
-    return Line(
-        info.name, info, (first, Cell(info.type), alive, Cell(info.address), Cell(_moment(info.pushed_at)), Cell(info.revision))
-    )
-
-
-def _moment(seconds: float | None) -> str:
-    return datetime.fromtimestamp(seconds).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
-
-
-def _differences(plan: Plan) -> list[Line]:
-    lines = []
-    for change in plan.changes:
-        sign, shade, word = CHANGES[change.action]
-        what = Cell(_(word), sign, shade)
-        item = Cell(change.item)
-        if change.drift:
-            item = Cell(change.item, "user", "warning", _("Others changed it in the gateway since the last push."))
-        if not change.fields:
-            lines.append(Line((change.item, ""), change, (what, item, Cell(), Cell(), Cell())))
-        for at, (field, live, wanted) in enumerate(change.fields):
-            first = (what, item) if at == 0 else (Cell(), Cell())
-            lines.append(Line((change.item, field), change, (*first, Cell(field, more=field), _value(live), _value(wanted))))
-    sign, shade, word = CHANGES["dropped"]
-    for dropped in plan.dropped:
-        reason = dropped.reason.text()
-        cells = (
-            Cell(_(word), sign, "failed" if dropped.weight != "other" else shade), Cell(dropped.item), Cell(dropped.field),
-            Cell(reason, more=reason), Cell(_(WEIGHTS[dropped.weight])),
-        )  # fmt: skip
-        lines.append(Line(("dropped", dropped.name), dropped, cells))
-    return lines
-
-
-def _value(value: Any) -> Cell:
-    text = "–" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return Cell(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…", more=text if len(text) > LONGEST else "")
-
-
-def _pushed(pushed: Pushed) -> Line:
-    sign, shade, word = RESULTS.get(pushed.result, RESULTS["failed"])
-    why = pushed.problem.message.text() if pushed.problem is not None else ", ".join(pushed.dropped)
-    cells = (
-        Cell(str(pushed.number)), Cell(_moment(pushed.at)), Cell(_(word), sign, shade), Cell(pushed.by), Cell(number(pushed.changes)), Cell(why),
-    )  # fmt: skip
-    return Line(pushed.number, pushed, cells)

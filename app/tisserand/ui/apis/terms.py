@@ -6,25 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from tisserand.service.person import person
 from tisserand.texts import translate as _
 from tisserand.ui.apis.asking import Asking, Field, Look, show_once
-from tisserand.ui.apis.parts import Page, in_order, quiet, squeeze
-from tisserand.ui.apis.words import PERIODS, STATES, quota, rate, sentences
-from tisserand.ui.canvas.state import number
+from tisserand.ui.apis.parts import Page, in_order
+from tisserand.ui.apis.termlist import Part, approvals, live_keys
+from tisserand.ui.apis.words import PERIODS, STATES, sentences
 from tisserand.ui.supervision.buttons import searching
-from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
-from tisserand.ui.supervision.table import Column, Table
+from tisserand.ui.supervision.listed import follow
+from tisserand.ui.supervision.table import Column
 
 if TYPE_CHECKING:
-    from PySide6.QtGui import QResizeEvent
-
     from tisserand.model.problem import Problem
-    from tisserand.service.apis.calls import Issued, Kind
+    from tisserand.service.apis.calls import Issued
     from tisserand.service.protocol import Executor
     from tisserand.ui.supervision.ground import Ground
 
@@ -44,14 +41,14 @@ class TermsView(Page):
         super().__init__(ground)
         self.search = searching(_("Search consumers and subscriptions"), _("Name, API, plan or state"))
         self.head.addWidget(self.search, 1)
-        self.plans = _Part("plan", _("Plans"), (
+        self.plans = Part("plan", _("Plans"), (
             Column(_("Plan"), 130, 1), Column(_("Name"), 140, 2), Column(_("Rate"), 140, 1), Column(_("Quota"), 140, 1), Column(_("Price"), 110, 1),
             Column(_("Subscriptions"), 150, 1),
         ))  # fmt: skip
-        self.consumers = _Part("consumer", _("Consumers"), (
+        self.consumers = Part("consumer", _("Consumers"), (
             Column(_("Consumer"), 130, 1), Column(_("Name"), 150, 2), Column(_("Contact"), 140, 2), Column(_("Keys"), 160, 2),
         ))  # fmt: skip
-        self.subscriptions = _Part("subscription", _("Subscriptions"), (
+        self.subscriptions = Part("subscription", _("Subscriptions"), (
             Column(_("State"), 160, 1), Column(_("Consumer"), 120, 2), Column(_("API"), 120, 2), Column(_("Plan"), 110, 1), Column(_("Decided by"), 110, 1),
         ))  # fmt: skip
         self.tabs = QTabWidget()
@@ -77,11 +74,11 @@ class TermsView(Page):
         self.say(_("Looking …"))
 
     @property
-    def parts(self) -> tuple[_Part, _Part, _Part]:
+    def parts(self) -> tuple[Part, Part, Part]:
         return self.plans, self.consumers, self.subscriptions
 
     def _buttons(self) -> None:
-        def put(part: _Part, text: str, sign: str, call: Callable[[], object], name: str, action: str) -> None:
+        def put(part: Part, text: str, sign: str, call: Callable[[], object], name: str, action: str) -> None:
             button = self.button(text, sign)
             button.clicked.connect(lambda _checked=False: call())
             part.buttons[name] = button
@@ -143,7 +140,7 @@ class TermsView(Page):
 
         self.ground.ask(self, ask, come, once=f"{part.kind} {text} {seen}")
 
-    def _more(self, part: _Part) -> None:
+    def _more(self, part: Part) -> None:
         """The next ones, where the end of what is here is near."""
         bar, at, text = part.table.verticalScrollBar(), len(part.model.lines), part.asked
         if text is None or at >= part.total or bar.value() < bar.maximum() - NEAR:
@@ -165,7 +162,7 @@ class TermsView(Page):
                 if name != "new":
                     button.setEnabled(found is not None)
         found = self.consumers.chosen()
-        keys = _live(found[1]) if found is not None else []
+        keys = live_keys(found[1]) if found is not None else []
         for name in ("rotate", "revoke"):
             self.consumers.buttons[name].setEnabled(bool(keys))
         asked = self.subscriptions.chosen()
@@ -208,7 +205,7 @@ class TermsView(Page):
             Field("quota", _("Calls in a period"), str(told.get("count") or ""), _("as many as one likes")),
             Field("period", _("Period"), str(told.get("period") or "month"), choices=[(name, _(word)) for name, word in PERIODS.items()]),
             Field("price", _("Price"), str(data.get("price") or ""), "0.01 EUR / call"),
-            Field("approval", _("Subscriptions"), str(data.get("approval") or "automatic"), choices=_APPROVALS()),
+            Field("approval", _("Subscriptions"), str(data.get("approval") or "automatic"), choices=approvals()),
         ]  # fmt: skip
 
         def do(values: Mapping[str, str]) -> None:
@@ -275,7 +272,7 @@ class TermsView(Page):
             )  # fmt: skip
             dialog.open()
             return dialog
-        keys = [(each["id"], f"{each['id']}  {each['fingerprint'].removeprefix('sha256:')[:8]}") for each in _live(data)]
+        keys = [(each["id"], f"{each['id']}  {each['fingerprint'].removeprefix('sha256:')[:8]}") for each in live_keys(data)]
 
         def do(values: Mapping[str, str]) -> None:
             self._do(
@@ -297,7 +294,7 @@ class TermsView(Page):
         if found is None:
             return
         id, data = found
-        keys = [(each["id"], f"{each['id']}  {each['fingerprint'].removeprefix('sha256:')[:8]}") for each in _live(data)]
+        keys = [(each["id"], f"{each['id']}  {each['fingerprint'].removeprefix('sha256:')[:8]}") for each in live_keys(data)]
 
         def do(values: Mapping[str, str]) -> None:
             self._do(
@@ -366,7 +363,7 @@ class TermsView(Page):
                 lambda _none: self.ground.say(_("“{api}” is now: {state}.").format(api=id, state=word)),
             )
 
-    def _remove(self, part: _Part) -> None:
+    def _remove(self, part: Part) -> None:
         found = part.chosen()
         if found is None:
             return
@@ -383,116 +380,6 @@ class TermsView(Page):
         dialog.open()
 
 
-class _Part(QWidget):
-    """One table with its buttons."""
-
-    def __init__(self, kind: Kind, title: str, columns: Sequence[Column]) -> None:
-        super().__init__()
-        self.kind, self.title = kind, title
-        self.table = Table(columns, title)
-        self.model = Listed(columns)
-        self.buttons: dict[str, QPushButton] = {}
-        self.total = 0
-        self.asked: str | None = None
-        """What was searched for when these were found; None before the first answer."""
-        self.none = QLabel()
-        self.none.setProperty("role", "muted")
-        self.none.setContentsMargins(40, 20, 40, 60)
-        self.none.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.none.setWordWrap(True)
-        self.none.hide()
-        self.count = quiet()
-        self.count.setWordWrap(False)
-        self.row = QHBoxLayout()
-        self.row.setContentsMargins(10, 8, 10, 8)
-        self.row.setSpacing(8)
-        self.row.addStretch(1)
-        self.row.addWidget(self.count)
-        box = QVBoxLayout(self)
-        box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(0)
-        box.addLayout(self.row)
-        box.addWidget(self.none, 1)
-        box.addWidget(self.table, 1)
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Where the words of all buttons have no room, only the first keeps them; the others tell theirs when pointed at."""
-        super().resizeEvent(event)
-        room = event.size().width() - 20 - self.count.sizeHint().width() - 16
-        squeeze([*self.buttons.values()], [self.buttons["new"]], room)
-
-    def take(self, at: int | None, entries: Mapping[str, Mapping[str, Any]], total: int, text: str) -> None:
-        """Entries from row `at` on (None: in the place of all), of `total` that hold the `text`."""
-        told = {"plan": _plan, "consumer": _consumer, "subscription": _subscription}[self.kind]
-        lines = [Line(id, (id, data), told(id, data)) for id, data in entries.items()]
-        self.total, self.asked = total, text
-        if at is None:
-            self.model.take(lines)
-        else:
-            self.model.put(at, lines)
-        here = len(self.model.lines)
-        if here < total:
-            self.count.setText(_("{first} to {last} of {count}").format(first=1, last=number(here), count=number(total)))
-        else:
-            self.count.setText(_("{count} in all").format(count=number(total)) if total > 1 else "")
-        if here and not self.table.currentIndex().isValid():
-            self.table.setCurrentIndex(self.model.index(0, 0))
-        words = {
-            "plan": _("There is no plan yet. A plan says how often one may call, and for what price."),
-            "consumer": _(
-                "There is no consumer yet. A consumer is a program that calls: of a partner, a department, a customer."
-            ),
-            "subscription": _("Nobody is subscribed. A subscription lets a consumer call an API under a plan."),
-        }
-        self.none.setText(_("Nothing fits what is searched for.") if text else words[self.kind])
-        self.none.setVisible(not here)
-        self.table.setVisible(bool(here))
-
-    def chosen(self) -> tuple[str, Mapping[str, Any]] | None:
-        found: tuple[str, Mapping[str, Any]] | None = self.table.chosen()
-        return found
-
-
 def _open_apis(executor: Executor, text: str) -> list[str]:
     """Ids of APIs that somebody may be subscribed to."""
     return sorted({each.id for each in executor.apis.search(text, limit=OFFERED).apis if each.lifecycle != "draft"})
-
-
-def _APPROVALS() -> list[tuple[str, str]]:
-    return [("automatic", _("are active at once")), ("manual", _("wait for approval"))]
-
-
-def _live(data: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [each for each in data["credentials"] if each["state"] == "active"]
-
-
-def _plan(id: str, data: Mapping[str, Any]) -> tuple[Cell, ...]:
-    approval = dict(_APPROVALS())[data["approval"]]
-    return (
-        Cell(id),
-        Cell(data["name"], more=data["summary"]),
-        Cell(rate(dict(data))),
-        Cell(quota(dict(data))),
-        Cell(data["price"]),
-        Cell(approval),
-    )
-
-
-def _consumer(id: str, data: Mapping[str, Any]) -> tuple[Cell, ...]:
-    keys = ", ".join(f"{each['id']} ({each['fingerprint'].removeprefix('sha256:')[:8]})" for each in _live(data))
-    more = "\n".join(
-        _("{key}: until {date}").format(key=each["id"], date=each["expires"][:10]) if each["expires"] else each["id"]
-        for each in _live(data)
-    )
-    return (
-        Cell(id),
-        Cell(data["name"]),
-        Cell(data["contact"]),
-        Cell(keys, "key-round" if keys else None, "muted" if keys else None, more),
-    )
-
-
-def _subscription(id: str, data: Mapping[str, Any]) -> tuple[Cell, ...]:
-    sign, shade, word = STATES[data["state"]]
-    api = f"{data['api']}@{data['version']}" if data["version"] else data["api"]
-    return Cell(_(word), sign, shade), Cell(data["consumer"], more=id), Cell(api), Cell(data["plan"]), Cell(data["decided_by"])
