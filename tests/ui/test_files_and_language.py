@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QSettings, Qt
@@ -65,6 +66,22 @@ def test_the_start_page_offers_the_flows_of_last_time(window: Window, demo: Path
     load(window, shipped("flows") / "showcase" / "flows" / "plane-age.yaml")
     window.document.new()
     assert all("Orders by customer" not in button.toolTip() for button in window.welcome.buttons)
+
+
+def test_an_executor_that_is_connected_while_the_window_closes(window: Window, tmp_path: Path) -> None:
+    closed: list[str] = []
+
+    class Slow:
+        """While it is closed, a thread that checks a flow connects to another workspace."""
+
+        def close(self) -> None:
+            window.runner._executors[tmp_path / "late"] = cast(Any, Slow())
+            closed.append("one")
+
+    window.runner._executors[tmp_path / "first"] = cast(Any, Slow())
+    window.runner.close()
+    assert closed == ["one"]
+    window.runner._executors.clear()
 
 
 def test_recent_flows_are_remembered(qapp: QApplication, tmp_path: Path, demo: Path) -> None:

@@ -84,9 +84,11 @@ class Runner(QObject):
             return found
 
     def close(self) -> None:
-        for executor in self._executors.values():
+        # A thread may still be at connecting to another one: what it brings goes into the new dictionary. An exception here would be raised
+        # into Qt, which closes the window, and the program would die of it.
+        connected, self._executors = self._executors, {}
+        for executor in connected.copy().values():
             executor.close()
-        self._executors.clear()
 
     # -- runs ----------------------------------------------------------------------------------------------------------
     def start(
