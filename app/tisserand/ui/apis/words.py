@@ -44,6 +44,9 @@ CHANGES: dict[str, tuple[str, str, str]] = {
 """What a push does with an item."""
 
 PERIODS: dict[str, str] = {"hour": N_("hour"), "day": N_("day"), "week": N_("week"), "month": N_("month")}
+QUOTAS: dict[str, str] = {
+    "hour": N_("{count} an hour"), "day": N_("{count} a day"), "week": N_("{count} a week"), "month": N_("{count} a month"),
+}  # fmt: skip
 
 
 def sentences(problems: Sequence[Problem]) -> str:
@@ -65,4 +68,4 @@ def quota(data: dict[str, object]) -> str:
     told = data.get("quota")
     if not isinstance(told, dict):
         return ""
-    return _("{count} a {period}").format(count=number(told["count"]), period=_(PERIODS[str(told["period"])]))
+    return _(QUOTAS[str(told["period"])]).format(count=number(told["count"]))
