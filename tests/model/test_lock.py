@@ -97,6 +97,13 @@ def test_a_broken_lock_file_is_told_and_nothing_of_it_counts(text: str) -> None:
     assert "--relock" in told[0].line()
 
 
+@pytest.mark.parametrize("settings", ["1234567890123e45", "12345678e9012345", "1234567890123456", "0891234567890123"])
+def test_a_fingerprint_that_looks_like_a_number_is_read_back(settings: str) -> None:
+    """One in a thousand does: its source would be looked at again and again, or never."""
+    lock = {"web": Locked(settings, Schema.of({"id": "int64"}), {})}
+    assert read_lock(write_lock(lock), "x.lock") == (lock, [])
+
+
 def test_settings_count_as_they_stand_in_the_file() -> None:
     one = Node("a", "file.read_csv", config={"path": "{{ x }}.csv", "skip": 1})
     assert settings_of(one) == settings_of(Node("b", "file.read_csv", config={"skip": 1, "path": "{{ x }}.csv"}))

@@ -10,7 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tisserand.model.flow import Flow, Frame, Limits, Node, Note, Parameter, Ref, Retry
-from tisserand.model.yamlfile import read_flow, write_flow
+from tisserand.model.yamlfile import read_data, read_flow, write_flow
+from tisserand.model.yamltext import dump
 
 NASTY = [
     "", " ", "on", "yes", "No", "null", "~", "true", "1", "1.0", "1e3", "0x1F", "007", "1:30", "2024-01-01", "2024-01-01 10:00:00",
@@ -140,3 +141,10 @@ def _keys(value: Any) -> list[str]:
     if isinstance(value, dict):
         return [*value, *(key for item in value.values() for key in _keys(item))]
     return [key for item in value for key in _keys(item)] if isinstance(value, list) else []
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.dictionaries(texts, values, min_size=1, max_size=4), st.booleans())
+def test_plain_data_that_is_written_reads_back_equal(data: dict[str, Any], flow: bool) -> None:
+    found, problems, _positions = read_data(dump(data, flow=flow))
+    assert not problems and found == data

@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-import yaml
-
 from tisserand.model.flow import Node
 from tisserand.model.problem import Place, Problem
 from tisserand.model.schema import Schema
 from tisserand.model.yamlfile import read_data
+from tisserand.model.yamltext import dump
 from tisserand.texts import Message, msg
 
 FORMAT = 1
@@ -83,8 +82,7 @@ def write_lock(lock: Lock) -> str:
         for name, one in sorted(lock.items())
     }
     plain = json.loads(json.dumps({"tisserand": FORMAT, "sources": sources}, default=str))
-    dumped: str = yaml.dump(plain, Dumper=yaml.CSafeDumper, sort_keys=False, allow_unicode=True, width=1000)
-    return _HEAD + dumped
+    return _HEAD + dump(plain)
 
 
 def drift(locked: Schema, found: Schema) -> Message | None:

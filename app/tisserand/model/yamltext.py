@@ -59,6 +59,23 @@ class _Loader(yaml.CSafeLoader):
         """No resolvers by path."""
 
 
+class _Dumper(yaml.CSafeDumper):
+    """Quotes what would be no text when it is read by the rules above: PyYAML's own, those of YAML 1.1, take `12e4` for one."""
+
+
+def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if plain_tag(text) == _TEXT else "'")
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def dump(value: Any, *, flow: bool = False, width: int = 1000) -> str:
+    """Plain data as YAML that `Construction` reads back as the same; `flow`: in brackets."""
+    text: str = yaml.dump(value, Dumper=_Dumper, default_flow_style=flow, sort_keys=False, allow_unicode=True, width=width)
+    return text
+
+
 @dataclass
 class Positions:
     """Where things stand in the file. Lines and columns count from 1."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIntValidator, QTextOption
 from PySide6.QtWidgets import (
@@ -26,7 +25,7 @@ from PySide6.QtWidgets import (
 )
 
 from tisserand.model.yamlfile import read_data
-from tisserand.model.yamltext import comments, plain_tag
+from tisserand.model.yamltext import comments, dump, plain_tag
 from tisserand.sdk.columns import TYPES
 from tisserand.sdk.form import FormField
 from tisserand.texts import translate as _
@@ -328,7 +327,7 @@ def _written(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, list | dict):
-        return yaml.dump(value, Dumper=yaml.CSafeDumper, default_flow_style=True, allow_unicode=True).strip()
+        return dump(value, flow=True).strip()
     return str(value)
 
 
