@@ -20,6 +20,22 @@ def shipped(name: str) -> Path:
     return installed if installed.exists() else package.parent.parent / name
 
 
+Stamp = tuple[int, int, int]
+"""By which a change of a file is seen: time of change, size, inode."""
+
+
+def stamp_of(stat: os.stat_result) -> Stamp:
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
+def stamp(path: Path) -> Stamp | None:
+    """None where it is not there."""
+    try:
+        return stamp_of(path.stat())
+    except FileNotFoundError:
+        return None
+
+
 PARTIAL = re.compile(r"\..{0,40}\.(\d{1,10})-[a-z0-9_]{8}\.part", re.DOTALL)
 """Names of files that are being written, by the process with this number. A kill leaves them; `retention.left` removes them later."""
 

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLabel,
     QPushButton,
-    QScrollArea,
     QSplitter,
     QTreeWidget,
     QTreeWidgetItem,
@@ -29,6 +28,7 @@ from tisserand.texts import translate as _
 from tisserand.ui import connectionfile as file
 from tisserand.ui.connectionform import ConnectionForm
 from tisserand.ui.icons import icon
+from tisserand.ui.scrolling import scrolled
 from tisserand.ui.theme import theme
 
 if TYPE_CHECKING:
@@ -148,11 +148,7 @@ class ConnectionsDialog(QDialog):
         box.setSpacing(8)
         self.form = ConnectionForm(self._types, self._root)
         self.form.edited.connect(self._edited)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area = scrolled()
         area.setWidget(self.form)
         self.area = area
         box.addWidget(area, 1)

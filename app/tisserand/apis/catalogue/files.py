@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import ValidationError
 
+from tisserand import files
 from tisserand.apis.catalogue.blocks import Block, Read, cut
 from tisserand.apis.catalogue.blocks import read as read_yaml
 from tisserand.apis.catalogue.faults import faults
@@ -27,9 +28,6 @@ from tisserand.sdk.errors import NodeError
 from tisserand.texts import msg
 
 C = TypeVar("C", bound=Config)
-
-Stamp = tuple[int, int, int]
-"""By which a change of a file is seen: time of change, size, inode."""
 
 FOLDER = "apis"
 ENDINGS = (".yaml", ".yml")
@@ -73,14 +71,14 @@ class Catalogue:
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
-        self._known: dict[Path, tuple[Stamp, Any]] = {}
+        self._known: dict[Path, tuple[files.Stamp, Any]] = {}
         self._parts: dict[str, dict[str, Part[Any]]] = {}
         """File of entries → the blocks that it was read as last."""
 
     def apis(self) -> list[ApiFile]:
         """Every file of an API, sorted by path; one that is broken has no `api`. Of two files for one version the first counts."""
         found = list(_yaml_files(self.root / FOLDER))
-        files: list[ApiFile] = []
+        listed: list[ApiFile] = []
         first: dict[str, str] = {}
         for path, stamp in sorted(found, key=lambda each: each[0].parts):
             read = self.cached(path, self._api, stamp)
@@ -90,8 +88,8 @@ class Catalogue:
                 message = msg("“{api}” stands in “{file}” too.", api=read.api.key, file=other)
                 problem = Problem("api.twice", message, msg("Give one of them another version."), Place(file=read.file))
                 read = ApiFile(path, read.file, None, (*read.problems, problem), read.hash)
-            files.append(read)
-        return files
+            listed.append(read)
+        return listed
 
     def document_place(self, file: Path, name: str) -> Path:
         """Where the document stands that the file of an API names; raises `NodeError` where that lies outside the folder of APIs, or is
@@ -127,14 +125,11 @@ class Catalogue:
     def gateways(self) -> Entries[GatewayEntry]:
         return self._entries("gateways.yaml", GatewayEntry)
 
-    def cached(self, path: Path, read: Callable[[Path], Any], stamp: Stamp | None = None) -> Any:
+    def cached(self, path: Path, read: Callable[[Path], Any], stamp: files.Stamp | None = None) -> Any:
         """What `read` made of a file, made anew when it changed; None where it is gone."""
-        if stamp is None:
-            try:
-                stamp = _stamp(path.stat())
-            except FileNotFoundError:
-                self._known.pop(path, None)
-                return None
+        if (stamp := stamp or files.stamp(path)) is None:
+            self._known.pop(path, None)
+            return None
         known = self._known.get(path)
         if known is None or known[0] != stamp:
             known = self._known[path] = (stamp, read(path))
@@ -235,7 +230,7 @@ def _further(problem: Problem, lines: int) -> Problem:
     return problem if line is None else replace(problem, place=replace(problem.place, line=line + lines))
 
 
-def _yaml_files(folder: Path) -> Iterator[tuple[Path, Stamp]]:
+def _yaml_files(folder: Path) -> Iterator[tuple[Path, files.Stamp]]:
     """The files of APIs below a folder; thousands of them are looked at for each search, so each is asked once."""
     try:
         entries = list(os.scandir(folder))
@@ -248,13 +243,9 @@ def _yaml_files(folder: Path) -> Iterator[tuple[Path, Stamp]]:
             yield from _yaml_files(Path(entry.path))
         elif entry.name.endswith(ENDINGS) and not entry.name.endswith(DOCUMENTS):
             try:
-                yield Path(entry.path), _stamp(entry.stat())
+                yield Path(entry.path), files.stamp_of(entry.stat())
             except FileNotFoundError:
                 continue  # gone meanwhile, or a link to nowhere
-
-
-def _stamp(stat: os.stat_result) -> Stamp:
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def _text(path: Path, file: str) -> tuple[str, list[Problem]]:

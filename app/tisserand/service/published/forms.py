@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from tisserand.files import Stamp, stamp
 from tisserand.model.lenient_yaml import Loader
 from tisserand.model.lock import lock_file
 from tisserand.service.published.calls import Serving
@@ -22,7 +23,7 @@ from tisserand.workspace.folder import MARKER
 FRESH = 2.0
 """Seconds for which a file that was written is read again at each look: two changes may come within one tick of its clock."""
 
-_Stamps = tuple[tuple[int, int, int] | None, ...]
+_Stamps = tuple[Stamp | None, ...]
 
 
 @dataclass(frozen=True)
@@ -103,12 +104,11 @@ def _plain(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, default=str).encode()
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def _stamp(path: Path) -> Stamp | None:
     try:
-        found = path.stat()
+        return stamp(path)
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _fresh(stamps: _Stamps) -> bool:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
@@ -29,6 +28,7 @@ from tisserand.texts import translate as _
 from tisserand.ui.apis.doctree import DocTree, Path, operation_lines, schema_lines, with_edits
 from tisserand.ui.apis.parts import Foot, quiet, tell
 from tisserand.ui.apis.words import sentences
+from tisserand.ui.apis.written import Written
 from tisserand.ui.canvas.state import number
 from tisserand.ui.panels.source import NumberedText
 from tisserand.ui.theme import mono
@@ -56,24 +56,15 @@ class _Aside:
     text: str
 
 
-class DocumentTab(QWidget):
+class DocumentTab(Written):
     """Faces of one document: what is changed in any of them is kept by the same button. The text and the others are not written in
     at the same time: while one differs, the other cannot be changed."""
 
-    changed = Signal()
-    """Something was written, or taken back."""
-
     def __init__(self, ground: Ground, kept: Callable[[], object]) -> None:
-        super().__init__()
-        self.ground = ground
+        super().__init__(ground)
         self._kept = kept
-        self.detail: ApiDetail | None = None
         self._document: Mapping[str, Any] = {}
         self._written = ""
-        self._root: FilePath | None = None
-        """The workspace of the version that is shown."""
-        self._aside: dict[tuple[FilePath | None, str], _Aside] = {}
-        """Workspace and API → what was written about it and not kept, while another one is looked at."""
         self.note = quiet()
         self.note.setContentsMargins(10, 6, 10, 2)
         self.title, self.summary = QLineEdit(), QPlainTextEdit()
@@ -146,9 +137,8 @@ class DocumentTab(QWidget):
             self.dirty() or self._writing() or detail == self.detail
         ):  # fmt: skip
             return
-        self._put_aside()
-        self._root = self.ground.root
-        aside = self._aside.pop((self._root, detail.brief.key), None)
+        self.put_aside()
+        aside: _Aside | None = self.taken_up(detail.brief.key)
         self._fill(detail if aside is None else aside.detail)
         if aside is not None:
             self._restore(aside)
@@ -184,12 +174,12 @@ class DocumentTab(QWidget):
             self._mark()
         self._showing = before
 
-    def _put_aside(self) -> None:
-        if self.detail is not None and self.dirty():
-            self._aside[self._root, self.detail.brief.key] = _Aside(
-                self.detail, self.title.text(), plain_text(self.summary), dict(self.operations.edits), dict(self.schemas.edits),
-                self._text(),
-            )  # fmt: skip
+    def written_aside(self) -> _Aside:
+        assert self.detail is not None
+        return _Aside(
+            self.detail, self.title.text(), plain_text(self.summary), dict(self.operations.edits), dict(self.schemas.edits),
+            self._text(),
+        )  # fmt: skip
 
     def _restore(self, aside: _Aside) -> None:
         self._showing = True
@@ -206,18 +196,9 @@ class DocumentTab(QWidget):
         self._fit()
         self._look()
 
-    def waiting(self) -> frozenset[str]:
-        """The versions about which something is written that is not kept."""
-        here = {self.detail.brief.key} if self.detail is not None and self.dirty() else set()
-        return frozenset({*(key for root, key in self._aside if root == self.ground.root), *here})
-
-    def unsaved(self) -> frozenset[str]:
-        """Those of every workspace that was looked at."""
-        return frozenset({*(key for _root, key in self._aside), *self.waiting()})
-
     def forget(self) -> None:
         """Another workspace: its versions are others. What is written about those of this one waits until it is looked at again."""
-        self._put_aside()
+        self.put_aside()
         self.detail = None
 
     def _info(self, name: str) -> str:
@@ -326,12 +307,12 @@ class DocumentTab(QWidget):
         if detail is None or not self.dirty():
             return
         text = self._text() if self.text_changed() else _dumped(self._changed())
-        brief, root = detail.brief, self._root
+        brief, root = detail.brief, self.root
         self._freeze(True)
 
         def done(new: ApiDetail) -> None:
             self._freeze(False)
-            self._aside.pop((root, new.brief.key), None)
+            self.kept(root, new.brief.key)
             if self.detail is not None and self.detail.brief.key == new.brief.key:
                 self._fill(new)
                 self.foot.say(_("The document is kept."))

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QTextOption
-from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QScrollArea, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QSizePolicy, QTextEdit, QVBoxLayout, QWidget
 
 from tisserand.texts import translate as _
 from tisserand.ui.apis.doctree import operations
 from tisserand.ui.apis.parts import quiet
 from tisserand.ui.apis.words import LIFE
+from tisserand.ui.scrolling import scrolled
 from tisserand.ui.supervision.listed import Cell, Line, Listed, follow
 from tisserand.ui.supervision.table import Column, Table
 
@@ -66,10 +67,7 @@ class Facts(QWidget):
         inner.addLayout(self.form)
         inner.addStretch(1)
         holder.setObjectName("page")
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area = scrolled(stop=True)
         area.setAccessibleName(_("Facts"))
         area.setWidget(holder)
         area.setMinimumWidth(280)

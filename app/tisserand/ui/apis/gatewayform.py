@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFrame, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPushButton, QVBoxLayout, QWidget
 from shiboken6 import isValid
 
 from tisserand.sdk.form import FormField
@@ -19,6 +19,7 @@ from tisserand.texts import translate as _
 from tisserand.ui.apis.parts import quiet
 from tisserand.ui.apis.words import sentences
 from tisserand.ui.connectionform import ConnectionForm
+from tisserand.ui.scrolling import scrolled
 
 if TYPE_CHECKING:
     from tisserand.apis.gateways.adapter import Gateway
@@ -99,11 +100,7 @@ class GatewayDialog(QDialog):
         heading.setProperty("role", "heading")
         about = quiet(_("It is written into gateways.yaml. What APIs declare gets there when somebody pushes."))
         self.form = GatewayForm(known, ground.root)
-        area = QScrollArea()
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        area = scrolled()
         area.setWidget(self.form)
         self.area = area
         self.wrong = QLabel()

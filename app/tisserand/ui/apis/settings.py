@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from tisserand.apis.model import Api
 from tisserand.sdk.form import FormField, form_of
@@ -17,8 +15,10 @@ from tisserand.texts import N_
 from tisserand.texts import translate as _
 from tisserand.ui.apis.parts import Foot
 from tisserand.ui.apis.words import sentences
+from tisserand.ui.apis.written import Written
 from tisserand.ui.panels.composite import make_editor, with_error
 from tisserand.ui.panels.editors import UNSET, Editor, FormContext
+from tisserand.ui.scrolling import scrolled
 
 if TYPE_CHECKING:
     from tisserand.model.problem import Problem
@@ -37,30 +37,17 @@ PARTS: tuple[tuple[str, tuple[str, ...]], ...] = (
 WIDEST = 640
 
 
-class SettingsTab(QWidget):
+class SettingsTab(Written):
     """The form, made when it is first seen. What is being written is not taken away by a look."""
 
-    changed = Signal()
-    """Something was written, or taken back."""
-
     def __init__(self, ground: Ground, kept: Callable[[], object]) -> None:
-        super().__init__()
-        self.ground = ground
+        super().__init__(ground)
         self._kept = kept
-        self.detail: ApiDetail | None = None
         self.draft: dict[str, Any] = {}
         self.fields: dict[str, tuple[Editor, QWidget, QLabel]] = {}
-        self.area = QScrollArea()
-        self.area.setWidgetResizable(True)
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
-        self.area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.area = scrolled()
         self.foot = Foot(_("Save the settings"), self.keep, self.take_back)
         self.save, self.undo, self.said = self.foot.save, self.foot.undo, self.foot.said
-        self._root: Path | None = None
-        """The workspace of the version that is shown."""
-        self._aside: dict[tuple[Path | None, str], tuple[ApiDetail, dict[str, Any]]] = {}
-        """Workspace and API → what was written about it and not saved, while another one is looked at."""
         self._keeping = self._was_dirty = False
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
@@ -103,16 +90,15 @@ class SettingsTab(QWidget):
         same = self.detail is not None and detail.brief.key == self.detail.brief.key
         if same and (self.dirty() or detail == self.detail):
             return
-        self._put_aside()
-        self._root = self.ground.root
-        aside = self._aside.pop((self._root, detail.brief.key), None)
+        self.put_aside()
+        aside: tuple[ApiDetail, dict[str, Any]] | None = self.taken_up(detail.brief.key)
         self._fill(*(aside or (detail, {})))
         if aside is not None:
             self.foot.say(_("What you wrote here is not kept yet."))
 
-    def _put_aside(self) -> None:
-        if self.detail is not None and self.dirty():
-            self._aside[self._root, self.detail.brief.key] = self.detail, self.draft
+    def written_aside(self) -> tuple[ApiDetail, dict[str, Any]]:
+        assert self.detail is not None
+        return self.detail, self.draft
 
     def _fill(self, detail: ApiDetail, draft: dict[str, Any]) -> None:
         self.detail, self.draft = detail, draft
@@ -124,18 +110,9 @@ class SettingsTab(QWidget):
         self.foot.say("")
         self._fit()
 
-    def waiting(self) -> frozenset[str]:
-        """The versions about which something is written that is not saved."""
-        here = {self.detail.brief.key} if self.detail is not None and self.dirty() else set()
-        return frozenset({*(key for root, key in self._aside if root == self.ground.root), *here})
-
-    def unsaved(self) -> frozenset[str]:
-        """Those of every workspace that was looked at."""
-        return frozenset({*(key for _root, key in self._aside), *self.waiting()})
-
     def forget(self) -> None:
         """Another workspace: its versions are others. What is written about those of this one waits until it is looked at again."""
-        self._put_aside()
+        self.put_aside()
         self.detail, self.draft = None, {}
         form = self.area.takeWidget()
         if form is not None:
@@ -179,13 +156,13 @@ class SettingsTab(QWidget):
         """Have the executor check and save it."""
         if self.detail is None or not self.dirty():
             return
-        data, key, root, asked = self.values(), self.detail.brief.key, self._root, dict(self.draft)
+        data, key, root, asked = self.values(), self.detail.brief.key, self.root, dict(self.draft)
         self._keeping = True
         self._fit()
 
         def done(new: ApiDetail) -> None:
             self._keeping = False
-            self._aside.pop((root, key), None)
+            self.kept(root, key)
             if self.detail is not None and self.detail.brief.key == key:
                 # What was written since is of the next time.
                 since = {name: value for name, value in self.draft.items() if name not in asked or asked[name] != value}

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -35,6 +34,7 @@ from tisserand.ui.panels.inputs import LeavesUndo
 from tisserand.ui.panels.nodesettings import NodeSettings
 from tisserand.ui.panels.palette import tile_pixmap
 from tisserand.ui.panels.problems import fix_text
+from tisserand.ui.scrolling import scrolled
 from tisserand.ui.theme import theme
 
 FEW = 4
@@ -75,10 +75,7 @@ class Inspector(QWidget):
         self._more_button: QPushButton | None = None
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        self.area = QScrollArea()
-        self.area.setWidgetResizable(True)
-        self.area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.area.setFrameShape(QFrame.Shape.NoFrame)
+        self.area = scrolled(stop=True)
         self.area.setAccessibleName(_("Settings"))
         box.addWidget(self.area)
         self.show_node(None)

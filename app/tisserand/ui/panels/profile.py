@@ -7,12 +7,13 @@ from typing import Any
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QHBoxLayout, QLabel, QScrollArea, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QBoxLayout, QFrame, QGridLayout, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from tisserand.texts import language
 from tisserand.texts import translate as _
 from tisserand.ui.canvas.state import number
 from tisserand.ui.icons import icon
+from tisserand.ui.scrolling import scrolled
 from tisserand.ui.theme import font, theme
 
 WIDTH, WIDE = 250, 470
@@ -50,11 +51,7 @@ class ProfilePanel(QFrame):
         self._close.clicked.connect(self.hide)
         head.addWidget(self._close)
         box.addLayout(head)
-        self._area = QScrollArea()
-        self._area.setWidgetResizable(True)
-        self._area.setFrameShape(QFrame.Shape.NoFrame)
-        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area = scrolled()
         box.addWidget(self._area, 1)
         theme().changed.connect(self._recolour)
         self._recolour()

@@ -28,7 +28,6 @@ from tisserand.apis.gateways.envoy.listener import inlined
 from tisserand.apis.gateways.envoy.making import Made, Making
 from tisserand.apis.gateways.envoy.places import CDS, RDS, SDS, ecds
 from tisserand.apis.gateways.envoy.routes import KEYS, LUA, PASSWORDS
-from tisserand.apis.gateways.envoy.seen import Stamp, stamp_of
 from tisserand.apis.gateways.envoy.settings import EnvoySettings
 from tisserand.apis.neutral import Declared, digest
 from tisserand.apis.usage import UsageRow
@@ -73,7 +72,7 @@ class EnvoyGateway(Gateway):
         self._making = Making()
         self._checked: frozenset[str] = frozenset()
         """Digests of the parts that Envoy would take, as it said of the last declaration that was right."""
-        self._held: tuple[Stamp, Held] | None = None
+        self._held: tuple[files.Stamp | None, Held] | None = None
 
     def capabilities(self) -> Capabilities:
         return CAPABILITIES
@@ -183,11 +182,9 @@ class EnvoyGateway(Gateway):
 
     def _last(self) -> Held:
         """What was pushed last, read anew where it is another."""
-        stamp = stamp_of(self.folder.path / FILE)
-        if self._held is None or stamp is None or self._held[0] != stamp:
-            known = Held.read(self.folder.path)
-            self._held = (stamp, known) if stamp is not None else None
-            return known
+        now = files.stamp(self.folder.path / FILE)
+        if self._held is None or self._held[0] != now:
+            self._held = now, Held.read(self.folder.path)
         return self._held[1]
 
     def _trouble(self) -> NodeError | None:

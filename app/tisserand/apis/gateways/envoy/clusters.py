@@ -22,11 +22,6 @@ IDLE = "4s"
 is sent in that moment would be lost."""
 
 
-def clusters(declared: Declared, authorities: str = "") -> list[Json]:
-    """One cluster for each version that is not retired. `authorities`: the file with the certificates that vouch for upstreams."""
-    return [cluster(api, authorities, declared.upstream_headers.get(api.key, {})) for api in declared.apis if has_cluster(api)]
-
-
 def has_cluster(api: Api) -> bool:
     """Whether anything is behind it."""
     return api.lifecycle != "retired" and any(each.weight for each in api.upstream.targets)

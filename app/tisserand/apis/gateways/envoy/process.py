@@ -187,8 +187,7 @@ class EnvoyProcess:
         found: list[object] = []
         for name in names:
             try:
-                known = (self.gateway.place.root / name).stat()
-                found.append((known.st_mtime_ns, known.st_size, known.st_ino))
+                found.append(files.stamp(self.gateway.place.root / name))
             except (OSError, ValueError):  # ValueError: no name that a file can have
                 found.append(None)
         return found

@@ -13,11 +13,9 @@ from tisserand.apis.gateways.envoy.places import CDS, RDS, ecds
 from tisserand.apis.gateways.envoy.routes import KEYS, LUA, PASSWORDS, canonical
 from tisserand.apis.gateways.envoy.settings import METADATA
 from tisserand.apis.neutral import digest
+from tisserand.files import Stamp, stamp
 
 Json = dict[str, Any]
-
-Stamp = tuple[int, int, int]
-"""By which a change of a file is seen: time of change, size, inode."""
 
 _BLOCKS = re.compile(r"\(\[\[[^\]]*\]\]\):gmatch\(\\?\"\(%S\+\) \(%S\+\) \(%d\+\)")
 """Who is blocked, in the script: it changes by the minute and is no part of what was pushed."""
@@ -44,24 +42,15 @@ class Seen:
 
     def content(self, file: str) -> Content:
         """Of a file that is not there: of no resources."""
-        stamp = stamp_of(self._path / file)
+        now = stamp(self._path / file)
         known = self._known.get(file)
-        if known is None or known[0] != stamp:
-            known = self._known[file] = stamp, _content(file, read(self._path / file)[0])
+        if known is None or known[0] != now:
+            known = self._known[file] = now, _content(file, read(self._path / file)[0])
         return known[1]
 
     def holds(self, file: str, resources: Sequence[Json]) -> bool:
         """Whether a file holds these and nothing else, also in their order."""
         return self.content(file).digest == digest(resources)
-
-
-def stamp_of(path: Path) -> Stamp | None:
-    """None where it is not there."""
-    try:
-        stat = path.stat()
-    except FileNotFoundError:
-        return None
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def _content(file: str, resources: list[Json]) -> Content:
