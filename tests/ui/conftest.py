@@ -101,3 +101,12 @@ def demo(tmp_path: Path) -> Path:
     spec.loader.exec_module(module)
     make: Callable[[Path], Path] = module.workspace
     return make(tmp_path / "demo")
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    """A workspace with a small catalogue of APIs."""
+    from tests.ui import made_apis
+
+    root: Path = made_apis.workspace(tmp_path / "shop")
+    return root

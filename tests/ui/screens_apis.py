@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from PySide6.QtWidgets import QDialog
+from tests.ui import made_apis as made
 
 from tisserand.ui.window import Window
-
-_spec = importlib.util.spec_from_file_location("made_apis", Path(__file__).with_name("made_apis.py"))
-assert _spec is not None and _spec.loader is not None
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
 
 Until = Callable[..., bool]
 

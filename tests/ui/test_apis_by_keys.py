@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +18,6 @@ from tisserand.ui.apis.gateways import GatewaysView
 from tisserand.ui.apis.terms import TermsView
 from tisserand.ui.window import Window
 
-_spec = importlib.util.spec_from_file_location("made_apis", Path(__file__).with_name("made_apis.py"))
-assert _spec is not None and _spec.loader is not None
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
-
 LONG = 30_000
 ALT, CONTROL = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ControlModifier
 KEYS = {
@@ -33,12 +27,6 @@ KEYS = {
     "subscription_suspended": Qt.Key.Key_H, "subscription_ended": Qt.Key.Key_F, "api_keep": Qt.Key.Key_S, "api_undo": Qt.Key.Key_Z,
     "gateway_back": Qt.Key.Key_G, "gateway_push": Qt.Key.Key_P,
 }  # fmt: skip
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    root: Path = made.workspace(tmp_path / "shop")
-    return root
 
 
 def page_of(window: Window, root: Path, action: str) -> Any:

