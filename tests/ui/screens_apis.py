@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import made_apis as made
 from PySide6.QtWidgets import QDialog
-from tests.ui import made_apis as made
 
 from tisserand.ui.window import Window
 
