@@ -71,7 +71,7 @@ def oversight(window: Window, shooter: Any, until: Until, root: Path) -> None:
     page: Any = window.desk.supervising.show("inbox_page").page
     until(lambda: page.model.lines and page.model.lines[0].cells[1].text == "Orders of the shop", 10)
     page.table.setCurrentIndex(page.model.index(1, 0))
-    until(lambda: False, 0.5)
+    until(lambda: "number" in page.form.fields, 10)
     shooter.take(window, "inbox")
     page.form.fields["number"].editor.setText("many")
     page.form.save()
